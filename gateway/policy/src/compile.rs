@@ -1,0 +1,431 @@
+//! From a [`GatewayConfig`] to a [`Policy`]: all that can be wrong is found here, once, and what is found
+//! right is held in a form that a call can be decided with quickly.
+//!
+//! The operator compiles before it publishes and the gateway compiles before it serves, so that the two
+//! cannot differ about what is valid.
+
+use url::Url;
+
+use crate::config::{self, API_VERSION, GatewayConfig, OidcIssuer};
+use crate::glob::Glob;
+use crate::{destination, mask};
+
+/// The smallest and largest [`config::MessageLimits::message_bytes`].
+pub const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
+/// The longest time-out, in milliseconds: one day.
+pub const MAXIMUM_TIMEOUT_MILLISECONDS: u64 = 24 * 60 * 60 * 1000;
+
+/// One thing that is wrong with a document: where, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The field, such as `masking[0].fields[1].jsonPath`.
+    pub path: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at `path`.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.path, self.message)
+    }
+}
+
+/// A compiled configuration of one connection.
+#[derive(Debug)]
+pub struct Policy {
+    config: GatewayConfig,
+    upstream: Url,
+    access: Vec<Grant>,
+    masking: mask::Program,
+}
+
+/// A compiled grant.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) groups: Vec<String>,
+    pub(crate) users: Vec<String>,
+    pub(crate) tools: Vec<Glob>,
+    pub(crate) resources: Vec<Glob>,
+    pub(crate) prompts: Vec<Glob>,
+}
+
+impl Policy {
+    /// The document that this policy was compiled from.
+    #[must_use]
+    pub fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn upstream(&self) -> &Url {
+        &self.upstream
+    }
+
+    /// What is masked.
+    #[must_use]
+    pub fn masking(&self) -> &mask::Program {
+        &self.masking
+    }
+
+    pub(crate) fn access(&self) -> &[Grant] {
+        &self.access
+    }
+}
+
+/// Compiles a document.
+///
+/// # Errors
+/// Everything that is wrong with it, not only the first thing.
+pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if config.api_version != API_VERSION {
+        problems.push(Problem::new("apiVersion", format!("is not {API_VERSION}")));
+    }
+    check_resources(&config, &mut problems);
+    check_identity(&config, &mut problems);
+    let upstream = check_upstream(&config, &mut problems);
+    check_credentials(&config, &mut problems);
+    if !MESSAGE_BYTES.contains(&config.limits.message_bytes) {
+        problems.push(Problem::new("limits.messageBytes", "write a size between 1Ki and 64Mi"));
+    }
+    let access = config
+        .access
+        .iter()
+        .enumerate()
+        .map(|(index, grant)| compile_grant(grant, &format!("access[{index}]"), &mut problems))
+        .collect();
+    let masking = mask::compile(&config.masking).map_err(|found| problems.extend(found)).ok();
+    match (upstream, masking) {
+        (Some(upstream), Some(masking)) if problems.is_empty() => {
+            Ok(Policy { config, upstream, access, masking })
+        }
+        _ => Err(problems),
+    }
+}
+
+fn check_resources(config: &GatewayConfig, problems: &mut Vec<Problem>) {
+    if config.resources.is_empty() {
+        problems.push(Problem::new("resources", "is empty; a connection has at least one URL"));
+    }
+    for (index, resource) in config.resources.iter().enumerate() {
+        let absolute = Url::parse(resource)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
+        if !absolute {
+            problems.push(Problem::new(
+                format!("resources[{index}]"),
+                "write an absolute http or https URL without a fragment (RFC 8707)",
+            ));
+        }
+    }
+}
+
+fn check_identity(config: &GatewayConfig, problems: &mut Vec<Problem>) {
+    let identity = &config.identity;
+    if identity.oidc.is_empty() && !identity.anonymous {
+        problems.push(Problem::new(
+            "identity",
+            "nobody can call: add an issuer under oidc, or write anonymous: true to serve callers without a token",
+        ));
+    }
+    for (index, issuer) in identity.oidc.iter().enumerate() {
+        let path = format!("identity.oidc[{index}]");
+        if let Err(message) = check_issuer(issuer) {
+            problems.push(Problem::new(format!("{path}.issuer"), message));
+        }
+        if identity.oidc.iter().take(index).any(|other| other.issuer == issuer.issuer) {
+            problems.push(Problem::new(format!("{path}.issuer"), "stands twice; remove one of the two"));
+        }
+        for (member, claim) in
+            [("usernameClaim", &issuer.username_claim), ("groupsClaim", &issuer.groups_claim)]
+        {
+            if claim.split('.').any(str::is_empty) {
+                problems.push(Problem::new(
+                    format!("{path}.{member}"),
+                    "write a claim's name, with dots between the members of nested objects",
+                ));
+            }
+        }
+        if issuer.audiences.iter().any(String::is_empty) {
+            problems.push(Problem::new(
+                format!("{path}.audiences"),
+                "holds an empty audience; remove it (without audiences the connection's own URL counts)",
+            ));
+        }
+    }
+}
+
+/// An issuer is an https URL without query and fragment (OpenID Connect Discovery 1.0, section 2).
+fn check_issuer(issuer: &OidcIssuer) -> Result<(), String> {
+    let url = Url::parse(&issuer.issuer).map_err(|error| {
+        format!("not an absolute URL ({error}); write the issuer as its tokens have it in iss")
+    })?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or a fragment, which no issuer has; remove it".to_owned());
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if issuer.insecure_loopback && is_loopback(&url) => Ok(()),
+        _ => Err("write an https URL: keys fetched over anything else prove nothing".to_owned()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn check_upstream(config: &GatewayConfig, problems: &mut Vec<Problem>) -> Option<Url> {
+    let upstream = &config.upstream;
+    for (member, milliseconds) in [
+        ("connectTimeoutMilliseconds", upstream.connect_timeout_milliseconds),
+        ("callTimeoutMilliseconds", upstream.call_timeout_milliseconds),
+    ] {
+        if milliseconds == 0 || milliseconds > MAXIMUM_TIMEOUT_MILLISECONDS {
+            problems.push(Problem::new(format!("upstream.{member}"), "write a time between 1ms and 1d"));
+        }
+    }
+    match destination::parse_upstream(&upstream.url) {
+        Ok(url) => {
+            let plaintext = url.scheme() == "http" && !upstream.insecure_plaintext;
+            if plaintext && !config.credentials.is_empty() {
+                problems.push(Problem::new(
+                    "upstream.url",
+                    "a credential would travel over plain http; write https, or insecurePlaintext: true",
+                ));
+            }
+            Some(url)
+        }
+        Err(message) => {
+            problems.push(Problem::new("upstream.url", message));
+            None
+        }
+    }
+}
+
+fn check_credentials(config: &GatewayConfig, problems: &mut Vec<Problem>) {
+    for (index, credential) in config.credentials.iter().enumerate() {
+        let path = format!("credentials[{index}]");
+        if let Err(message) = check_header(&credential.inject.header) {
+            problems.push(Problem::new(format!("{path}.inject.header"), message));
+        }
+        if let Err(message) = check_format(&credential.inject.format) {
+            problems.push(Problem::new(format!("{path}.inject.format"), message));
+        }
+        for (member, value) in [
+            ("name", &credential.name),
+            ("from.secret", &credential.from.secret),
+            ("from.key", &credential.from.key),
+        ] {
+            if !is_plain_name(value) {
+                problems.push(Problem::new(
+                    format!("{path}.{member}"),
+                    "write letters, digits, '-', '_' and '.'; it names a file in the gateway",
+                ));
+            }
+        }
+        if config.credentials.iter().take(index).any(|other| other.name == credential.name) {
+            problems.push(Problem::new(format!("{path}.name"), "stands twice; give each its own name"));
+        }
+    }
+}
+
+/// Names of Secrets and keys become names of files: nothing in them may leave the folder.
+fn is_plain_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(legal)
+}
+
+/// Headers that belong to the connection, to the message or to the protocol.
+const RESERVED_HEADERS: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What is wrong with the name of a header to inject, if anything is (RFC 9110, section 5.1).
+///
+/// # Errors
+/// A sentence that says what to write instead.
+pub fn check_header(name: &str) -> Result<(), String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err("not a header name; write for example Authorization or X-Api-Key".to_owned());
+    }
+    let lower = name.to_ascii_lowercase();
+    let reserved = RESERVED_HEADERS.contains(&lower.as_str())
+        || ["mcp-", "proxy-", "sec-", ":"].iter().any(|prefix| lower.starts_with(prefix));
+    if reserved {
+        return Err(format!("{name} belongs to the protocol; write for example Authorization or X-Api-Key"));
+    }
+    Ok(())
+}
+
+/// What is wrong with the format of an injected value, if anything is.
+///
+/// # Errors
+/// A sentence that says what to write instead.
+pub fn check_format(format: &str) -> Result<(), String> {
+    if format.matches("{value}").count() != 1 {
+        return Err("write {value} exactly once, as in \"Bearer {value}\"".to_owned());
+    }
+    if format.chars().any(|character| !(' '..='~').contains(&character)) {
+        return Err("holds a character that no header value may have; write printable ASCII".to_owned());
+    }
+    Ok(())
+}
+
+fn compile_grant(grant: &config::Grant, path: &str, problems: &mut Vec<Problem>) -> Grant {
+    if grant.groups.is_empty() && grant.users.is_empty() {
+        problems.push(Problem::new(path, "names nobody; add groups or users"));
+    }
+    if grant.tools.is_empty() && grant.resources.is_empty() && grant.prompts.is_empty() {
+        problems.push(Problem::new(path, "allows nothing; add tools, resources or prompts"));
+    }
+    for (member, values) in [
+        ("groups", &grant.groups),
+        ("users", &grant.users),
+        ("tools", &grant.tools),
+        ("resources", &grant.resources),
+        ("prompts", &grant.prompts),
+    ] {
+        for (index, _) in values.iter().enumerate().filter(|(_, value)| value.is_empty()) {
+            problems.push(Problem::new(
+                format!("{path}.{member}[{index}]"),
+                "is empty, which matches nothing; write a name, or remove the line",
+            ));
+        }
+    }
+    let globs = |patterns: &[String]| patterns.iter().map(|pattern| Glob::new(pattern)).collect();
+    Grant {
+        groups: grant.groups.clone(),
+        users: grant.users.clone(),
+        tools: globs(&grant.tools),
+        resources: globs(&grant.resources),
+        prompts: globs(&grant.prompts),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::compile;
+    use crate::config::{ConfigMapKey, GatewayConfig};
+    use crate::testing::config;
+
+    /// The paths of the problems of a document after a change.
+    fn paths(change: impl FnOnce(&mut GatewayConfig)) -> Vec<String> {
+        let mut config = config();
+        change(&mut config);
+        let problems = compile(config).err().unwrap_or_default();
+        for problem in &problems {
+            assert!(problem.message.len() > 10, "{problem} says what to do");
+        }
+        problems.into_iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn a_valid_document_has_no_problem() {
+        assert!(paths(|_| {}).is_empty());
+        assert!(
+            paths(
+                |config| config.upstream.ca = Some(ConfigMapKey { config_map: "a".into(), key: "b".into() })
+            )
+            .is_empty()
+        );
+    }
+
+    type Change = fn(&mut GatewayConfig);
+
+    #[test]
+    fn every_wrong_value_is_found_at_its_place() {
+        let cases: [(&str, Change); 28] = [
+            ("apiVersion", |config| config.api_version = "v1".into()),
+            ("resources", |config| config.resources.clear()),
+            ("resources[0]", |config| config.resources = vec!["mcp.example.com".into()]),
+            ("resources[0]", |config| config.resources = vec!["https://a/mcp#x".into()]),
+            ("identity", |config| config.identity.oidc.clear()),
+            ("identity.oidc[0].issuer", |config| config.identity.oidc[0].issuer = "idp".into()),
+            ("identity.oidc[0].issuer", |config| config.identity.oidc[0].issuer = "http://idp".into()),
+            ("identity.oidc[0].issuer", |config| config.identity.oidc[0].issuer = "https://idp?x".into()),
+            ("identity.oidc[0].issuer", |config| {
+                config.identity.oidc[0].issuer = "http://10.0.0.1".into();
+                config.identity.oidc[0].insecure_loopback = true;
+            }),
+            ("identity.oidc[1].issuer", |config| {
+                let again = config.identity.oidc[0].clone();
+                config.identity.oidc.push(again);
+            }),
+            ("identity.oidc[0].usernameClaim", |config| {
+                config.identity.oidc[0].username_claim = "a..b".into()
+            }),
+            ("identity.oidc[0].groupsClaim", |config| config.identity.oidc[0].groups_claim.clear()),
+            ("identity.oidc[0].audiences", |config| config.identity.oidc[0].audiences = vec![String::new()]),
+            ("upstream.url", |config| config.upstream.url = "https://user@db/mcp".into()),
+            ("upstream.url", |config| config.upstream.url = "http://db/mcp".into()),
+            ("upstream.url", |config| config.upstream.url = "https://169.254.169.254/mcp".into()),
+            ("upstream.connectTimeoutMilliseconds", |config| {
+                config.upstream.connect_timeout_milliseconds = 0
+            }),
+            ("upstream.callTimeoutMilliseconds", |config| {
+                config.upstream.call_timeout_milliseconds = u64::MAX
+            }),
+            ("credentials[0].inject.header", |config| config.credentials[0].inject.header = "Host".into()),
+            ("credentials[0].inject.header", |config| {
+                config.credentials[0].inject.header = "Mcp-Name".into()
+            }),
+            ("credentials[0].inject.header", |config| config.credentials[0].inject.header = "a b".into()),
+            ("credentials[0].inject.format", |config| config.credentials[0].inject.format = "Bearer".into()),
+            ("credentials[0].inject.format", |config| {
+                config.credentials[0].inject.format = "{value}\r\n".into()
+            }),
+            ("credentials[0].from.secret", |config| config.credentials[0].from.secret = "../db".into()),
+            ("access[0]", |config| config.access[0].users.clear()),
+            ("access[0].tools[1]", |config| config.access[0].tools.push(String::new())),
+            ("limits.messageBytes", |config| config.limits.message_bytes = 0),
+            ("limits.messageBytes", |config| config.limits.message_bytes = 1 << 40),
+        ];
+        for (path, change) in cases {
+            assert_eq!(paths(change), [path]);
+        }
+    }
+
+    #[test]
+    fn all_problems_are_found_at_once() {
+        let found = paths(|config| {
+            config.resources.clear();
+            config.upstream.url = "x".into();
+            config.access[0].tools.clear();
+        });
+        assert_eq!(found, ["resources", "upstream.url", "access[0]"]);
+    }
+
+    #[test]
+    fn a_member_that_is_not_known_is_refused() {
+        let mut document = serde_json::to_value(config()).unwrap();
+        document["later"] = true.into();
+        assert!(serde_json::from_value::<GatewayConfig>(document).unwrap_err().to_string().contains("later"));
+    }
+}

@@ -1,0 +1,359 @@
+//! May this caller make this call?
+//!
+//! The answer is an [`Decision::Allow`] with a [`Permit`], or a [`Decision::Deny`] with a [`Denial`], and
+//! names the rules that made it so. No rule matches: denied. Only [`decide`] makes a [`Permit`], which owns
+//! the call that it permits, so that what was decided is what is sent.
+
+use bytes::Bytes;
+
+use crate::call::{Call, Operation};
+use crate::compile::{Grant, Policy};
+use crate::config::{Direction, ServerRequests};
+use crate::mask::{self, Audience, Context, Known};
+
+/// Who calls, as the gateway has verified it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// Who vouches for the name: an OIDC issuer's URL; empty for an anonymous caller.
+    pub issuer: String,
+    /// The token's subject.
+    pub subject: String,
+    /// The name that grants speak of.
+    pub username: String,
+    /// The groups that grants speak of, as of the token in hand.
+    pub groups: Vec<String>,
+    /// Whether there was no token at all.
+    pub anonymous: bool,
+}
+
+impl Caller {
+    /// The caller without a token, where the gateway serves one.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self {
+            issuer: String::new(),
+            subject: "anonymous".to_owned(),
+            username: "anonymous".to_owned(),
+            groups: Vec::new(),
+            anonymous: true,
+        }
+    }
+}
+
+/// The answer to a call, with the rules that made it so.
+#[derive(Debug)]
+pub enum Decision {
+    /// The call may be sent.
+    Allow(Permit),
+    /// The call may not be sent.
+    Deny(Denial),
+}
+
+/// A call that may be sent. Its fields are private: nothing outside this module can make one.
+#[derive(Debug)]
+pub struct Permit {
+    call: Call,
+    outbound: Bytes,
+    rules: Vec<String>,
+}
+
+impl Permit {
+    /// The call as it was received.
+    #[must_use]
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The bytes to send: the call's own, unless a MaskingRule with direction Request changed them.
+    #[must_use]
+    pub fn outbound(&self) -> &Bytes {
+        &self.outbound
+    }
+
+    /// The grants that allow it, such as `access[0]`.
+    #[must_use]
+    pub fn rules(&self) -> &[String] {
+        &self.rules
+    }
+}
+
+/// A call that may not be sent, and why.
+#[derive(Debug)]
+pub struct Denial {
+    call: Call,
+    reason: DenialReason,
+}
+
+impl Denial {
+    /// The call as it was received.
+    #[must_use]
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> DenialReason {
+        self.reason
+    }
+}
+
+/// Why a call is denied. Each is one line in `docs/errors.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DenialReason {
+    /// No grant names this caller: nothing on this connection is for him.
+    NoAccess,
+    /// Grants name this caller, but none of them this tool, resource or prompt.
+    NoGrant,
+    /// The method is not one that Lychgate knows, so that no grant can speak of it.
+    UnknownMethod,
+    /// A MaskingRule with direction Request applies, and the message cannot be masked.
+    Unmaskable,
+}
+
+impl DenialReason {
+    /// Every reason, for the docs and their test.
+    pub const ALL: [Self; 4] = [Self::NoAccess, Self::NoGrant, Self::UnknownMethod, Self::Unmaskable];
+
+    /// The stable name, as records, metrics and `lychgate decide` show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAccess => "NoAccess",
+            Self::NoGrant => "NoGrant",
+            Self::UnknownMethod => "UnknownMethod",
+            Self::Unmaskable => "Unmaskable",
+        }
+    }
+}
+
+/// Decides a call. No rule matches: denied.
+///
+/// `known` are values that never travel, whatever the rules say: the caller's own token above all. Where the
+/// call holds one, the permitted bytes hold a mask in its place.
+#[must_use]
+pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known]) -> Decision {
+    match judge(policy, caller, call.operation()) {
+        Ok(rules) => {
+            let context = Context {
+                audience: Audience::Upstream(caller),
+                direction: Direction::Request,
+                operation: Some(call.operation()),
+                known,
+            };
+            let masked = mask::mask(policy.masking(), &context, call.message());
+            if masked.is_refusal() {
+                return Decision::Deny(Denial { call, reason: DenialReason::Unmaskable });
+            }
+            Decision::Allow(Permit { call, outbound: masked.into_bytes(), rules })
+        }
+        Err(reason) => Decision::Deny(Denial { call, reason }),
+    }
+}
+
+/// Leave to open the stream of a session, or to end the session: requests without a message.
+#[derive(Debug)]
+pub struct StreamPermit(());
+
+/// Decides a request without a message: open to whoever has any grant. What comes over the stream is
+/// filtered and masked like every answer.
+///
+/// # Errors
+/// The caller has no grant.
+pub fn decide_stream(policy: &Policy, caller: &Caller) -> Result<StreamPermit, DenialReason> {
+    judge(policy, caller, &Operation::Protocol { method: String::new() }).map(|_| StreamPermit(()))
+}
+
+/// The rules that allow `operation`, never none, or why there are none. Lists are filtered with this very
+/// function (see [`crate::list`]), so that what is shown and what may be called cannot differ.
+pub(crate) fn judge(
+    policy: &Policy,
+    caller: &Caller,
+    operation: &Operation,
+) -> Result<Vec<String>, DenialReason> {
+    let mut named = false;
+    let mut rules = Vec::new();
+    for (index, grant) in policy.access().iter().enumerate().filter(|(_, grant)| names(grant, caller)) {
+        named = true;
+        let covered = match operation {
+            Operation::Tool { name } => grant.tools.iter().any(|glob| glob.matches(name)),
+            Operation::Resource { uri } => grant.resources.iter().any(|glob| glob.matches(uri)),
+            Operation::Prompt { name } => grant.prompts.iter().any(|glob| glob.matches(name)),
+            Operation::Listen { uris } => {
+                uris.iter().all(|uri| grant.resources.iter().any(|glob| glob.matches(uri)))
+            }
+            Operation::List(_) | Operation::Protocol { .. } => true,
+            // The server has asked nothing where it may ask nothing.
+            Operation::Answer => policy.config().server_requests != ServerRequests::default(),
+            Operation::Unknown { .. } => false,
+        };
+        if covered {
+            rules.push(format!("access[{index}]"));
+        }
+    }
+    if !rules.is_empty() {
+        return Ok(rules);
+    }
+    Err(if !named {
+        DenialReason::NoAccess
+    } else if matches!(operation, Operation::Unknown { .. }) {
+        DenialReason::UnknownMethod
+    } else {
+        DenialReason::NoGrant
+    })
+}
+
+/// Whether a grant speaks of `caller`. The group `*` stands for everyone who has shown a token.
+fn names(grant: &Grant, caller: &Caller) -> bool {
+    let in_group = |group: &String| (group == "*" && !caller.anonymous) || caller.groups.contains(group);
+    grant.users.contains(&caller.username) || grant.groups.iter().any(in_group)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use super::{Caller, Decision, DenialReason, decide, decide_stream};
+    use crate::config::{Grant, MaskingRule, ServerRequests};
+    use crate::mask::Known;
+    use crate::testing::{call, caller, policy, request};
+
+    fn grant(groups: &[&str], users: &[&str], tools: &[&str]) -> Grant {
+        let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        Grant { groups: owned(groups), users: owned(users), tools: owned(tools), ..Grant::default() }
+    }
+
+    /// The rules that allow, or the reason that denies.
+    fn outcome(access: &[Grant], caller: &Caller, message: &str) -> Result<Vec<String>, DenialReason> {
+        let policy = policy(|config| config.access = access.to_vec());
+        match decide(&policy, caller, call(message), &[]) {
+            Decision::Allow(permit) => Ok(permit.rules().to_vec()),
+            Decision::Deny(denial) => Err(denial.reason()),
+        }
+    }
+
+    #[test]
+    fn a_call_is_allowed_by_the_grants_that_name_caller_and_tool_and_by_nothing_else() {
+        let access = [
+            grant(&["analysts"], &[], &["query*"]),
+            grant(&[], &["alice"], &["query_rows"]),
+            grant(&["*"], &[], &["status"]),
+        ];
+        let rules = |indices: &[usize]| Ok(indices.iter().map(|index| format!("access[{index}]")).collect());
+        let alice = caller("alice", &["analysts"]);
+        for (caller, tool, expected) in [
+            (&alice, "query_rows", rules(&[0, 1])),
+            (&alice, "query_all", rules(&[0])),
+            (&alice, "status", rules(&[2])),
+            (&alice, "drop", Err(DenialReason::NoGrant)),
+            (&alice, "QUERY_ROWS", Err(DenialReason::NoGrant)),
+            (&caller("alice", &[]), "query_rows", rules(&[1])),
+            (&caller("bob", &["Analysts"]), "query_rows", Err(DenialReason::NoGrant)),
+            (&caller("bob", &[]), "status", rules(&[2])),
+            (&Caller::anonymous(), "status", Err(DenialReason::NoAccess)),
+        ] {
+            let message = request("tools/call", &format!(r#"{{"name":"{tool}"}}"#));
+            assert_eq!(outcome(&access, caller, &message), expected, "{} calls {tool}", caller.username);
+        }
+    }
+
+    #[test]
+    fn without_any_grant_everything_is_denied() {
+        for message in [
+            request("initialize", "{}"),
+            request("ping", "{}"),
+            request("tools/list", "{}"),
+            request("tools/call", r#"{"name":"x"}"#),
+            request("no/such", "{}"),
+        ] {
+            let denied = outcome(&[], &caller("alice", &["analysts"]), &message);
+            assert_eq!(denied, Err(DenialReason::NoAccess), "{message}");
+        }
+        assert_eq!(decide_stream(&policy(|_| {}), &caller("bob", &[])).unwrap_err(), DenialReason::NoAccess);
+    }
+
+    #[test]
+    fn tools_resources_and_prompts_are_granted_apart_and_unknown_methods_never() {
+        let access = [Grant {
+            users: vec!["alice".into()],
+            resources: vec!["file:///srv/*".into()],
+            prompts: vec!["greet".into()],
+            ..Grant::default()
+        }];
+        let allowed = || Ok(vec!["access[0]".to_owned()]);
+        for (method, params, expected) in [
+            ("resources/read", r#"{"uri":"file:///srv/a"}"#, allowed()),
+            ("resources/subscribe", r#"{"uri":"file:///etc/passwd"}"#, Err(DenialReason::NoGrant)),
+            ("prompts/get", r#"{"name":"greet"}"#, allowed()),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"other"}}"#,
+                Err(DenialReason::NoGrant),
+            ),
+            ("tools/call", r#"{"name":"greet"}"#, Err(DenialReason::NoGrant)),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"resourceSubscriptions":["file:///srv/a"]}}"#,
+                allowed(),
+            ),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"resourceSubscriptions":["file:///srv/a","file:///etc/passwd"]}}"#,
+                Err(DenialReason::NoGrant),
+            ),
+            ("tools/list", "{}", allowed()),
+            ("ping", "{}", allowed()),
+            ("tasks/get", r#"{"taskId":"1"}"#, Err(DenialReason::UnknownMethod)),
+        ] {
+            assert_eq!(
+                outcome(&access, &caller("alice", &[]), &request(method, params)),
+                expected,
+                "{method} {params}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_to_the_server_passes_only_where_the_server_may_ask() {
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+        for (sampling, expected) in [(false, false), (true, true)] {
+            let policy = policy(|config| {
+                config.server_requests = ServerRequests { sampling, ..ServerRequests::default() };
+            });
+            let decision = decide(&policy, &caller("alice", &[]), call(answer), &[]);
+            assert_eq!(matches!(decision, Decision::Allow(_)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_what_was_decided_masked_for_the_server_and_without_the_callers_token() {
+        let rule: MaskingRule = serde_json::from_str(
+            r#"{"name":"r","directions":["Request"],"detectors":[{"type":"Email","action":{"redact":{}}}]}"#,
+        )
+        .unwrap();
+        let policy = policy(|config| config.masking = vec![rule]);
+        let message = request(
+            "tools/call",
+            r#"{"name":"query","arguments":{"to":"alice@example.com","token":"caller-token-123"}}"#,
+        );
+        let known = [Known::new("caller", "caller-token-123")];
+        let Decision::Allow(permit) = decide(&policy, &caller("alice", &[]), call(&message), &known) else {
+            panic!("denied");
+        };
+        let outbound = std::str::from_utf8(permit.outbound()).unwrap();
+        assert!(
+            outbound.contains("[REDACTED:Email]") && outbound.contains("[REDACTED:credential]"),
+            "{outbound}"
+        );
+        assert!(!outbound.contains("alice@") && !outbound.contains("caller-token-123"), "{outbound}");
+    }
+
+    #[test]
+    fn a_call_that_no_rule_changes_is_sent_byte_for_byte() {
+        let message = "{ \"id\":1,\"jsonrpc\":\"2.0\", \"method\":\"tools/call\",\"x\":1e0,\"params\":{\"name\":\"q\"}}\n";
+        let Decision::Allow(permit) = decide(&policy(|_| {}), &caller("alice", &[]), call(message), &[])
+        else {
+            panic!("denied");
+        };
+        assert_eq!(permit.outbound(), message.as_bytes());
+    }
+}

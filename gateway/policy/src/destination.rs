@@ -1,0 +1,154 @@
+//! Where a credential may go, and which addresses no upstream may have.
+//!
+//! A Secret names the hosts that it may be sent to under the data key [`ALLOWED_HOSTS_KEY`]. It is the
+//! Secret's owner who writes that list, not the author of the McpConnection, who could otherwise point
+//! anybody's Secret at a server of his own.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// The data key of a Secret under which the hosts stand that its other values may be sent to.
+pub const ALLOWED_HOSTS_KEY: &str = "lychgate-allowed-hosts";
+
+/// Whether `allowed_hosts`, the text under [`ALLOWED_HOSTS_KEY`], admits `url`.
+///
+/// A line is `host` (any port) or `host:port`, in lower case, IPv6 addresses in brackets; blank lines do not
+/// count, and there are no wildcards and no comments.
+#[must_use]
+pub fn admits(allowed_hosts: &str, url: &Url) -> bool {
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
+    let with_port = format!("{host}:{port}");
+    allowed_hosts.lines().map(str::trim).any(|line| line == host || line == with_port)
+}
+
+/// Whether no gateway may connect to `address`, whoever asks: unspecified, multicast and link-local
+/// addresses, among them the metadata services of the clouds.
+#[must_use]
+pub fn is_refused(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || v4.is_link_local()
+                // The metadata service of Alibaba Cloud; the others are link-local.
+                || v4.octets() == [100, 100, 100, 200]
+        }
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => is_refused(IpAddr::V4(v4)),
+            None => {
+                v6.is_unspecified()
+                    || v6.is_multicast()
+                    || v6.is_unicast_link_local()
+                    // The metadata service of AWS over IPv6.
+                    || v6.segments() == [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254]
+            }
+        },
+    }
+}
+
+/// What is wrong with `text` as the URL of an upstream, if anything is.
+///
+/// # Errors
+/// A sentence that says what to write instead.
+pub fn parse_upstream(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| {
+        format!("not an absolute URL ({error}); write for example https://server.example.com/mcp")
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("the scheme is {}; write https, or http inside a trusted network", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user name or password; put credentials into a Secret and name it under \
+                    spec.credentials"
+            .to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("has a fragment (#…), which no server sees; remove it".to_owned());
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
+        Some(Host::Ipv6(v6)) => Some(IpAddr::V6(v6)),
+        Some(Host::Domain(_)) => None,
+        None => return Err("names no host; write for example https://server.example.com/mcp".to_owned()),
+    };
+    match address {
+        Some(address) if is_refused(address) => Err(format!(
+            "{address} is a link-local, metadata, multicast or unspecified address, which no upstream may \
+             have; name the server's own address"
+        )),
+        Some(_) | None => Ok(url),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{admits, is_refused, parse_upstream};
+
+    #[test]
+    fn only_a_listed_host_is_admitted() {
+        for (allowed, url, expected) in [
+            ("db.internal", "https://db.internal/mcp", true),
+            ("db.internal", "https://db.internal:8443/mcp", true),
+            ("db.internal:443", "https://db.internal/mcp", true),
+            ("db.internal:443", "https://db.internal:8443/mcp", false),
+            ("db.internal", "https://DB.INTERNAL/mcp", true),
+            ("DB.INTERNAL", "https://db.internal/mcp", false),
+            ("*.internal", "https://db.internal/mcp", false),
+            ("internal", "https://db.internal/mcp", false),
+            ("db.internal.evil.example", "https://db.internal/mcp", false),
+            ("other\n  db.internal  \n", "https://db.internal/mcp", true),
+            ("# db.internal", "https://db.internal/mcp", false),
+            ("", "https://db.internal/mcp", false),
+            ("127.0.0.1:9000", "http://127.0.0.1:9000/mcp", true),
+            ("[::1]:9000", "http://[::1]:9000/mcp", true),
+        ] {
+            assert_eq!(admits(allowed, &url.parse().unwrap()), expected, "{allowed:?} for {url}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_give_power_over_the_machine_are_refused() {
+        for (address, expected) in [
+            ("169.254.169.254", true),
+            ("::ffff:169.254.169.254", true),
+            ("fe80::1", true),
+            ("fd00:ec2::254", true),
+            ("100.100.100.200", true),
+            ("0.0.0.0", true),
+            ("::", true),
+            ("224.0.0.1", true),
+            ("255.255.255.255", true),
+            ("10.0.0.1", false),
+            ("127.0.0.1", false),
+            ("fd00::1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_refused(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_upstream_is_refused_with_what_to_write() {
+        for (url, expected) in [
+            ("server/mcp", "not an absolute URL"),
+            ("ftp://server/mcp", "write https"),
+            ("https://user@server/mcp", "Secret"),
+            ("https://:word@server/mcp", "Secret"),
+            ("https://server/mcp#part", "fragment"),
+            ("http://169.254.169.254/latest", "metadata"),
+            ("http://[fe80::1]/", "link-local"),
+            ("http://0x7f.1:80/", ""),
+            ("http://2852039166/", "metadata"),
+        ] {
+            match parse_upstream(url) {
+                Ok(_) => assert_eq!(expected, "", "{url} was accepted"),
+                Err(message) => {
+                    assert!(!expected.is_empty() && message.contains(expected), "{url}: {message}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What may be called, and what must be masked.
+//!
+//! This crate is pure: a [`config::GatewayConfig`] is compiled into a [`Policy`] once, and every call is
+//! then decided ([`decide()`]) and every message masked ([`mask`]) from values alone. There is no clock, no
+//! environment, no file, no socket and no log in here, so that the operator (which validates) and the
+//! gateway (which enforces) run the very same code.
+//!
+//! Two types carry the promises of this crate in their privacy: only [`decide()`] makes a [`Permit`], and
+//! only [`mask`] makes a [`mask::Masked`].
+
+pub mod call;
+pub mod compile;
+pub mod config;
+pub mod decide;
+pub mod destination;
+pub mod glob;
+pub mod list;
+pub mod mask;
+pub mod server;
+#[cfg(test)]
+mod testing;
+
+pub use call::{Call, Operation};
+pub use compile::{Policy, Problem, compile};
+pub use decide::{Caller, Decision, Denial, DenialReason, Permit, StreamPermit, decide, decide_stream};

@@ -1,0 +1,167 @@
+//! Lists show a caller what he may call, and nothing else.
+//!
+//! Each item is judged by the function that judges calls, so that the two cannot differ. An answer whose
+//! origin is not known (a stream that is resumed, say) is taken for a list of every kind. What a shared
+//! cache may keep is narrowed here as well: what one caller sees is not for another.
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::{EditError, Edits, Kind, Value};
+use lychgate_gateway_mcp::message::Message;
+
+use crate::call::{ListKind, Operation};
+use crate::compile::Policy;
+use crate::decide::{Caller, judge};
+
+/// The longest time that a client may keep an answer, in milliseconds (`ttlMs`, MCP 2026-07-28): a change of
+/// policy is seen after this time even by a client that listens to nothing.
+pub const MAXIMUM_TTL_MILLISECONDS: i64 = 60_000;
+
+/// `message`, an answer to `operation`, without the items that `caller` may not use.
+///
+/// # Errors
+/// The message could not be rewritten; it must not be shown.
+pub fn filter(
+    policy: &Policy,
+    caller: &Caller,
+    operation: Option<&Operation>,
+    message: &Message,
+) -> Result<Bytes, EditError> {
+    let mut edits = Edits::new();
+    if let Some(result) = message.result().filter(|result| result.kind() == Kind::Object) {
+        match operation {
+            Some(Operation::List(kind)) => hide(policy, caller, *kind, result, &mut edits),
+            None => {
+                for kind in
+                    [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
+                {
+                    hide(policy, caller, kind, result, &mut edits);
+                }
+            }
+            Some(
+                Operation::Tool { .. }
+                | Operation::Resource { .. }
+                | Operation::Prompt { .. }
+                | Operation::Listen { .. }
+                | Operation::Protocol { .. }
+                | Operation::Answer
+                | Operation::Unknown { .. },
+            ) => {}
+        }
+        keep_private(result, &mut edits);
+    }
+    edits.apply(message.bytes())
+}
+
+fn hide(policy: &Policy, caller: &Caller, kind: ListKind, result: Value<'_>, edits: &mut Edits) {
+    let (member, key) = match kind {
+        ListKind::Tools => ("tools", "name"),
+        ListKind::Resources => ("resources", "uri"),
+        ListKind::ResourceTemplates => ("resourceTemplates", "uriTemplate"),
+        ListKind::Prompts => ("prompts", "name"),
+    };
+    let Some(list) = result.get(member).filter(|list| list.kind() == Kind::Array) else { return };
+    edits.retain_items(list, |item| {
+        item.get(key).and_then(Value::text).is_some_and(|target| {
+            let target = target.into_owned();
+            let operation = match kind {
+                ListKind::Tools => Operation::Tool { name: target },
+                ListKind::Resources | ListKind::ResourceTemplates => Operation::Resource { uri: target },
+                ListKind::Prompts => Operation::Prompt { name: target },
+            };
+            judge(policy, caller, &operation).is_ok()
+        })
+    });
+}
+
+/// MCP 2026-07-28 lets a server mark answers as cacheable for everybody, which a filtered or masked answer
+/// is not.
+fn keep_private(result: Value<'_>, edits: &mut Edits) {
+    if let Some(scope) = result.get("cacheScope").filter(|scope| scope.text().as_deref() != Some("private")) {
+        edits.replace(scope.span(), b"\"private\"".to_vec());
+    }
+    if let Some(ttl) = result.get("ttlMs")
+        && ttl.as_i64().is_none_or(|milliseconds| milliseconds > MAXIMUM_TTL_MILLISECONDS)
+    {
+        edits.replace(ttl.span(), MAXIMUM_TTL_MILLISECONDS.to_string().into_bytes());
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::filter;
+    use crate::call::{ListKind, Operation};
+    use crate::config::Grant;
+    use crate::testing::{caller, message, policy};
+
+    fn filtered(operation: Option<&Operation>, result: &str) -> String {
+        let policy = policy(|config| {
+            config.access = vec![Grant {
+                users: vec!["alice".into()],
+                tools: vec!["query*".into()],
+                resources: vec!["file:///srv/*".into()],
+                prompts: vec!["greet".into()],
+                ..Grant::default()
+            }];
+        });
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        let bytes = filter(&policy, &caller("alice", &[]), operation, &message(&text)).unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let result = text.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).unwrap();
+        result.strip_suffix('}').unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_list_holds_what_may_be_called_and_its_items_stay_as_they_were() {
+        for (kind, given, expected) in [
+            (
+                ListKind::Tools,
+                r#"{"tools":[{"name":"query", "x":1e0},{"name":"drop"},{"n\u0061me":"query2"},{"noname":1},7]}"#,
+                r#"{"tools":[{"name":"query", "x":1e0},{"n\u0061me":"query2"}]}"#,
+            ),
+            (
+                ListKind::Tools,
+                r#"{"tools":[{"name":"drop"}],"nextCursor":"c"}"#,
+                r#"{"tools":[],"nextCursor":"c"}"#,
+            ),
+            (
+                ListKind::Resources,
+                r#"{"resources":[{"uri":"file:///etc/a"},{"uri":"file:///srv/a"}]}"#,
+                r#"{"resources":[{"uri":"file:///srv/a"}]}"#,
+            ),
+            (
+                ListKind::ResourceTemplates,
+                r#"{"resourceTemplates":[{"uriTemplate":"file:///srv/{x}"},{"uriTemplate":"file:///{x}"}]}"#,
+                r#"{"resourceTemplates":[{"uriTemplate":"file:///srv/{x}"}]}"#,
+            ),
+            (
+                ListKind::Prompts,
+                r#"{"prompts":[{"name":"greet"},{"name":"x"}]}"#,
+                r#"{"prompts":[{"name":"greet"}]}"#,
+            ),
+        ] {
+            assert_eq!(filtered(Some(&Operation::List(kind)), given), expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_of_unknown_origin_is_taken_for_every_list() {
+        let given = r#"{"tools":[{"name":"drop"}],"prompts":[{"name":"greet"},{"name":"x"}]}"#;
+        assert_eq!(filtered(None, given), r#"{"tools":[],"prompts":[{"name":"greet"}]}"#);
+        let tool = Operation::Tool { name: "query".into() };
+        assert_eq!(filtered(Some(&tool), given), given, "a tool's own result is not a list");
+    }
+
+    #[test]
+    fn no_answer_is_cached_for_others_or_for_long() {
+        let list = Operation::List(ListKind::Tools);
+        for (given, expected) in [
+            (r#"{"ttlMs":300000,"cacheScope":"public"}"#, r#"{"ttlMs":60000,"cacheScope":"private"}"#),
+            (r#"{"ttlMs":5,"cacheScope":"private"}"#, r#"{"ttlMs":5,"cacheScope":"private"}"#),
+            (r#"{"ttlMs":1e9,"cacheScope":7}"#, r#"{"ttlMs":60000,"cacheScope":"private"}"#),
+            (r#"{"x":1}"#, r#"{"x":1}"#),
+        ] {
+            assert_eq!(filtered(Some(&list), given), expected);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What becomes of a value: the three actions on text and on JSON numbers, and which of two is stronger.
+//!
+//! Every action leaves what it has made as it is, so that masking twice is masking once. For a partly shown
+//! text that holds because a `*` counts as a character that was there; for a number, because it keeps its
+//! length.
+
+use std::cmp::Reverse;
+
+use crate::config::{Action, Partial};
+
+/// How much an action hides: the greater, the more. Of two partial ones, that which shows less.
+pub(super) fn strength(action: &Action) -> (u8, Reverse<u32>) {
+    match action {
+        Action::Redact {} => (3, Reverse(0)),
+        Action::Replace(_) => (2, Reverse(0)),
+        Action::Partial(Partial { keep_last }) => (1, Reverse(*keep_last)),
+    }
+}
+
+/// The text that stands where a value of this kind was.
+pub(super) fn mark(kind: &str) -> String {
+    format!("[REDACTED:{kind}]")
+}
+
+/// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits.
+pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String {
+    match action {
+        Action::Redact {} => mark(kind),
+        Action::Replace(replacement) => match (&replacement.string, replacement.number) {
+            (Some(string), _) => string.clone(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => mark(kind),
+        },
+        Action::Partial(Partial { keep_last }) => partial_text(value, *keep_last),
+    }
+}
+
+/// What becomes of a JSON number, given and returned as it is spelled. A number has no place for text: where a
+/// string is given as the replacement, it becomes 0.
+pub(super) fn apply_to_number(action: &Action, value: &str) -> String {
+    match action {
+        Action::Redact {} => "0".to_owned(),
+        Action::Replace(replacement) => replacement.number.unwrap_or(0).to_string(),
+        Action::Partial(Partial { keep_last }) => partial_number(value, *keep_last),
+    }
+}
+
+/// What an action may show of a value of so many characters: at most `keep_last`, and never more than half.
+fn shown(keep_last: u32, characters: usize) -> usize {
+    usize::try_from(keep_last).unwrap_or(usize::MAX).min(characters / 2)
+}
+
+/// Punctuation that gives a value its form and says nothing.
+fn is_separator(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(character, '-' | '.' | ',' | ':' | ';' | '/' | '@' | '(' | ')' | '_' | '+')
+}
+
+/// The last letters and digits of a text, all others as `*`; separators stay.
+fn partial_text(value: &str, keep_last: u32) -> String {
+    let counts = |character: &char| character.is_alphanumeric() || *character == '*';
+    let show = shown(keep_last, value.chars().filter(counts).count());
+    let mut left_to_show = show;
+    let reversed: Vec<char> = value
+        .chars()
+        .rev()
+        .map(|character| match character {
+            shown if shown.is_alphanumeric() && left_to_show > 0 => {
+                left_to_show -= 1;
+                shown
+            }
+            separator if is_separator(separator) => separator,
+            _ => '*',
+        })
+        .collect();
+    reversed.into_iter().rev().collect()
+}
+
+/// The last digits of a number, all before them 0, but the first 1 unless the number begins with 0: a number as
+/// long as before and as short as it can be taken for. One with an exponent becomes 0.
+fn partial_number(value: &str, keep_last: u32) -> String {
+    if value.contains(['e', 'E']) {
+        return "0".to_owned();
+    }
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let show = shown(keep_last, digits);
+    if show == 0 {
+        return "0".to_owned();
+    }
+    let mut place = 0;
+    value
+        .chars()
+        .map(|character| {
+            if !character.is_ascii_digit() {
+                return character;
+            }
+            place += 1;
+            match (place, character) {
+                (place, shown) if place > digits - show => shown,
+                (1, '1'..='9') => '1',
+                _ => '0',
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{apply_to_number, apply_to_text, strength};
+    use crate::config::{Action, Partial, Replacement};
+
+    fn partial(keep_last: u32) -> Action {
+        Action::Partial(Partial { keep_last })
+    }
+
+    fn replace(string: Option<&str>, number: Option<i64>) -> Action {
+        Action::Replace(Replacement { string: string.map(str::to_owned), number })
+    }
+
+    #[test]
+    fn each_action_changes_text_once() {
+        for (action, value, expected) in [
+            (Action::Redact {}, "4111", "[REDACTED:CreditCard]"),
+            (replace(Some("gone"), None), "4111", "gone"),
+            (replace(Some(""), None), "4111", ""),
+            (replace(None, Some(-7)), "4111", "-7"),
+            (partial(4), "4111 1111 1111 1111", "**** **** **** 1111"),
+            (partial(4), "4111111111111111", "************1111"),
+            (partial(8), "ab-cdef", "**-*def"),
+            (partial(4), "abc", "**c"),
+            (partial(4), "a", "*"),
+            (partial(4), "", ""),
+            (partial(2), "p@ss w!rd", "*@** **rd"),
+            (partial(4), "!!!!!!!!", "********"),
+            (partial(8), "!!ab!!", "***b**"),
+            (partial(4), "größe-ñandú", "*****-*andú"),
+            (partial(3), "密码一二三四", "***二三四"),
+        ] {
+            let masked = apply_to_text(&action, "CreditCard", value);
+            assert_eq!(masked, expected, "{value}");
+            assert_eq!(apply_to_text(&action, "CreditCard", &masked), masked, "{value} twice");
+        }
+    }
+
+    #[test]
+    fn each_action_changes_numbers_once_and_leaves_numbers() {
+        for (action, value, expected) in [
+            (Action::Redact {}, "4111111111111111", "0"),
+            (replace(None, Some(-7)), "12", "-7"),
+            (replace(Some("gone"), None), "12", "0"),
+            (partial(4), "4111111111111111", "1000000000001111"),
+            (partial(4), "75000", "10000"),
+            (partial(4), "1234567", "1000567"),
+            (partial(4), "-1234.56", "-1004.56"),
+            (partial(1), "42", "12"),
+            (partial(4), "7", "0"),
+            (partial(4), "0", "0"),
+            (partial(4), "0.57", "0.07"),
+            (partial(4), "1.5e10", "0"),
+        ] {
+            let masked = apply_to_number(&action, value);
+            assert_eq!(masked, expected, "{value}");
+            assert_eq!(apply_to_number(&action, &masked), masked, "{value} twice");
+        }
+    }
+
+    #[test]
+    fn redact_hides_more_than_replace_and_replace_more_than_partial() {
+        let in_order = [partial(8), partial(1), replace(Some("x"), None), Action::Redact {}];
+        assert!(in_order.is_sorted_by_key(strength));
+    }
+}

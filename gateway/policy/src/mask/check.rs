@@ -1,0 +1,403 @@
+//! What is wrong with a MaskingRule: every fault, each at its field, with what to write instead.
+//!
+//! Paths are spelled as in the MaskingRule's `spec`, so that the operator, `lychgate validate` and the gateway
+//! show one and the same text. Nothing is compiled for later here.
+
+use super::path::Path;
+use super::program::whole_value;
+use crate::compile::Problem;
+use crate::config::{Action, Detector, Exclude, Field, MaskingRule};
+
+/// The fewest and most characters that a partial mask shows.
+const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
+/// The longest text that may stand for a value, in characters: masking must not make a message grow without
+/// bound.
+const MAXIMUM_REPLACEMENT: usize = 256;
+
+/// Everything that is wrong with `rule`, at paths relative to it such as `detectors[0].action.partial.keepLast`.
+/// None if it can be compiled.
+#[must_use]
+pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if rule.name.is_empty() {
+        problems.push(Problem::new("name", "is empty; write the name by which records call the rule"));
+    }
+    if rule.directions.is_empty() {
+        problems.push(Problem::new(
+            "directions",
+            "is empty, so nothing is masked; write Response, Request or both",
+        ));
+    }
+    check_tools(&rule.matching.tools, &mut problems);
+    if rule.detectors.is_empty() && rule.fields.is_empty() {
+        problems.push(Problem::new("detectors", "nothing is looked for; add an entry here or under fields"));
+    }
+    for (index, detector) in rule.detectors.iter().enumerate() {
+        check_detector(detector, &format!("detectors[{index}]"), &mut problems);
+    }
+    for (index, field) in rule.fields.iter().enumerate() {
+        check_field(field, &format!("fields[{index}]"), &mut problems);
+    }
+    check_exclude(&rule.exclude, &mut problems);
+    problems
+}
+
+fn check_tools(tools: &[String], problems: &mut Vec<Problem>) {
+    for (index, pattern) in tools.iter().enumerate() {
+        let path = format!("match.tools[{index}]");
+        match pattern.strip_prefix('!') {
+            Some("") => {
+                problems.push(Problem::new(path, "excludes nothing; write a name or pattern behind the `!`"))
+            }
+            Some(twice) if twice.starts_with('!') => {
+                problems.push(Problem::new(
+                    path,
+                    "begins with more than one `!`; write one to exclude, none to include",
+                ));
+            }
+            None if pattern.is_empty() => {
+                problems.push(Problem::new(
+                    path,
+                    "is empty, which matches no tool; write a name, or * for every tool",
+                ));
+            }
+            Some(_) | None => {}
+        }
+    }
+    if !tools.is_empty() && tools.iter().all(|pattern| pattern.starts_with('!')) {
+        problems.push(Problem::new(
+            "match.tools",
+            "only excludes, so no tool matches; put \"*\" before the exclusions",
+        ));
+    }
+}
+
+fn check_detector(detector: &Detector, path: &str, problems: &mut Vec<Problem>) {
+    match (detector.kind, detector.group) {
+        (None, None) => problems.push(Problem::new(path, "says not what to look for; add type or group")),
+        (Some(_), Some(_)) => {
+            problems.push(Problem::new(
+                path,
+                "has both type and group; write two entries, or remove one of them",
+            ));
+        }
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    check_action(&detector.action, &format!("{path}.action"), problems);
+}
+
+fn check_field(field: &Field, path: &str, problems: &mut Vec<Problem>) {
+    match (&field.json_path, field.keys.is_empty()) {
+        (None, true) => problems.push(Problem::new(path, "says not which values; add jsonPath or keys")),
+        (Some(_), false) => {
+            problems.push(Problem::new(
+                path,
+                "has both jsonPath and keys; write two entries, or remove one of them",
+            ));
+        }
+        (Some(_), true) | (None, false) => {}
+    }
+    if let Some(text) = &field.json_path {
+        check_path(text, format!("{path}.jsonPath"), problems);
+    }
+    for (index, _) in field.keys.iter().enumerate().filter(|(_, pattern)| pattern.is_empty()) {
+        let path = format!("{path}.keys[{index}]");
+        problems.push(Problem::new(
+            path,
+            "is empty, which matches no name; write a name or a pattern such as *password*",
+        ));
+    }
+    check_action(&field.action, &format!("{path}.action"), problems);
+}
+
+fn check_action(action: &Action, path: &str, problems: &mut Vec<Problem>) {
+    match action {
+        Action::Redact {} => {}
+        Action::Replace(replacement) => {
+            let path = format!("{path}.replace");
+            match (&replacement.string, replacement.number) {
+                (None, None) => problems.push(Problem::new(path, "gives nothing; add string or number")),
+                (Some(_), Some(_)) => {
+                    problems.push(Problem::new(path, "has both string and number; remove one of them"))
+                }
+                (Some(text), None) if text.chars().count() > MAXIMUM_REPLACEMENT => {
+                    let message =
+                        format!("is longer than {MAXIMUM_REPLACEMENT} characters; write a shorter text");
+                    problems.push(Problem::new(format!("{path}.string"), message));
+                }
+                (Some(_), None) | (None, Some(_)) => {}
+            }
+        }
+        Action::Partial(partial) => {
+            if !KEEP_LAST.contains(&partial.keep_last) {
+                let (least, most) = (KEEP_LAST.start(), KEEP_LAST.end());
+                let message = format!(
+                    "is {}; write {least} to {most}, or use redact to show nothing",
+                    partial.keep_last
+                );
+                problems.push(Problem::new(format!("{path}.partial.keepLast"), message));
+            }
+        }
+    }
+}
+
+fn check_exclude(exclude: &Exclude, problems: &mut Vec<Problem>) {
+    for (index, text) in exclude.fields.iter().enumerate() {
+        check_path(text, format!("exclude.fields[{index}]"), problems);
+    }
+    for (index, _) in exclude.values.exact.iter().enumerate().filter(|(_, value)| value.is_empty()) {
+        let path = format!("exclude.values.exact[{index}]");
+        problems.push(Problem::new(
+            path,
+            "is empty, and nothing empty is masked; write a value or remove the line",
+        ));
+    }
+    for (index, pattern) in exclude.values.regex.iter().enumerate() {
+        if let Err(error) = whole_value(pattern) {
+            let path = format!("exclude.values.regex[{index}]");
+            problems.push(Problem::new(path, format!("{}; write a pattern in RE2 syntax", reason(&error))));
+        }
+    }
+    for (index, group) in exclude.callers.groups.iter().enumerate() {
+        let path = format!("exclude.callers.groups[{index}]");
+        match group.as_str() {
+            "" => problems.push(Problem::new(
+                path,
+                "is empty, which is no group; write a group's name or remove the line",
+            )),
+            "*" => problems.push(Problem::new(path, "`*` is no pattern here; write the names of groups")),
+            _ => {}
+        }
+    }
+}
+
+fn check_path(text: &str, path: String, problems: &mut Vec<Problem>) {
+    if let Err(error) = Path::parse(text) {
+        problems.push(Problem::new(path, error.to_string()));
+    }
+}
+
+/// What is wrong with a pattern, in one line: the error's own text draws the pattern over several.
+fn reason(error: &regex::Error) -> String {
+    match error {
+        regex::Error::Syntax(text) => {
+            let last = text.lines().last().unwrap_or_default();
+            format!("is no regular expression ({})", last.trim().trim_start_matches("error: "))
+        }
+        regex::Error::CompiledTooBig(bytes) => format!("takes more than {bytes} bytes when compiled"),
+        _ => "cannot be compiled".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::check_rule;
+    use crate::config::MaskingRule;
+    use crate::mask::compile;
+
+    /// The problems of a good rule with one member replaced.
+    fn problems(member: &str, value: &str) -> Vec<(String, String)> {
+        let mut rule: serde_json::Value = serde_json::from_str(
+            r#"{"name":"r","directions":["Response"],"detectors":[{"type":"Email","action":{"redact":{}}}]}"#,
+        )
+        .unwrap();
+        if !member.is_empty() {
+            rule.as_object_mut().unwrap().insert(member.to_owned(), serde_json::from_str(value).unwrap());
+        }
+        let rule: MaskingRule = serde_json::from_value(rule).unwrap();
+        let found = check_rule(&rule);
+        let compiled = compile(&[MaskingRule::default(), rule]).unwrap_err();
+        let of_second = compiled.iter().filter(|problem| problem.path.starts_with("masking[1]"));
+        assert_eq!(of_second.count(), found.len(), "compile finds what check_rule finds");
+        found.into_iter().map(|problem| (problem.path, problem.message)).collect()
+    }
+
+    #[test]
+    fn a_good_rule_has_no_problems() {
+        for (member, value) in [
+            ("", ""),
+            ("directions", r#"["Request","Response"]"#),
+            ("match", r#"{"tools":["query*","!query_all"]}"#),
+            ("detectors", r#"[{"group":"Secrets","action":{"replace":{"string":""}}}]"#),
+            (
+                "fields",
+                r#"[{"jsonPath":"$.a[*]","action":{"replace":{"number":-1}}},{"keys":["*"],"action":{"partial":{"keepLast":8}}}]"#,
+            ),
+            (
+                "exclude",
+                r#"{"fields":["$"],"values":{"exact":["a"],"regex":["a|b"]},"callers":{"groups":["g"]}}"#,
+            ),
+        ] {
+            assert_eq!(problems(member, value), [], "{member} {value}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_field_is_named_with_what_to_write() {
+        for (member, value, path, message) in [
+            ("name", r#""""#, "name", "is empty; write the name by which records call the rule"),
+            (
+                "directions",
+                "[]",
+                "directions",
+                "is empty, so nothing is masked; write Response, Request or both",
+            ),
+            (
+                "match",
+                r#"{"tools":[""]}"#,
+                "match.tools[0]",
+                "is empty, which matches no tool; write a name, or * for every tool",
+            ),
+            (
+                "match",
+                r#"{"tools":["*","!"]}"#,
+                "match.tools[1]",
+                "excludes nothing; write a name or pattern behind the `!`",
+            ),
+            (
+                "match",
+                r#"{"tools":["*","!!a"]}"#,
+                "match.tools[1]",
+                "begins with more than one `!`; write one to exclude, none to include",
+            ),
+            (
+                "match",
+                r#"{"tools":["!a","!b"]}"#,
+                "match.tools",
+                "only excludes, so no tool matches; put \"*\" before the exclusions",
+            ),
+            ("detectors", "[]", "detectors", "nothing is looked for; add an entry here or under fields"),
+            (
+                "detectors",
+                r#"[{"action":{"redact":{}}}]"#,
+                "detectors[0]",
+                "says not what to look for; add type or group",
+            ),
+            (
+                "detectors",
+                r#"[{"type":"Email","group":"Secrets","action":{"redact":{}}}]"#,
+                "detectors[0]",
+                "has both type and group; write two entries, or remove one of them",
+            ),
+            (
+                "detectors",
+                r#"[{"type":"Email","action":{"replace":{}}}]"#,
+                "detectors[0].action.replace",
+                "gives nothing; add string or number",
+            ),
+            (
+                "detectors",
+                r#"[{"type":"Email","action":{"replace":{"string":"a","number":1}}}]"#,
+                "detectors[0].action.replace",
+                "has both string and number; remove one of them",
+            ),
+            (
+                "detectors",
+                r#"[{"type":"Email","action":{"partial":{"keepLast":0}}}]"#,
+                "detectors[0].action.partial.keepLast",
+                "is 0; write 1 to 8, or use redact to show nothing",
+            ),
+            (
+                "fields",
+                r#"[{"keys":["a"],"action":{"partial":{"keepLast":9}}}]"#,
+                "fields[0].action.partial.keepLast",
+                "is 9; write 1 to 8, or use redact to show nothing",
+            ),
+            (
+                "fields",
+                r#"[{"action":{"redact":{}}}]"#,
+                "fields[0]",
+                "says not which values; add jsonPath or keys",
+            ),
+            (
+                "fields",
+                r#"[{"jsonPath":"$.a","keys":["a"],"action":{"redact":{}}}]"#,
+                "fields[0]",
+                "has both jsonPath and keys; write two entries, or remove one of them",
+            ),
+            (
+                "fields",
+                r#"[{"jsonPath":"$.rows[?@.a]","action":{"redact":{}}}]"#,
+                "fields[0].jsonPath",
+                "at character 8: filters are not supported; write [*]",
+            ),
+            (
+                "fields",
+                r#"[{"keys":["a",""],"action":{"redact":{}}}]"#,
+                "fields[0].keys[1]",
+                "is empty, which matches no name; write a name or a pattern such as *password*",
+            ),
+            (
+                "exclude",
+                r#"{"fields":["$.a","a"]}"#,
+                "exclude.fields[1]",
+                "at character 1: a path begins with `$`, the root, as in $.rows[*].name",
+            ),
+            (
+                "exclude",
+                r#"{"values":{"exact":[""]}}"#,
+                "exclude.values.exact[0]",
+                "is empty, and nothing empty is masked; write a value or remove the line",
+            ),
+            (
+                "exclude",
+                r#"{"values":{"regex":["ok","a("]}}"#,
+                "exclude.values.regex[1]",
+                "is no regular expression (unclosed group); write a pattern in RE2 syntax",
+            ),
+            (
+                "exclude",
+                r#"{"values":{"regex":["a)|(b"]}}"#,
+                "exclude.values.regex[0]",
+                "is no regular expression (unopened group); write a pattern in RE2 syntax",
+            ),
+            (
+                "exclude",
+                r#"{"values":{"regex":["(\\w{1000}){1000}"]}}"#,
+                "exclude.values.regex[0]",
+                "takes more than 10485760 bytes when compiled; write a pattern in RE2 syntax",
+            ),
+            (
+                "exclude",
+                r#"{"callers":{"groups":[""]}}"#,
+                "exclude.callers.groups[0]",
+                "is empty, which is no group; write a group's name or remove the line",
+            ),
+            (
+                "exclude",
+                r#"{"callers":{"groups":["*"]}}"#,
+                "exclude.callers.groups[0]",
+                "`*` is no pattern here; write the names of groups",
+            ),
+        ] {
+            assert_eq!(problems(member, value), [(path.to_owned(), message.to_owned())], "{member} {value}");
+        }
+        let long =
+            format!(r#"[{{"type":"Email","action":{{"replace":{{"string":"{}"}}}}}}]"#, "x".repeat(257));
+        assert_eq!(
+            problems("detectors", &long),
+            [(
+                "detectors[0].action.replace.string".to_owned(),
+                "is longer than 256 characters; write a shorter text".to_owned()
+            )]
+        );
+    }
+
+    #[test]
+    fn all_problems_are_found_and_compile_names_the_rule() {
+        let rule = MaskingRule { name: "r".into(), ..MaskingRule::default() };
+        assert_eq!(check_rule(&rule).len(), 2);
+        let problems = compile(&[rule.clone(), rule]).unwrap_err();
+        let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "masking[0].directions",
+                "masking[0].detectors",
+                "masking[1].directions",
+                "masking[1].detectors"
+            ]
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! Payment card numbers (ISO/IEC 7812): 12 to 19 digits, a prefix and length that some network issues, and
+//! the check digit of Luhn. Digits stand together, or in the groups in which cards are printed with one space
+//! or hyphen between them.
+//!
+//! A number that passes is a card even if it is a test number. Runs of more digits, fractions of decimal
+//! numbers, parts of words and UUIDs are none.
+
+use std::ops::Range;
+
+use super::bytes::{at, before, digit_groups, digits, is_digit_at, is_joined_after, is_joined_before};
+
+/// A text with fewer digits holds no card number.
+pub(super) const MINIMUM_DIGITS: usize = 12;
+const MAXIMUM_DIGITS: usize = 19;
+
+/// A row of this many groups of digits, evenly set, is a row of numbers and not a card among neighbours.
+const ROW_GROUPS: usize = 8;
+
+pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
+    let text = text.as_bytes();
+    let groups = digit_groups(text);
+    let mut free_from = 0;
+    let mut chain = 0..0;
+    for (index, group) in groups.iter().enumerate() {
+        // The last group of a chain may begin another one, with another separator.
+        if index + 1 >= chain.end {
+            chain = index..index + chain_length(text, groups.get(index..).unwrap_or_default());
+        }
+        if group.start < free_from {
+            continue;
+        }
+        let card = if is_number(text, group) {
+            Some(group.clone())
+        } else if chain.len() < ROW_GROUPS {
+            grouped(text, groups.get(index..chain.end).unwrap_or_default())
+        } else {
+            None
+        };
+        if let Some(card) = card {
+            free_from = card.end;
+            found.push(card);
+        }
+    }
+}
+
+/// Whether one group of digits is a card number by itself.
+fn is_number(text: &[u8], group: &Range<usize>) -> bool {
+    (MINIMUM_DIGITS..=MAXIMUM_DIGITS).contains(&group.len())
+        && stands_alone(text, group)
+        && !ends_uuid(text, group)
+        && is_card(text, group)
+}
+
+/// The card number that the first of `groups` begins.
+fn grouped(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let first = groups.first()?;
+    let separator = at(text, first.end)?;
+    // The longest layout first: the first 16 digits of a card with 19 may be a card as well.
+    (3..=groups.len().min(5)).rev().find_map(|count| {
+        let groups = groups.get(..count)?;
+        let card = first.start..groups.last()?.end;
+        let is_part_of_more = separator == b'-'
+            && (before(text, card.start) == Some(b'-')
+                || at(text, card.end) == Some(b'-') && is_joined_after(text, card.end + 1));
+        (is_layout(groups) && !is_part_of_more && stands_alone(text, &card) && is_card(text, &card))
+            .then_some(card)
+    })
+}
+
+/// How many of `groups` follow each other with one and the same space or hyphen between them.
+fn chain_length(text: &[u8], groups: &[Range<usize>]) -> usize {
+    let Some(separator) = groups.first().and_then(|first| at(text, first.end)) else { return 1 };
+    if !matches!(separator, b' ' | b'-') {
+        return 1;
+    }
+    let follows = |pair: &&[Range<usize>]| match pair {
+        [one, other] => other.start == one.end + 1 && at(text, one.end) == Some(separator),
+        _ => false,
+    };
+    1 + groups.windows(2).take_while(follows).count()
+}
+
+/// Whether groups of these sizes are printed on cards.
+fn is_layout(groups: &[Range<usize>]) -> bool {
+    let mut sizes = [0; 5];
+    for (size, group) in sizes.iter_mut().zip(groups) {
+        *size = group.len();
+    }
+    match sizes {
+        [4, 4, 4, 0..=4, 0] | [4, 4, 4, 4, 1..=3] => true,
+        // American Express and Diners Club.
+        [4, 6, 4 | 5, 0, 0] => true,
+        _ => false,
+    }
+}
+
+/// Neither part of a word nor the fraction of a decimal number.
+fn stands_alone(text: &[u8], range: &Range<usize>) -> bool {
+    let is_fraction = before(text, range.start) == Some(b'.')
+        && range.start.checked_sub(2).is_some_and(|position| is_digit_at(text, position));
+    !is_fraction && !is_joined_before(text, range.start) && !is_joined_after(text, range.end)
+}
+
+/// Whether a group of digits is the last part of a UUID (RFC 9562), the only part that is long enough.
+fn ends_uuid(text: &[u8], group: &Range<usize>) -> bool {
+    const BEFORE: usize = "00000000-0000-0000-0000-".len();
+    let Some(head) = group.start.checked_sub(BEFORE).and_then(|start| text.get(start..group.start)) else {
+        return false;
+    };
+    let is_in_place = |(index, byte): (usize, &u8)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    group.len() == 12 && head.iter().enumerate().all(is_in_place)
+}
+
+fn is_card(text: &[u8], range: &Range<usize>) -> bool {
+    let mut number = [0; MAXIMUM_DIGITS];
+    let mut length = 0;
+    for digit in digits(text, range.clone()) {
+        let Some(place) = number.get_mut(length) else { return false };
+        *place = digit;
+        length += 1;
+    }
+    let number = number.get(..length).unwrap_or_default();
+    is_issued(number) && passes_luhn(number)
+}
+
+/// Whether a network issues numbers of this prefix and length.
+fn is_issued(number: &[u8]) -> bool {
+    let length = number.len();
+    let prefix =
+        |count: usize| number.iter().take(count).fold(0_u32, |value, &digit| value * 10 + u32::from(digit));
+    let is_any_length = (16..=19).contains(&length);
+    match prefix(4) {
+        // Visa.
+        4000..=4999 => matches!(length, 13 | 16 | 19),
+        // American Express.
+        3400..=3499 | 3700..=3799 => length == 15,
+        // Diners Club.
+        3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length),
+        // JCB.
+        3528..=3589 => is_any_length,
+        // Mastercard.
+        5100..=5599 | 2221..=2720 => length == 16,
+        // Mir.
+        2200..=2204 => is_any_length,
+        // Maestro and the national schemes within its ranges.
+        5000..=5099 | 5600..=5899 | 6300..=6399 | 6700..=6799 => (12..=19).contains(&length),
+        // Discover, RuPay, UnionPay.
+        6000..=6099 | 6200..=6299 | 6440..=6599 | 8100..=8299 => is_any_length,
+        // Troy.
+        9792 => length == 16,
+        _ => false,
+    }
+}
+
+/// The check of Luhn (ISO/IEC 7812-1, annex B).
+fn passes_luhn(number: &[u8]) -> bool {
+    let sum: u32 = number
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, &digit)| match (place % 2, u32::from(digit)) {
+            (0, digit) => digit,
+            (_, digit) if digit > 4 => digit * 2 - 9,
+            (_, digit) => digit * 2,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::DetectorType::CreditCard;
+    use crate::mask::detect::test::{assert_kept, assert_marked, found};
+
+    #[test]
+    fn published_test_numbers_are_found_in_every_layout() {
+        assert_marked(
+            CreditCard,
+            &[
+                "«4111111111111111»",
+                "card «4111 1111 1111 1111», thanks",
+                "«4111-1111-1111-1111»",
+                "«4012888888881881»;«4222222222222»",
+                "«5555555555554444» and «5105105105105100»",
+                "«2223003122003222»",
+                "«378282246310005»",
+                "«3782 822463 10005»",
+                "«371449635398431»",
+                "«30569309025904» «38520000023237»",
+                "«3056 930902 5904»",
+                "«6011111111111117»",
+                "«6011 0009 9013 9424»",
+                "«3530111333300000»",
+                "«6200000000000005»",
+                "«6759649826438453»",
+                "«2200000000000004»",
+                "pan=«4111111111111111»&cvv=123",
+                "card_«4111111111111111»",
+                "PAN:«4111111111111111»=25121011000012345678",
+                "see /cards/«4111111111111111»/limits",
+                "12,«4111111111111111»,34.5",
+                "valid 12 «4111 1111 1111 1111» 1225",
+                "号«4111111111111111»号",
+                "«4111111111111111».",
+                "«4111111111111111».00",
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_no_cards_stay() {
+        assert_kept(
+            CreditCard,
+            &[
+                "4111111111111112",
+                "4111 1111 1111 1112",
+                "order 1234567890123456",
+                "550e8400-e29b-41d4-a716-501800000009",
+                "00000000-0000-4000-8000-500000000009",
+                "12345678-4111-1111-1111-111112345678",
+                "2024-05-06T12:30:45.123456789Z",
+                "1715000000000",
+                "1715000000000000",
+                "0.4111111111111111",
+                "4111111111111111111111",
+                "a4111111111111111",
+                "4111111111111111b",
+                "5eb63bbbe01eeed093cb22bb8f5acdc3",
+                "1.2.3-20240506123045",
+                "127.0.0.1:8080 192.168.100.200",
+                "$1,234,567,890.00",
+                "4111  1111  1111  1111",
+                "4111 1111-1111 1111",
+                "41 11 11 11 11 11 11 11",
+                "0000 0000 0000 0000",
+                "1000 2000 3000 4111 1111 1111 1111 8000 9000 1000",
+                "978-3-16-148410-0",
+                "4111.1111.1111.1111",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_long_row_is_read_once() {
+        let row = "4111-".repeat(100_000);
+        assert!(found(CreditCard, "", &row).is_empty());
+    }
+}

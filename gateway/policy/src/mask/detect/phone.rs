@@ -1,0 +1,235 @@
+//! Telephone numbers: international ones (ITU-T E.164: `+`, a country, 8 to 15 digits in all) and North
+//! American ones of ten digits that are written with separators.
+//!
+//! Ten bare digits are no telephone number: too much else looks like that. Neither are dates, decimal numbers
+//! and network addresses, which begin lines of patches behind a `+`.
+
+use std::ops::Range;
+
+use super::bytes::{at, before, digit_groups, digits, is_digit_at, is_joined_after, is_joined_before};
+
+/// A text with fewer digits holds no number.
+pub(super) const MINIMUM_DIGITS: usize = 8;
+const MAXIMUM_DIGITS: usize = 15;
+/// Country 1, then ten digits.
+const NORTH_AMERICAN_DIGITS: usize = 11;
+
+pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
+    let text = text.as_bytes();
+    let groups = digit_groups(text);
+    let mut free_from = 0;
+    for (index, group) in groups.iter().enumerate() {
+        if group.start < free_from {
+            continue;
+        }
+        let rest = groups.get(index..).unwrap_or_default();
+        let number = match before(text, group.start) {
+            Some(b'+') => international(text, rest),
+            Some(_) | None => north_american(text, rest),
+        };
+        if let Some(number) = number {
+            free_from = number.end;
+            found.push(number);
+        }
+    }
+}
+
+/// The number behind a `+`, which stands right before the first of `groups`.
+fn international(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let first = groups.first()?;
+    let start = first.start.checked_sub(1)?;
+    let is_part_of_more = is_joined_before(text, start) || matches!(before(text, start), Some(b'+' | b')'));
+    if at(text, first.start) == Some(b'0') || is_part_of_more {
+        return None;
+    }
+    let is_north_american = at(text, first.start) == Some(b'1');
+    let (minimum, maximum) = if is_north_american {
+        (NORTH_AMERICAN_DIGITS, NORTH_AMERICAN_DIGITS)
+    } else {
+        (MINIMUM_DIGITS, MAXIMUM_DIGITS)
+    };
+    let mut count = 0;
+    let mut used = 0;
+    let mut end = first.start;
+    for group in groups {
+        // Who writes eight digits in a row sets no spaces: what follows is another number.
+        let is_complete = used == 1 && count >= MINIMUM_DIGITS;
+        let is_next = used == 0 || (!is_complete && is_gap(text.get(end..group.start).unwrap_or_default()));
+        if !is_next || count + group.len() > maximum {
+            break;
+        }
+        count += group.len();
+        used += 1;
+        end = group.end;
+    }
+    let used = groups.get(..used).unwrap_or_default();
+    let goes_on = is_joined_after(text, end) || (at(text, end) == Some(b'.') && is_digit_at(text, end + 1));
+    (count >= minimum && !goes_on && !looks_otherwise(text, used)).then_some(start..end)
+}
+
+/// Whether what stands between two groups belongs to one telephone number.
+fn is_gap(gap: &[u8]) -> bool {
+    matches!(
+        gap,
+        [b' ' | b'-' | b'.' | b'/' | b'(' | b')'] | [b' ', b'('] | [b')', b' ' | b'-'] | [b'-', b'(']
+    )
+}
+
+/// A date, a decimal number or a network address, by the sizes of its groups.
+fn looks_otherwise(text: &[u8], groups: &[Range<usize>]) -> bool {
+    let is_separated_by = |separator: u8| {
+        groups.windows(2).all(|pair| match pair {
+            [one, other] => other.start == one.end + 1 && at(text, one.end) == Some(separator),
+            _ => false,
+        })
+    };
+    let size = |index: usize| groups.get(index).map_or(0, Range::len);
+    let is_date = size(0) == 4 && size(1) == 2 && size(2) == 2;
+    let is_address =
+        groups.len() == 4 && groups.iter().all(|group| group.len() <= 3) && is_separated_by(b'.');
+    let is_decimal = groups.len() == 2 && is_separated_by(b'.');
+    is_date || is_address || is_decimal
+}
+
+/// The number of ten digits, or eleven with a leading 1, that the first of `groups` begins.
+fn north_american(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let first = groups.first()?;
+    let is_country = first.len() == 1
+        && at(text, first.start) == Some(b'1')
+        && groups.get(1).is_some_and(|area| is_gap(text.get(first.end..area.start).unwrap_or_default()));
+    let mut parts = groups.iter().skip(usize::from(is_country));
+    let (area, exchange, line) = (parts.next()?, parts.next()?, parts.next()?);
+    if (area.len(), exchange.len(), line.len()) != (3, 3, 4) {
+        return None;
+    }
+    let is_in_parentheses = before(text, area.start) == Some(b'(') && at(text, area.end) == Some(b')');
+    let start = match (is_country, is_in_parentheses) {
+        (true, _) => first.start,
+        (false, true) => area.start.checked_sub(1)?,
+        (false, false) => area.start,
+    };
+    let number = start..line.end;
+    let gaps = (text.get(area.end..exchange.start)?, text.get(exchange.end..line.start)?);
+    let is_written_so = match gaps {
+        (b") " | b")" | b")-", b" " | b"-" | b".") => is_in_parentheses,
+        (b"-", b"-") | (b".", b".") => true,
+        (b" ", b" " | b"-") => !is_in_row_of_numbers(text, &number),
+        _ => false,
+    };
+    let is_assigned = is_area(text, area) && is_exchange(text, exchange);
+    (is_written_so && is_assigned && stands_alone(text, &number)).then_some(number)
+}
+
+/// Area codes begin with 2 to 9, and neither end in 11 nor have a 9 in the middle (NANP numbering plan).
+fn is_area(text: &[u8], area: &Range<usize>) -> bool {
+    is_exchange(text, area) && digits(text, area.clone()).nth(1) != Some(9)
+}
+
+/// Exchange codes begin with 2 to 9 and do not end in 11.
+fn is_exchange(text: &[u8], exchange: &Range<usize>) -> bool {
+    let value = digits(text, exchange.clone()).fold(0_u32, |value, digit| value * 10 + u32::from(digit));
+    value >= 200 && value % 100 != 11
+}
+
+/// Whether spaces separate the number from further numbers, as in a table.
+fn is_in_row_of_numbers(text: &[u8], number: &Range<usize>) -> bool {
+    let is_behind = before(text, number.start) == Some(b' ')
+        && number.start.checked_sub(2).is_some_and(|position| is_digit_at(text, position));
+    is_behind || (at(text, number.end) == Some(b' ') && is_digit_at(text, number.end + 1))
+}
+
+/// Whether the number is not part of a longer identifier, version or path.
+fn stands_alone(text: &[u8], number: &Range<usize>) -> bool {
+    let goes_on_before = is_joined_before(text, number.start)
+        || matches!(before(text, number.start), Some(b'-' | b'.' | b'/' | b'_' | b'+'));
+    let goes_on_behind = match at(text, number.end) {
+        // An extension, as in `x12`.
+        Some(b'x') => !is_digit_at(text, number.end + 1),
+        Some(b'-' | b'.') => is_joined_after(text, number.end + 1),
+        Some(b'_') => true,
+        Some(_) | None => is_joined_after(text, number.end),
+    };
+    !goes_on_before && !goes_on_behind
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::DetectorType::Phone;
+    use crate::mask::detect::test::{assert_kept, assert_marked, found};
+
+    #[test]
+    fn numbers_with_a_country_or_north_american_separators_are_found() {
+        assert_marked(
+            Phone,
+            &[
+                "«+14155550132»",
+                "call «+1 415 555 0132» now",
+                "«+1 (415) 555-0132»",
+                "«+1-415-555-0132»",
+                "«+1.415.555.0132»",
+                "«+44 20 7946 0958»",
+                "«+442079460958» 12 items",
+                "«+49 (0)30 901820»",
+                "«+49 30/901820»",
+                "tel:«+33 1 99 00 12 34»",
+                "phone=«+61491570156»;",
+                "«+1 415 555 0132» 2024",
+                "(«+81 3-1234-5678»)",
+                "«(415) 555-0132»",
+                "«(415)555-0132»",
+                "«(415) 555 0132»",
+                "«415-555-0132»",
+                "«415.555.0132»",
+                "«1-415-555-0132»",
+                "«415 555 0132»",
+                "phone: «415-555-0132», «212-555-0187».",
+                "«415-555-0132»x12",
+            ],
+        );
+    }
+
+    #[test]
+    fn dates_versions_addresses_and_identifiers_stay() {
+        assert_kept(
+            Phone,
+            &[
+                "4155550132",
+                "2024-05-06",
+                "2024-05-06T12:30:45.123+02:00",
+                "+2024-05-06 released",
+                "1.2.3+20240506123045",
+                "v10.20.3040",
+                "192.168.100.200",
+                "+192.168.10.200 host",
+                "+127.0.0.1 localhost",
+                "+3.14159265",
+                "127.0.0.1:8080",
+                "123-456-7890",
+                "415-055-0132",
+                "911-555-0132",
+                "415-911-0132",
+                "ORD-415-555-0132",
+                "415-555-0132-7",
+                "415-555-01321",
+                "550e8400-e29b-41d4-a716-446655440000",
+                "415-555-0132a",
+                "10 415 555 0132",
+                "415 555 0132 7",
+                "+0123456789",
+                "abc+12345678",
+                "+1234567",
+                "+1 415 555 013",
+                "+1234567890123456",
+                "$1,234,567.89",
+                "978-3-16-148410-0",
+                "file_415-555-0132",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_wall_of_beginnings_is_read_once() {
+        assert!(found(Phone, "", &"+1 ".repeat(100_000)).is_empty());
+        assert!(found(Phone, "", &"415-555-".repeat(50_000)).is_empty());
+    }
+}

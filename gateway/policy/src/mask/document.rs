@@ -1,0 +1,294 @@
+//! Masking JSON that is the data of tools and not of the protocol: `structuredContent`, arguments, JSON in a
+//! text. Places named by rules are followed here from the root down, and texts that are JSON are opened.
+//!
+//! Types stay, so that what a schema allowed it allows still. Names of members are masked only if they are
+//! sensitive values themselves.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::{
+    DEFAULT_DEPTH, Document, Edits, JsonError, Kind, Limits, Member, Value, quote,
+};
+
+use super::path::{States, Step, advance, start};
+use super::program::{Purpose, Wish, strongest};
+use super::text::{Masker, Place, without_marks};
+use crate::config::Action;
+
+/// How many texts inside each other are opened as JSON. What is deeper is masked as text.
+const MAXIMUM_NESTING: usize = 3;
+
+/// A place in a document, as rules see it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spot {
+    /// How far the paths of the rules have come; empty where nothing is the root of a document.
+    states: States,
+    /// The rules that leave this place, and all below it, as it is.
+    kept_by: Vec<usize>,
+    /// In how many texts this document stands.
+    nesting: usize,
+}
+
+impl Spot {
+    fn place<'p>(&'p self, label: &'p str) -> Place<'p> {
+        Place { label, kept_by: &self.kept_by, is_name: false }
+    }
+}
+
+impl<'a> Masker<'a> {
+    /// Masks a document from its root. `label` is the name it stands under, `around` the place of the text that it
+    /// is, if it is one.
+    pub(super) fn document(
+        &mut self,
+        root: Value<'_>,
+        label: &str,
+        around: Option<&Spot>,
+        edits: &mut Edits,
+    ) {
+        let mut spot = Spot {
+            states: start(self.active.paths()),
+            kept_by: around.map_or_else(Vec::new, |around| around.kept_by.clone()),
+            nesting: around.map_or(0, |around| around.nesting + 1),
+        };
+        self.note_kept(&mut spot);
+        let field = self.field(&spot, &[], root);
+        self.value(root, label, &spot, field, edits);
+    }
+
+    /// Masks one member of an object at `spot`, name and value. `names` belongs to the object.
+    pub(super) fn member(
+        &mut self,
+        member: Member<'_>,
+        spot: &Spot,
+        names: &mut Names<'_>,
+        edits: &mut Edits,
+    ) {
+        let name = member.key.text().unwrap_or_default();
+        let mut child = self.step(spot, Step::Name(&name));
+        let renamed = self.name(&name, &child.kept_by, names);
+        let mut matched = vec![self.comparable(&name)];
+        let label = label(&name, renamed.as_deref());
+        if let Some(renamed) = &renamed {
+            // Who masks this message again sees the new name alone: what that matches is masked at once.
+            advance(self.active.paths(), &spot.states, Step::Name(renamed), &mut child.states);
+            matched.push(self.comparable(renamed));
+            edits.replace(member.key.span(), quote(renamed));
+        }
+        let field = self.field(&child, &matched, member.value);
+        self.value(member.value, &label, &child, field, edits);
+    }
+
+    /// What the text of a string becomes, if it changes.
+    pub(super) fn string(
+        &mut self,
+        text: &str,
+        label: &str,
+        spot: &Spot,
+        field: Option<&'a Action>,
+    ) -> Option<String> {
+        let opens = field.is_none() && spot.nesting < MAXIMUM_NESTING;
+        if opens && let Some(masked) = self.nested(text, label, spot) {
+            return masked;
+        }
+        let masked = self.text(text, spot.place(label), field)?;
+        // Masking may have taken away what kept a text from being JSON.
+        let opened = if opens { self.nested(&masked, label, spot).flatten() } else { None };
+        Some(opened.unwrap_or(masked))
+    }
+
+    /// What the name of a member becomes, if it changes: a name that no other member has.
+    pub(super) fn name(&mut self, name: &str, kept_by: &[usize], names: &mut Names<'_>) -> Option<String> {
+        let place = Place { label: "", kept_by, is_name: true };
+        let masked = self.text(name, place, None)?;
+        Some(names.unique(masked))
+    }
+
+    fn value(
+        &mut self,
+        value: Value<'_>,
+        label: &str,
+        spot: &Spot,
+        field: Option<&'a Action>,
+        edits: &mut Edits,
+    ) {
+        let replacement = match (value.kind(), field) {
+            (Kind::Null, _) | (Kind::Bool, None) => None,
+            (Kind::Bool, Some(_)) => (value.as_bool() == Some(true)).then(|| "false".to_owned()),
+            (Kind::String, _) => {
+                let text = value.text().unwrap_or_default();
+                let masked = self.string(&text, label, spot, field);
+                masked.map(|masked| quote(&masked))
+            }
+            (Kind::Number, _) => {
+                let spelled = String::from_utf8_lossy(value.raw());
+                self.number(&spelled, spot.place(label), field)
+            }
+            (Kind::Array, Some(_)) => (!value.is_empty()).then(|| "[]".to_owned()),
+            (Kind::Object, Some(_)) => (!value.is_empty()).then(|| "{}".to_owned()),
+            (Kind::Array, None) => {
+                self.items(value, label, spot, edits);
+                None
+            }
+            (Kind::Object, None) => {
+                let mut names = Names::of(value);
+                for member in value.members() {
+                    self.member(member, spot, &mut names, edits);
+                }
+                None
+            }
+        };
+        if let Some(replacement) = replacement {
+            if matches!(value.kind(), Kind::Bool | Kind::Array | Kind::Object) {
+                self.count_field();
+            }
+            edits.replace(value.span(), replacement);
+        }
+    }
+
+    fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
+        for (index, item) in array.items().enumerate() {
+            let child = self.step(spot, Step::Index(index));
+            let field = self.field(&child, &[], item);
+            self.value(item, label, &child, field, edits);
+        }
+    }
+
+    /// The strongest thing that is to become of a value because of its place, if anything is.
+    fn field(&self, spot: &Spot, names: &[String], value: Value<'_>) -> Option<&'a Action> {
+        let placed = spot.states.iter().filter_map(|state| match self.active.purpose(*state)? {
+            Purpose::Mask(wish) => Some(wish),
+            Purpose::Keep(_) => None,
+        });
+        let named = names.iter().flat_map(|name| self.active.wishes_for_key(name));
+        let wishes: Vec<Wish<'a>> =
+            placed.chain(named).filter(|wish| !spot.kept_by.contains(&wish.rule)).collect();
+        if wishes.is_empty() {
+            return None;
+        }
+        let text = match value.kind() {
+            Kind::String => value.text(),
+            Kind::Bool | Kind::Number => Some(String::from_utf8_lossy(value.raw())),
+            Kind::Null | Kind::Array | Kind::Object => None,
+        };
+        let is_granted =
+            |wish: &Wish<'a>| text.as_deref().is_none_or(|text| !self.active.keeps_value(wish.rule, text));
+        strongest(wishes.into_iter().filter(is_granted))
+    }
+
+    /// The place one step further down.
+    fn step(&self, spot: &Spot, step: Step<'_>) -> Spot {
+        let mut child = Spot { states: States::new(), kept_by: spot.kept_by.clone(), nesting: spot.nesting };
+        advance(self.active.paths(), &spot.states, step, &mut child.states);
+        self.note_kept(&mut child);
+        child
+    }
+
+    /// Adds to a place the rules that leave it as it is.
+    fn note_kept(&self, spot: &mut Spot) {
+        for state in &spot.states {
+            if let Some(Purpose::Keep(rule)) = self.active.purpose(*state)
+                && !spot.kept_by.contains(&rule)
+            {
+                spot.kept_by.push(rule);
+            }
+        }
+    }
+
+    /// A name as the rules' patterns are compared with it; empty, at no cost, if there are none.
+    fn comparable(&self, name: &str) -> String {
+        if self.active.has_keys() { without_marks(name).to_lowercase() } else { String::new() }
+    }
+
+    /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if it
+    /// stays as it is.
+    fn nested(&mut self, text: &str, label: &str, spot: &Spot) -> Option<Option<String>> {
+        if !looks_like_json(text) {
+            return None;
+        }
+        let limits = Limits { bytes: usize::MAX, depth: DEFAULT_DEPTH };
+        let document = match Document::parse(Bytes::copy_from_slice(text.as_bytes()), limits) {
+            Ok(document) => document,
+            Err(error) if is_read_by_others(&error) && !self.active.is_empty() => {
+                return Some(Some(self.unreadable()));
+            }
+            Err(_) => return None,
+        };
+        let mut edits = Edits::new();
+        self.document(document.root(), label, Some(spot), &mut edits);
+        if edits.is_empty() {
+            return Some(None);
+        }
+        let masked =
+            edits.apply(document.bytes()).ok().and_then(|bytes| String::from_utf8(bytes.into()).ok());
+        self.has_failed |= masked.is_none();
+        Some(masked)
+    }
+}
+
+/// The name under which a value stands, for what is known by its name: both names, where it is renamed.
+pub(super) fn label<'n>(name: &'n str, renamed: Option<&str>) -> Cow<'n, str> {
+    renamed.map_or(Cow::Borrowed(name), |renamed| Cow::Owned(format!("{renamed} {name}")))
+}
+
+/// Whether a text may be a JSON object or array, by its first and last character.
+fn looks_like_json(text: &str) -> bool {
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
+}
+
+/// Whether a text that we refuse is JSON to more lenient readers, so that places in it exist for them.
+fn is_read_by_others(error: &JsonError) -> bool {
+    match error {
+        JsonError::TooLong { .. }
+        | JsonError::TooDeep { .. }
+        | JsonError::DuplicateMember { .. }
+        | JsonError::LoneSurrogate { .. } => true,
+        JsonError::ByteOrderMark
+        | JsonError::NotUtf8 { .. }
+        | JsonError::Empty
+        | JsonError::UnexpectedEnd { .. }
+        | JsonError::TrailingData { .. }
+        | JsonError::ExpectedValue { .. }
+        | JsonError::ExpectedName { .. }
+        | JsonError::ExpectedColon { .. }
+        | JsonError::ExpectedCommaOrEnd { .. }
+        | JsonError::BadLiteral { .. }
+        | JsonError::BadNumber { .. }
+        | JsonError::ControlCharacter { .. }
+        | JsonError::BadEscape { .. } => false,
+    }
+}
+
+/// The names of an object's members, so that two names that are masked do not become one: the second of them
+/// ends in `~2`, and so on. Nothing is collected before a name is masked.
+pub(super) struct Names<'v> {
+    object: Value<'v>,
+    taken: Option<HashSet<String>>,
+    numbers: HashMap<String, u32>,
+}
+
+impl<'v> Names<'v> {
+    pub(super) fn of(object: Value<'v>) -> Self {
+        Self { object, taken: None, numbers: HashMap::new() }
+    }
+
+    pub(super) fn unique(&mut self, wanted: String) -> String {
+        let object = self.object;
+        let taken = self.taken.get_or_insert_with(|| {
+            object.members().filter_map(|member| member.key.text()).map(Cow::into_owned).collect()
+        });
+        if taken.insert(wanted.clone()) {
+            return wanted;
+        }
+        let number = self.numbers.entry(wanted.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = format!("{wanted}~{number}");
+            if taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Credentials whose value is known, and which therefore must never be shown, whatever the rules say.
+//!
+//! A server may echo the credential that the gateway gave it: as it is, percent-encoded in a URL, in base64 (as
+//! part of a Basic header, say), with the escapes of JSON. All these forms are looked for. Forms that need a
+//! key or a guess (hashes, encryption, base64 over several lines) are not.
+
+use std::ops::Range;
+
+use lychgate_gateway_mcp::json::quote;
+
+use super::base64;
+
+/// A shorter value is no secret to look for inside words: it is found only where it is a whole string, or
+/// stands behind the name of an authentication scheme. Eight characters are what NIST SP 800-63B asks of the
+/// weakest secret.
+const MINIMUM_BYTES: usize = 8;
+
+/// Schemes behind which even a short value is a credential.
+const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
+
+/// A credential's value, in the forms in which it could be shown. Make it once for each version of a
+/// credential. It has neither `Debug` nor `Serialize`, for it must not be shown itself.
+pub struct Known {
+    name: String,
+    value: String,
+    needles: Vec<Needle>,
+}
+
+/// A text to look for, and how much of what surrounds it belongs to the value too.
+struct Needle {
+    text: String,
+    /// Characters of base64 before and behind the text that hold bits of the value.
+    base64_before: usize,
+    base64_behind: usize,
+}
+
+impl Known {
+    /// The credential called `name` (as records call it) with this value; white space around it does not count,
+    /// because files end in line breaks. Of a value shorter than 8 bytes only a whole string is masked, or what
+    /// follows `Bearer`, `Basic` or `Token`: masking each `a` would help nobody.
+    #[must_use]
+    pub fn new(name: &str, value: &str) -> Self {
+        let value = value.trim();
+        let needles = if value.len() < MINIMUM_BYTES { Vec::new() } else { needles(value) };
+        Self { name: name.to_owned(), value: value.to_owned(), needles }
+    }
+
+    /// The name, as records call the credential.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the value is too short to be looked for inside words.
+    pub(super) fn is_short(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// Whether `text` holds the value.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        let mut found = Vec::new();
+        self.find(text, &mut found);
+        !found.is_empty()
+    }
+
+    /// Adds to `found` where the value stands in `text`, in any of its forms. Ranges may overlap.
+    pub(super) fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        if self.is_short() {
+            self.find_short(text, found);
+            return;
+        }
+        self.find_needles(text, found);
+        if text.contains('%') {
+            let (decoded, places) = percent_decoded(text);
+            let mut ranges = Vec::new();
+            self.find_needles(&decoded, &mut ranges);
+            let place = |position: usize| places.get(position).copied();
+            found.extend(ranges.iter().filter_map(|range| Some(place(range.start)?..place(range.end)?)));
+        }
+    }
+
+    fn find_needles(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        let bytes = text.as_bytes();
+        let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
+        for needle in &self.needles {
+            for (mut start, hit) in text.match_indices(&needle.text) {
+                let mut end = start + hit.len();
+                if needle.base64_before > 0 && start.checked_sub(1).is_some_and(is_encoded) {
+                    start -= 1;
+                }
+                if needle.base64_behind > 0 && is_encoded(end) {
+                    end += 1;
+                }
+                found.push(start..end);
+            }
+        }
+    }
+
+    fn find_short(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        if self.value.is_empty() {
+            return;
+        }
+        if text.trim() == self.value {
+            found.push(0..text.len());
+            return;
+        }
+        for (start, hit) in text.match_indices(&self.value) {
+            let end = start + hit.len();
+            let is_behind_scheme = SCHEMES.iter().any(|scheme| {
+                let head = start.checked_sub(scheme.len()).and_then(|from| text.get(from..start));
+                head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+            });
+            let goes_on = text.as_bytes().get(end).is_some_and(u8::is_ascii_alphanumeric);
+            if is_behind_scheme && !goes_on {
+                found.push(start..end);
+            }
+        }
+    }
+}
+
+fn needles(value: &str) -> Vec<Needle> {
+    let mut texts = vec![value.to_owned()];
+    let quoted = quote(value);
+    let escaped = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default();
+    texts.push(escaped.to_owned());
+    texts.push(escaped.replace('/', "\\/"));
+    let plain = texts.into_iter().map(|text| Needle { text, base64_before: 0, base64_behind: 0 });
+    let encoded = (0..3).flat_map(|offset| {
+        let standard = base64_at(value, offset);
+        let for_urls = Needle { text: base64::for_urls(&standard.text), ..standard };
+        [standard, for_urls]
+    });
+    let mut needles: Vec<Needle> = Vec::new();
+    for needle in plain.chain(encoded) {
+        if !needle.text.is_empty() && needles.iter().all(|earlier| earlier.text != needle.text) {
+            needles.push(needle);
+        }
+    }
+    needles
+}
+
+/// What `value` looks like inside base64 that began `offset` bytes before it, modulo 3: the characters that
+/// depend on nothing else, and whether one before and one behind depend on it in part.
+fn base64_at(value: &str, offset: usize) -> Needle {
+    let mut bytes = vec![0; offset];
+    bytes.extend_from_slice(value.as_bytes());
+    let first = (offset * 8).div_ceil(6);
+    let last = bytes.len() * 8 / 6;
+    let encoded = base64::encode(&bytes);
+    Needle {
+        text: encoded.get(first..last).unwrap_or_default().to_owned(),
+        base64_before: usize::from(offset > 0),
+        base64_behind: usize::from(!bytes.len().is_multiple_of(3)),
+    }
+}
+
+/// `text` with its percent-encoded ASCII characters (RFC 3986, section 2.1) decoded, and for each byte of that,
+/// and its end, the place in `text`.
+fn percent_decoded(text: &str) -> (String, Vec<usize>) {
+    let mut decoded = String::with_capacity(text.len());
+    let mut places = Vec::with_capacity(text.len() + 1);
+    let mut characters = text.char_indices();
+    while let Some((place, character)) = characters.next() {
+        let byte = (character == '%').then(|| percent_escape(text, place)).flatten();
+        if byte.is_some() {
+            characters.next();
+            characters.next();
+        }
+        decoded.push(byte.map_or(character, char::from));
+        places.resize(decoded.len(), place);
+    }
+    places.push(text.len());
+    (decoded, places)
+}
+
+fn percent_escape(text: &str, place: usize) -> Option<u8> {
+    let digits = text.get(place + 1..place + 3)?;
+    let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = u8::from_str_radix(digits, 16).ok()?;
+    (is_hexadecimal && byte.is_ascii()).then_some(byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Known;
+    use crate::mask::base64;
+
+    const VALUE: &str = "s3cr3t/Value+with\"odd~bytes";
+
+    fn found(value: &str, text: &str) -> Vec<String> {
+        let mut ranges = Vec::new();
+        Known::new("test", value).find(text, &mut ranges);
+        ranges.into_iter().map(|range| text.get(range).unwrap_or("not at a character").to_owned()).collect()
+    }
+
+    #[test]
+    fn a_value_is_found_as_it_is_and_escaped() {
+        assert_eq!(found(VALUE, &format!("Bearer {VALUE}.")), [VALUE]);
+        assert_eq!(found(VALUE, &format!("{VALUE}{VALUE}")), [VALUE, VALUE]);
+        assert_eq!(found(&format!(" {VALUE}\n"), VALUE), [VALUE]);
+        let escaped = r#"s3cr3t\/Value+with\"odd~bytes"#;
+        assert_eq!(found(VALUE, &format!("{{\"a\":\"{escaped}")), [escaped]);
+        assert!(found(VALUE, "s3cr3t/Value").is_empty());
+    }
+
+    #[test]
+    fn a_value_is_found_percent_encoded_in_any_spelling() {
+        for encoded in [
+            "s3cr3t%2FValue%2Bwith%22odd~bytes",
+            "s3cr3t%2fValue+with%22odd%7Ebytes",
+            "%733cr3t/Value+with%22odd~bytes",
+        ] {
+            assert_eq!(found(VALUE, &format!("/ä?token={encoded}&x=100%")), [encoded]);
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_inside_base64_at_any_offset() {
+        for before in ["", "u", "us", "use", "user:"] {
+            for behind in ["", "x", "xy", "xyz"] {
+                let standard = base64::encode(format!("{before}{VALUE}{behind}").as_bytes());
+                for text in [base64::for_urls(&standard), standard] {
+                    let found = found(VALUE, &text);
+                    assert_eq!(found.len(), 1, "{before} {behind}");
+                    let hidden: usize = found.iter().map(String::len).sum();
+                    assert!(hidden >= VALUE.len() * 8 / 6, "{before} {behind}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_value_is_found_only_where_it_stands_alone() {
+        for (text, expected) in [
+            ("abc", vec!["abc"]),
+            ("Bearer abc", vec!["abc"]),
+            ("basic abc, and abc", vec!["abc"]),
+            ("Bearer abcd", vec![]),
+            ("the abc of it", vec![]),
+            ("abcabc", vec![]),
+        ] {
+            assert_eq!(found("abc", text), expected, "{text}");
+        }
+        assert!(found("", "anything").is_empty());
+        assert!(found("", "").is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! What must not be shown, and what stands there instead.
+//!
+//! [`mask`] takes a message and gives a [`Masked`] one; nothing else makes such a value but the gateway's own
+//! replies, and only such a value may reach a reply or a record. Rules are compiled into a [`Program`] once. A
+//! message in which nothing is found keeps its bytes; one that cannot be masked becomes an error, never itself.
+//!
+//! A message is read from outside in: `envelope` knows the protocol, `document` the data of tools, `text` masks
+//! one text with what `detect` and `known` find in it, as `action` says. `check` and `program` take the rules.
+
+mod action;
+mod base64;
+mod check;
+mod detect;
+mod document;
+mod envelope;
+mod known;
+mod path;
+mod program;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::Edits;
+use lychgate_gateway_mcp::message::{Id, Message, error_response, tool_error};
+
+pub use check::check_rule;
+pub use known::Known;
+pub use program::{Program, compile};
+
+use crate::call::Operation;
+use crate::config::Direction;
+use crate::decide::Caller;
+use program::Active;
+use text::Masker;
+
+/// The error code of a message that could not be masked and is therefore not shown. It lies outside the codes
+/// that JSON-RPC 2.0 keeps for itself.
+pub const UNMASKABLE: i64 = -31_001;
+
+/// Who will see a message.
+#[derive(Clone, Copy, Debug)]
+pub enum Audience<'a> {
+    /// The client of this caller.
+    Caller(&'a Caller),
+    /// The server, on behalf of this caller.
+    Upstream(&'a Caller),
+    /// The record: every rule counts whatever its directions, and no caller is excepted.
+    Record,
+}
+
+/// What about a message decides which rules count.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Who will see it.
+    pub audience: Audience<'a>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The operation that it is, or is an answer to. `None` if that is not known, as for a stream that the server
+    /// began by itself: then it is taken for any tool's.
+    pub operation: Option<&'a Operation>,
+    /// Credentials that must not be shown, whatever the rules say.
+    pub known: &'a [Known],
+}
+
+/// A message that may be shown to the audience it was masked for.
+#[derive(Clone)]
+pub struct Masked {
+    bytes: Bytes,
+    counts: BTreeMap<String, u32>,
+    is_refusal: bool,
+}
+
+impl Masked {
+    /// The message: the bytes that came if nothing was masked.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// How much was masked, by kind: a detector's name, `Field`, `credential:NAME`, `unreadable`.
+    #[must_use]
+    pub fn counts(&self) -> &BTreeMap<String, u32> {
+        &self.counts
+    }
+
+    /// The message alone.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// Whether the message could not be masked, so that these bytes are an error response in its place. It is for
+    /// the client: nothing of the kind may be sent to a server.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+
+    fn own(bytes: Bytes) -> Self {
+        Self { bytes, counts: BTreeMap::new(), is_refusal: false }
+    }
+}
+
+impl std::fmt::Debug for Masked {
+    /// Sizes and counts: what is masked for one reader is not for every log.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Masked")
+            .field("bytes", &self.bytes.len())
+            .field("counts", &self.counts)
+            .field("is_refusal", &self.is_refusal)
+            .finish()
+    }
+}
+
+/// Masks a message for an audience.
+#[must_use]
+pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
+    let active = Active::new(program, context);
+    if active.is_empty() && context.known.is_empty() {
+        return Masked::own(message.bytes().clone());
+    }
+    let mut masker = Masker::new(active, context.known);
+    let mut edits = Edits::new();
+    masker.message(message.document().root(), context, &mut edits);
+    let has_failed = masker.has_failed;
+    match edits.apply(message.bytes()) {
+        Ok(bytes) if !has_failed => Masked { bytes, counts: masker.into_counts(), is_refusal: false },
+        Ok(_) | Err(_) => {
+            let text = "The gateway could not mask this message, and so does not show it.";
+            Masked { is_refusal: true, ..own_error(message.id(), UNMASKABLE, text) }
+        }
+    }
+}
+
+/// An error response of the gateway's own. `text` must hold nothing that came from a server or a credential.
+#[must_use]
+pub fn own_error(id: Option<&Id>, code: i64, text: &str) -> Masked {
+    Masked::own(error_response(id, code, text, None))
+}
+
+/// A tool's result of the gateway's own that says why the call was not made. As for [`own_error`].
+#[must_use]
+pub fn own_tool_error(id: &Id, text: &str) -> Masked {
+    Masked::own(tool_error(id, text))
+}

@@ -1,0 +1,366 @@
+//! Paths into a JSON document: the part of JSONPath (RFC 9535) that can be followed while a document is
+//! read once, from its root down.
+//!
+//! Known here are `$`, `.name`, `['name']`, `[3]`, `.*`, `[*]`, and `..` before a name or wildcard. Filters,
+//! slices, unions and indices from the end are not: they need to look ahead or ask about values, and a rule
+//! about a place should be readable as one. What is masked at a place is not decided here.
+
+/// A compiled path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Path {
+    segments: Vec<Segment>,
+}
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Segment {
+    /// Whether the step may be taken at any depth (`..`).
+    descends: bool,
+    selector: Selector,
+}
+
+/// What a step leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Selector {
+    Name(String),
+    Index(usize),
+    Wildcard,
+}
+
+/// A step that is taken in a document.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step<'a> {
+    /// Into the member of this name.
+    Name(&'a str),
+    /// Into the item of this index.
+    Index(usize),
+}
+
+/// How far each of several paths has been followed at one place of a document: which path, and how many of
+/// its segments are behind us. A path with `..` can be at several places at once.
+pub(super) type States = Vec<(usize, usize)>;
+
+/// Why a text is no path: where, counted in characters from 1, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at character {position}: {advice}")]
+pub(super) struct PathError {
+    position: usize,
+    advice: String,
+}
+
+impl Path {
+    /// Reads a path.
+    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+        let mut parser = Parser { characters: text.chars().collect(), position: 0 };
+        parser.path()
+    }
+
+    /// The number of segments: where a state has this number, the path has arrived.
+    pub(super) fn length(&self) -> usize {
+        self.segments.len()
+    }
+}
+
+/// The states of all `paths` at the root of a document.
+pub(super) fn start(paths: &[&Path]) -> States {
+    (0..paths.len()).map(|index| (index, 0)).collect()
+}
+
+/// The states after one more `step`, added to `next`. Each state is kept once, so that there are never more
+/// than the paths have segments, however deep a document is.
+pub(super) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &mut States) {
+    let mut keep = |state| {
+        if !next.contains(&state) {
+            next.push(state);
+        }
+    };
+    for &(index, done) in states {
+        let Some(segment) = paths.get(index).and_then(|path| path.segments.get(done)) else { continue };
+        if segment.selector.takes(step) {
+            keep((index, done + 1));
+        }
+        if segment.descends {
+            keep((index, done));
+        }
+    }
+}
+
+impl Selector {
+    fn takes(&self, step: Step<'_>) -> bool {
+        match (self, step) {
+            (Self::Name(own), Step::Name(name)) => own == name,
+            (Self::Index(own), Step::Index(index)) => *own == index,
+            (Self::Wildcard, Step::Name(_) | Step::Index(_)) => true,
+            (Self::Name(_), Step::Index(_)) | (Self::Index(_), Step::Name(_)) => false,
+        }
+    }
+}
+
+struct Parser {
+    characters: Vec<char>,
+    position: usize,
+}
+
+impl Parser {
+    fn path(&mut self) -> Result<Path, PathError> {
+        if !self.take('$') {
+            return Err(self.error("a path begins with `$`, the root, as in $.rows[*].name"));
+        }
+        let mut segments = Vec::new();
+        while self.peek().is_some() {
+            segments.push(self.segment()?);
+        }
+        Ok(Path { segments })
+    }
+
+    fn segment(&mut self) -> Result<Segment, PathError> {
+        if self.take('[') {
+            return Ok(Segment { descends: false, selector: self.bracketed()? });
+        }
+        if !self.take('.') {
+            return Err(self.error("write `.` or `[` before the next step"));
+        }
+        let descends = self.take('.');
+        let selector = match self.peek() {
+            Some('[') if descends => {
+                self.position += 1;
+                self.bracketed()?
+            }
+            Some('*') => {
+                self.position += 1;
+                Selector::Wildcard
+            }
+            Some(_) | None => self.shorthand()?,
+        };
+        Ok(Segment { descends, selector })
+    }
+
+    /// A name without quotes (RFC 9535, section 2.5.1.1, `member-name-shorthand`).
+    fn shorthand(&mut self) -> Result<Selector, PathError> {
+        let begins =
+            |character: char| character.is_ascii_alphabetic() || character == '_' || !character.is_ascii();
+        let mut name = String::new();
+        while let Some(character) = self.peek() {
+            let continues = begins(character) || (!name.is_empty() && character.is_ascii_digit());
+            if !continues {
+                break;
+            }
+            name.push(character);
+            self.position += 1;
+        }
+        match self.peek() {
+            None | Some('.' | '[') if !name.is_empty() => Ok(Selector::Name(name)),
+            None => {
+                Err(self.error("the path ends where a name should stand; remove the dot or write a name"))
+            }
+            Some('-' | ' ' | '/' | '@' | '$' | ':' | '0'..='9') => Err(self.error(
+                "a name with other than letters, digits and `_` stands in brackets, as in ['order-id']",
+            )),
+            Some(_) => Err(self.error("write a name, or `*` for every one")),
+        }
+    }
+
+    /// What stands between brackets; the opening one has been read.
+    fn bracketed(&mut self) -> Result<Selector, PathError> {
+        self.skip_blanks();
+        let selector = match self.peek() {
+            Some('*') => {
+                self.position += 1;
+                Selector::Wildcard
+            }
+            Some(quote @ ('\'' | '"')) => {
+                self.position += 1;
+                Selector::Name(self.quoted(quote)?)
+            }
+            Some('0'..='9') => Selector::Index(self.index()?),
+            Some('-') => {
+                return Err(
+                    self.error("indices from the end are not supported; write an index from 0 on, or [*]")
+                );
+            }
+            Some('?') => return Err(self.error("filters are not supported; write [*]")),
+            Some(':') => return Err(self.error("slices are not supported; write [*]")),
+            Some(_) | None => return Err(self.error("write an index, a name in quotes, or `*`")),
+        };
+        self.skip_blanks();
+        match self.peek() {
+            Some(']') => {
+                self.position += 1;
+                Ok(selector)
+            }
+            Some(',') => Err(self.error("unions are not supported; write a field for each path")),
+            Some(':') => Err(self.error("slices are not supported; write [*]")),
+            Some(_) | None => Err(self.error("write `]`")),
+        }
+    }
+
+    fn index(&mut self) -> Result<usize, PathError> {
+        let start = self.position;
+        let mut digits = String::new();
+        while let Some(digit @ '0'..='9') = self.peek() {
+            digits.push(digit);
+            self.position += 1;
+        }
+        let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
+        match digits.parse() {
+            Ok(index) if !has_leading_zero => Ok(index),
+            Ok(_) | Err(_) => {
+                self.position = start;
+                Err(self.error("write an index without leading zeros that fits a document"))
+            }
+        }
+    }
+
+    /// A name in quotes with the escapes of JSON, and of the quote itself.
+    fn quoted(&mut self, quote: char) -> Result<String, PathError> {
+        let mut name = String::new();
+        loop {
+            let Some(character) = self.peek() else {
+                return Err(self.error(&format!("the name does not end; write {quote}")));
+            };
+            self.position += 1;
+            match character {
+                '\\' => name.push(self.escaped(quote)?),
+                end if end == quote => return Ok(name),
+                plain => name.push(plain),
+            }
+        }
+    }
+
+    fn escaped(&mut self, quote: char) -> Result<char, PathError> {
+        let start = self.position;
+        let character = match self.peek() {
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('u') => {
+                let digits: String = self.characters.iter().skip(start + 1).take(4).collect();
+                let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
+                let Some(character) = code.and_then(char::from_u32) else {
+                    return Err(self.error("write \\u and four hexadecimal digits, or the character itself"));
+                };
+                self.position += 4;
+                character
+            }
+            Some(plain @ ('\\' | '/')) => plain,
+            Some(plain) if plain == quote => plain,
+            Some(_) | None => return Err(self.error("no such escape; write \\\\ for a backslash")),
+        };
+        self.position += 1;
+        Ok(character)
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.take(' ') {}
+    }
+
+    fn take(&mut self, wanted: char) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.position += usize::from(found);
+        found
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.characters.get(self.position).copied()
+    }
+
+    fn error(&self, advice: &str) -> PathError {
+        PathError { position: self.position + 1, advice: advice.to_owned() }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{Path, Step, advance, start};
+
+    fn arrives(path: &str, steps: &[Step<'_>]) -> bool {
+        let path = Path::parse(path).unwrap();
+        let paths = [&path];
+        let mut states = start(&paths);
+        for step in steps {
+            let mut next = Vec::new();
+            advance(&paths, &states, *step, &mut next);
+            states = next;
+        }
+        states.contains(&(0, path.length()))
+    }
+
+    #[test]
+    fn a_path_arrives_where_it_leads_and_nowhere_else() {
+        use Step::{Index, Name};
+        for (path, steps, expected) in [
+            ("$", vec![], true),
+            ("$", vec![Name("a")], false),
+            ("$.a", vec![Name("a")], true),
+            ("$.a", vec![Name("b")], false),
+            ("$.a", vec![Name("a"), Name("a")], false),
+            ("$['a']", vec![Name("a")], true),
+            ("$[\"a b\"]", vec![Name("a b")], true),
+            ("$[ 'a' ]", vec![Name("a")], true),
+            (r"$['it\'s']", vec![Name("it's")], true),
+            (r"$['\u0041']", vec![Name("A")], true),
+            ("$.größe", vec![Name("größe")], true),
+            ("$.a1_b", vec![Name("a1_b")], true),
+            ("$[3]", vec![Index(3)], true),
+            ("$[3]", vec![Name("3")], false),
+            ("$.rows[*].salary", vec![Name("rows"), Index(7), Name("salary")], true),
+            ("$.rows[*].salary", vec![Name("rows"), Name("salary")], false),
+            ("$.*", vec![Index(0)], true),
+            ("$..ssn", vec![Name("ssn")], true),
+            ("$..ssn", vec![Name("a"), Index(0), Name("ssn")], true),
+            ("$..ssn", vec![Name("a"), Name("ssn"), Name("b")], false),
+            ("$.a..b[0]", vec![Name("a"), Name("b"), Name("b"), Index(0)], true),
+            ("$..['a'].b", vec![Name("x"), Name("a"), Name("b")], true),
+            ("$..*", vec![Name("x"), Index(2)], true),
+        ] {
+            assert_eq!(arrives(path, &steps), expected, "{path} {steps:?}");
+        }
+    }
+
+    #[test]
+    fn states_do_not_grow_with_depth() {
+        let path = Path::parse("$..a..a..a").unwrap();
+        let paths = [&path];
+        let mut states = start(&paths);
+        for _ in 0..1000 {
+            let mut next = Vec::new();
+            advance(&paths, &states, Step::Name("a"), &mut next);
+            states = next;
+        }
+        assert_eq!(states.len(), 4);
+    }
+
+    #[test]
+    fn a_wrong_path_says_where_and_what_to_write() {
+        for (path, expected) in [
+            ("", "at character 1: a path begins with `$`, the root, as in $.rows[*].name"),
+            ("rows", "at character 1: a path begins with `$`, the root, as in $.rows[*].name"),
+            ("$rows", "at character 2: write `.` or `[` before the next step"),
+            ("$.", "at character 3: the path ends where a name should stand; remove the dot or write a name"),
+            (
+                "$.order-id",
+                "at character 8: a name with other than letters, digits and `_` stands in brackets, as in ['order-id']",
+            ),
+            ("$.a.]", "at character 5: write a name, or `*` for every one"),
+            (
+                "$[-1]",
+                "at character 3: indices from the end are not supported; write an index from 0 on, or [*]",
+            ),
+            ("$[01]", "at character 3: write an index without leading zeros that fits a document"),
+            ("$[0:2]", "at character 4: slices are not supported; write [*]"),
+            ("$[:2]", "at character 3: slices are not supported; write [*]"),
+            ("$[?@.a]", "at character 3: filters are not supported; write [*]"),
+            ("$['a','b']", "at character 6: unions are not supported; write a field for each path"),
+            ("$['a", "at character 5: the name does not end; write '"),
+            ("$[a]", "at character 3: write an index, a name in quotes, or `*`"),
+            ("$[0", "at character 4: write `]`"),
+            (r"$['\x']", "at character 5: no such escape; write \\\\ for a backslash"),
+            (r"$['\u00']", "at character 5: write \\u and four hexadecimal digits, or the character itself"),
+        ] {
+            assert_eq!(Path::parse(path).unwrap_err().to_string(), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! From the rules of a configuration to what a message can be masked with.
+//!
+//! [`Program`] holds every rule in compiled form; [`Active`] is the selection that counts for one message, put
+//! together so that a text is searched once for each kind and not once for each rule. What is wrong with a rule
+//! is found in `check`; nothing here complains.
+
+use std::cmp::Reverse;
+
+use regex::Regex;
+
+use super::action::strength;
+use super::path::Path;
+use super::{Audience, Context, check, detect};
+use crate::compile::Problem;
+use crate::config::{self, Action, DetectorType, Direction};
+use crate::glob::Glob;
+
+/// Compiled masking rules.
+#[derive(Debug, Default)]
+pub struct Program {
+    rules: Vec<Rule>,
+}
+
+/// Compiles rules.
+///
+/// # Errors
+/// Everything that is wrong with any of them, at paths such as `masking[2].fields[0].jsonPath`.
+pub fn compile(rules: &[config::MaskingRule]) -> Result<Program, Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        problems.extend(check::check_rule(rule).into_iter().map(|problem| {
+            let path = match problem.path.as_str() {
+                "" => format!("masking[{index}]"),
+                inside => format!("masking[{index}].{inside}"),
+            };
+            Problem::new(path, problem.message)
+        }));
+    }
+    if problems.is_empty() {
+        Ok(Program { rules: rules.iter().map(Rule::new).collect() })
+    } else {
+        Err(problems)
+    }
+}
+
+/// A compiled rule.
+#[derive(Debug)]
+struct Rule {
+    directions: Vec<Direction>,
+    tools: Tools,
+    detectors: Vec<(DetectorType, Action)>,
+    paths: Vec<(Path, Action)>,
+    keys: Vec<(Glob, Action)>,
+    kept_paths: Vec<Path>,
+    kept_values: Vec<String>,
+    kept_patterns: Vec<Regex>,
+    kept_groups: Vec<String>,
+}
+
+/// Which tools a rule is about; all, and what is no tool's, if both lists are empty.
+#[derive(Debug)]
+struct Tools {
+    wanted: Vec<Glob>,
+    unwanted: Vec<Glob>,
+}
+
+impl Rule {
+    /// Takes a rule that [`check`] has found right; what it would have refused is left out.
+    fn new(rule: &config::MaskingRule) -> Self {
+        let (unwanted, wanted): (Vec<&String>, Vec<&String>) =
+            rule.matching.tools.iter().partition(|pattern| pattern.starts_with('!'));
+        let mut detectors = Vec::new();
+        for detector in &rule.detectors {
+            let kinds = detector.group.map_or(&[][..], detect::members).iter().copied();
+            detectors.extend(kinds.chain(detector.kind).map(|kind| (kind, detector.action.clone())));
+        }
+        let path = |text: &String| Path::parse(text).ok();
+        let paths = rule
+            .fields
+            .iter()
+            .filter_map(|field| Some((path(field.json_path.as_ref()?)?, field.action.clone())));
+        let key = |pattern: &String| Glob::new(&pattern.to_lowercase());
+        let keys = rule
+            .fields
+            .iter()
+            .flat_map(|field| field.keys.iter().map(move |glob| (key(glob), field.action.clone())));
+        Self {
+            directions: rule.directions.clone(),
+            tools: Tools {
+                wanted: wanted.into_iter().map(|pattern| Glob::new(pattern)).collect(),
+                unwanted: unwanted
+                    .into_iter()
+                    .map(|pattern| Glob::new(pattern.trim_start_matches('!')))
+                    .collect(),
+            },
+            detectors,
+            paths: paths.collect(),
+            keys: keys.collect(),
+            kept_paths: rule.exclude.fields.iter().filter_map(path).collect(),
+            kept_values: rule.exclude.values.exact.clone(),
+            kept_patterns: rule
+                .exclude
+                .values
+                .regex
+                .iter()
+                .filter_map(|text| whole_value(text).ok())
+                .collect(),
+            kept_groups: rule.exclude.callers.groups.clone(),
+        }
+    }
+
+    /// Whether the rule counts for a message.
+    fn applies(&self, context: &Context<'_>) -> bool {
+        let is_wanted = match context.audience {
+            Audience::Record => true,
+            Audience::Caller(caller) | Audience::Upstream(caller) => {
+                let sees_all = caller.groups.iter().any(|group| self.kept_groups.contains(group));
+                self.directions.contains(&context.direction) && !sees_all
+            }
+        };
+        // Where a message came from an unknown call, it may have been any tool's.
+        is_wanted && context.operation.is_none_or(|operation| self.tools.matches(operation.tool_name()))
+    }
+
+    fn keeps_value(&self, value: &str) -> bool {
+        self.kept_values.iter().any(|kept| kept == value)
+            || self.kept_patterns.iter().any(|pattern| pattern.is_match(value))
+    }
+}
+
+impl Tools {
+    fn matches(&self, tool: Option<&str>) -> bool {
+        if self.wanted.is_empty() && self.unwanted.is_empty() {
+            return true;
+        }
+        let Some(name) = tool else { return false };
+        self.wanted.iter().any(|glob| glob.matches(name))
+            && !self.unwanted.iter().any(|glob| glob.matches(name))
+    }
+}
+
+/// A pattern that matches nothing but a whole value. It is compiled alone first, so that no pattern can close
+/// the group around it.
+pub(super) fn whole_value(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(pattern)?;
+    Regex::new(&format!(r"\A(?:{pattern})\z"))
+}
+
+/// The rules that count for one message, sorted by what they look for. A rule is named by its index among them.
+#[derive(Debug)]
+pub(super) struct Active<'a> {
+    rules: Vec<&'a Rule>,
+    /// What is looked for in text, and who wants it.
+    detectors: Vec<(DetectorType, Vec<Wish<'a>>)>,
+    keys: Vec<(&'a Glob, Wish<'a>)>,
+    paths: Vec<&'a Path>,
+    path_purposes: Vec<Purpose<'a>>,
+    replacements: Vec<&'a str>,
+}
+
+/// What one rule wants to become of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    /// The rule.
+    pub(super) rule: usize,
+    /// What it wants.
+    pub(super) action: &'a Action,
+    /// Which of all wishes it is, in the order of the configuration.
+    rank: usize,
+}
+
+/// The strongest of some wishes, of equals the first in the configuration: in whatever order they are found.
+pub(super) fn strongest<'a>(wishes: impl Iterator<Item = Wish<'a>>) -> Option<&'a Action> {
+    wishes.max_by_key(|wish| (strength(wish.action), Reverse(wish.rank))).map(|wish| wish.action)
+}
+
+/// Why a path is followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose<'a> {
+    /// What stands at it is masked.
+    Mask(Wish<'a>),
+    /// What stands at it, and below, is not masked by this rule.
+    Keep(usize),
+}
+
+impl<'a> Active<'a> {
+    /// The rules of `program` that count in `context`.
+    pub(super) fn new(program: &'a Program, context: &Context<'_>) -> Self {
+        let rules: Vec<&Rule> = program.rules.iter().filter(|rule| rule.applies(context)).collect();
+        let mut active = Self {
+            rules: Vec::new(),
+            detectors: Vec::new(),
+            keys: Vec::new(),
+            paths: Vec::new(),
+            path_purposes: Vec::new(),
+            replacements: Vec::new(),
+        };
+        let mut ranks = 0..;
+        for (rule, &compiled) in rules.iter().enumerate() {
+            active.add(rule, compiled, &mut ranks);
+        }
+        active.rules = rules;
+        active
+    }
+
+    fn add(&mut self, rule: usize, compiled: &'a Rule, ranks: &mut std::ops::RangeFrom<usize>) {
+        let mut wish = |action| Wish { rule, action, rank: ranks.next().unwrap_or(usize::MAX) };
+        for (kind, action) in &compiled.detectors {
+            let wish = wish(action);
+            match self.detectors.iter_mut().find(|(known, _)| known == kind) {
+                Some((_, wishes)) => wishes.push(wish),
+                None => self.detectors.push((*kind, vec![wish])),
+            }
+        }
+        self.keys.extend(compiled.keys.iter().map(|(glob, action)| (glob, wish(action))));
+        for (path, action) in &compiled.paths {
+            self.paths.push(path);
+            self.path_purposes.push(Purpose::Mask(wish(action)));
+        }
+        for path in &compiled.kept_paths {
+            self.paths.push(path);
+            self.path_purposes.push(Purpose::Keep(rule));
+        }
+        let detected = compiled.detectors.iter().map(|(_, action)| action);
+        let placed = compiled.paths.iter().map(|(_, action)| action);
+        let named = compiled.keys.iter().map(|(_, action)| action);
+        for action in detected.chain(placed).chain(named) {
+            match action {
+                Action::Replace(config::Replacement { string: Some(text), .. }) => {
+                    self.replacements.push(text)
+                }
+                Action::Replace(_) | Action::Redact {} | Action::Partial(_) => {}
+            }
+        }
+    }
+
+    /// Whether no rule counts.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The kinds that are looked for in text, and who wants each.
+    pub(super) fn detectors(&self) -> &[(DetectorType, Vec<Wish<'a>>)] {
+        &self.detectors
+    }
+
+    /// Who wants the members masked that are called `key`, given in lower case.
+    pub(super) fn wishes_for_key<'s>(&'s self, key: &'s str) -> impl Iterator<Item = Wish<'a>> + 's {
+        self.keys.iter().filter(|(glob, _)| glob.matches(key)).map(|(_, wish)| *wish)
+    }
+
+    /// Whether any rule masks members by their name.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The paths that are followed from the root of each document.
+    pub(super) fn paths(&self) -> &[&'a Path] {
+        &self.paths
+    }
+
+    /// Why the path at this index is followed, if `done` of its segments are all it has.
+    pub(super) fn purpose(&self, (index, done): (usize, usize)) -> Option<Purpose<'a>> {
+        let path = self.paths.get(index)?;
+        if path.length() == done { self.path_purposes.get(index).copied() } else { None }
+    }
+
+    /// The texts that rules put in the place of values: they are no values themselves.
+    pub(super) fn replacements(&self) -> &[&'a str] {
+        &self.replacements
+    }
+
+    /// Whether a rule leaves this value as it is.
+    pub(super) fn keeps_value(&self, rule: usize, value: &str) -> bool {
+        self.rules.get(rule).is_some_and(|rule| rule.keeps_value(value))
+    }
+}

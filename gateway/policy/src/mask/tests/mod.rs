@@ -1,0 +1,111 @@
+//! Masking whole messages. What a detector, an action or a path does by itself is tested beside it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
+
+mod credentials;
+mod places;
+mod properties;
+mod rules;
+mod values;
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::Limits;
+use lychgate_gateway_mcp::message::Message;
+use serde_json::{Value, json};
+
+use super::{Audience, Context, Known, Masked, Program, compile, mask};
+use crate::call::Operation;
+use crate::config::Direction;
+use crate::decide::Caller;
+
+/// How a message is masked, unless a test says otherwise: an answer of the tool `query` on its way to a caller.
+struct Setup {
+    program: Program,
+    known: Vec<Known>,
+    caller: Caller,
+    for_record: bool,
+    direction: Direction,
+    operation: Option<Operation>,
+}
+
+impl Setup {
+    /// With one rule for both directions, to which the members of `rule` are added.
+    fn with_rule(rule: Value) -> Self {
+        Self::with_rules(json!([rule]))
+    }
+
+    fn with_rules(mut rules: Value) -> Self {
+        for rule in rules.as_array_mut().unwrap() {
+            let rule = rule.as_object_mut().unwrap();
+            rule.entry("name").or_insert("rule".into());
+            rule.entry("directions").or_insert(json!(["Request", "Response"]));
+        }
+        Self {
+            program: compile(&serde_json::from_value::<Vec<_>>(rules).unwrap()).unwrap(),
+            known: Vec::new(),
+            caller: Caller { groups: vec!["analysts".to_owned()], ..Caller::anonymous() },
+            for_record: false,
+            direction: Direction::Response,
+            operation: Some(Operation::Tool { name: "query".to_owned() }),
+        }
+    }
+
+    /// With a rule that redacts everything that any detector finds.
+    fn redacting() -> Self {
+        Self::with_rule(json!({"detectors": [
+            {"group": "PersonalData", "action": {"redact": {}}},
+            {"group": "Secrets", "action": {"redact": {}}},
+        ]}))
+    }
+
+    fn masked(&self, message: &Message) -> Masked {
+        let audience = match (self.for_record, self.direction) {
+            (true, _) => Audience::Record,
+            (false, Direction::Response) => Audience::Caller(&self.caller),
+            (false, Direction::Request) => Audience::Upstream(&self.caller),
+        };
+        let context = Context {
+            audience,
+            direction: self.direction,
+            operation: self.operation.as_ref(),
+            known: &self.known,
+        };
+        mask(&self.program, &context, message)
+    }
+
+    fn text(&self, message: &str) -> String {
+        String::from_utf8(self.masked(&parse(message)).into_bytes().to_vec()).unwrap()
+    }
+
+    fn json(&self, message: &Value) -> Value {
+        serde_json::from_str(&self.text(&message.to_string())).unwrap()
+    }
+
+    /// What becomes of the structured content of a tool's answer.
+    fn structured(&self, content: Value) -> Value {
+        self.json(&result(json!({"structuredContent": content})))["result"]["structuredContent"].take()
+    }
+
+    /// What becomes of the text of a tool's answer.
+    fn content(&self, text: &str) -> String {
+        let answer = self.json(&result(json!({"content": [{"type": "text", "text": text}]})));
+        answer["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    }
+}
+
+fn parse(message: &str) -> Message {
+    Message::parse(Bytes::copy_from_slice(message.as_bytes()), Limits::with_bytes(1 << 24)).unwrap()
+}
+
+fn result(result: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "result": result})
+}
+
+fn request(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+fn notification(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "method": method, "params": params})
+}

@@ -1,0 +1,206 @@
+//! What holds for every message: the output is JSON of the same shape, and masking it again changes nothing.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{Setup, parse, request, result};
+use crate::config::Direction;
+use crate::mask::Known;
+
+const CREDENTIAL: &str = "correct-horse-battery";
+
+/// Pieces of which texts and names are made: values, their neighbours, and what masks leave behind.
+const PIECES: [&str; 36] = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "3782-822463-10005",
+    "ada@example.com",
+    "g@a.io",
+    "+44 20 7946 0958",
+    "(415) 555-0132",
+    "123-45-6789",
+    "123456789",
+    "ssn",
+    "DE89 3704 0044 0532 0130 00",
+    "AKIAIOSFODNN7EXAMPLE",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "eyJhbGciOiJub25lIn0.e30.",
+    CREDENTIAL,
+    "[REDACTED:Email]",
+    "[REDACTED:",
+    "nobody@example.com",
+    "****",
+    "~2",
+    " ",
+    ".",
+    "-",
+    "\n",
+    "\\n",
+    "\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    "a",
+    "7",
+    "é",
+    "@",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::collection::vec(prop::sample::select(&PIECES[..]), 0..6).prop_map(|pieces| pieces.concat()),
+        1 => any::<String>(),
+    ]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(&["pin", "email", "ssn", "rows", "kept", "x"][..]).prop_map(str::to_owned),
+        text()
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let number =
+        prop::sample::select(&[0_i64, 7, 42, 123_456_789, 4_111_111_111_111_111, -4_111_111_111_111_111][..]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        number.prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text().prop_map(Value::String),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((name(), inner.clone()), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+            inner.prop_map(|value| Value::String(value.to_string())),
+        ]
+    })
+}
+
+fn action() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!({"redact": {}})),
+        (1..=8_u32).prop_map(|keep_last| json!({"partial": {"keepLast": keep_last}})),
+        prop::sample::select(
+            &["", "gone", "nobody@example.com", "{}", "+1 415 555 0132", "4111111111111111"][..]
+        )
+        .prop_map(|string| json!({"replace": {"string": string}})),
+        prop::sample::select(&[0_i64, 7, 4_111_111_111_111_111][..])
+            .prop_map(|number| json!({"replace": {"number": number}})),
+    ]
+}
+
+fn rule() -> impl Strategy<Value = Value> {
+    let kinds = [
+        "CreditCard",
+        "Email",
+        "Iban",
+        "UsSsn",
+        "Phone",
+        "PrivateKey",
+        "GithubToken",
+        "JsonWebToken",
+        "AwsKey",
+    ];
+    let detectors = prop::collection::vec((prop::sample::select(kinds.to_vec()), action()), 1..6);
+    let keys = prop::sample::select(&["pin", "*email*", "*", "*gone*"][..]);
+    let paths = prop::sample::select(&["$.pin", "$.rows[*]", "$..x", "$[0]", "$"][..]);
+    let kept = prop::sample::select(&["$.kept", "$[1]"][..]);
+    (
+        detectors,
+        prop::option::of((keys, action())),
+        prop::option::of((paths, action())),
+        prop::option::of(kept),
+    )
+        .prop_map(|(detectors, keys, path, kept)| {
+            let detectors: Vec<_> =
+                detectors.into_iter().map(|(kind, action)| json!({"type": kind, "action": action})).collect();
+            let mut fields: Vec<_> =
+                keys.into_iter().map(|(keys, action)| json!({"keys": [keys], "action": action})).collect();
+            fields.extend(path.map(|(path, action)| json!({"jsonPath": path, "action": action})));
+            json!({"detectors": detectors, "fields": fields, "exclude": {"fields": Vec::from_iter(kept)}})
+        })
+}
+
+fn setup(rules: Vec<Value>, has_known: bool, is_request: bool) -> Setup {
+    Setup {
+        known: has_known.then(|| Known::new("test", CREDENTIAL)).into_iter().collect(),
+        direction: if is_request { Direction::Request } else { Direction::Response },
+        ..Setup::with_rules(Value::Array(rules))
+    }
+}
+
+fn message() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (value(), text()).prop_map(|(value, text)| result(json!({
+            "content": [{"type": "text", "text": value.to_string()}, {"type": "text", "text": text}],
+            "structuredContent": value,
+        }))),
+        value().prop_map(|value| request("tools/call", json!({"name": "query", "arguments": value}))),
+        value().prop_map(result),
+        (value(), text()).prop_map(|(value, text)| {
+            json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": text, "data": value}})
+        }),
+    ]
+}
+
+/// Whether two values are of the same kind all the way down, but for what a rule emptied.
+fn has_same_shape(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Array(before), Value::Array(after)) => {
+            after.is_empty()
+                || (before.len() == after.len()
+                    && before.iter().zip(after).all(|(one, other)| has_same_shape(one, other)))
+        }
+        (Value::Object(before), Value::Object(after)) => after.is_empty() || before.len() == after.len(),
+        (Value::Null, Value::Null)
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::String(_), Value::String(_)) => true,
+        _ => false,
+    }
+}
+
+/// At least 2,000 messages; more with `PROPTEST_CASES`.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(2_000), failure_persistence: None, ..config }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn masking_gives_json_of_the_same_shape_and_is_idempotent(
+        rules in prop::collection::vec(rule(), 1..4),
+        has_known in any::<bool>(),
+        is_request in any::<bool>(),
+        message in message(),
+    ) {
+        let setup = setup(rules, has_known, is_request);
+        let masked = setup.masked(&parse(&message.to_string()));
+        prop_assert!(!masked.is_refusal());
+        let once = String::from_utf8(masked.bytes().to_vec()).unwrap();
+        prop_assert!(has_same_shape(&message, &serde_json::from_str(&once).unwrap()), "{}", once);
+        let again = setup.masked(&parse(&once));
+        prop_assert_eq!(std::str::from_utf8(again.bytes()).unwrap(), &once);
+        prop_assert!(again.counts().is_empty(), "{:?}", again.counts());
+        if has_known {
+            prop_assert!(!once.contains(CREDENTIAL));
+        }
+    }
+
+    #[test]
+    fn a_clean_message_keeps_its_bytes(words in prop::collection::vec("[a-z]{1,8}", 0..20)) {
+        let text = words.join(" ");
+        let message = parse(&result(json!({"content": [{"type": "text", "text": text}]})).to_string());
+        let masked = Setup::redacting().masked(&message);
+        prop_assert_eq!(masked.bytes().as_ptr(), message.bytes().as_ptr());
+    }
+}

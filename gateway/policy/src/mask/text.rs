@@ -1,0 +1,421 @@
+//! Masking one text, or one number: what the rules find in it, which rule wins, and what it becomes.
+//!
+//! A text is masked until masking it again would change nothing, so that masking twice is masking once,
+//! whatever the rules put in the place of values. Where in a message the text stands is not known here.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::action::{apply_to_number, apply_to_text, mark, strength};
+use super::detect::{self, Sample, Traits};
+use super::known::Known;
+use super::program::{Active, Wish, strongest};
+use crate::config::{Action, DetectorType};
+
+/// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
+/// one that masks and one that finds nothing more.
+const MAXIMUM_ROUNDS: usize = 8;
+
+/// What a whole value is called that is masked by its place.
+const FIELD: &str = "Field";
+/// What a credential is called whose value is known.
+const CREDENTIAL: &str = "credential";
+/// What a text is called that cannot be masked in part.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// What is masked by the gateway itself is redacted.
+const REDACT: Action = Action::Redact {};
+
+/// Masks the texts of one message, and counts.
+pub(super) struct Masker<'a> {
+    pub(super) active: Active<'a>,
+    known: &'a [Known],
+    counts: BTreeMap<String, u32>,
+    /// Whether something could not be masked, so that nothing may be shown.
+    pub(super) has_failed: bool,
+}
+
+/// What the place of a text says about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place<'p> {
+    /// The name of the member whose value the text is.
+    pub(super) label: &'p str,
+    /// The rules that leave this place as it is.
+    pub(super) kept_by: &'p [usize],
+    /// Whether the text is the name of a member.
+    pub(super) is_name: bool,
+}
+
+/// A range of a text that becomes something else.
+#[derive(Clone, Debug)]
+struct Finding<'a> {
+    range: Range<usize>,
+    action: &'a Action,
+    kind: Kind<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind<'a> {
+    Detected(DetectorType),
+    Field,
+    Credential(&'a str),
+}
+
+impl Kind<'_> {
+    /// What stands in the mask.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Detected(kind) => detect::name(kind),
+            Self::Field => FIELD,
+            Self::Credential(_) => CREDENTIAL,
+        }
+    }
+}
+
+impl<'a> Masker<'a> {
+    pub(super) fn new(active: Active<'a>, known: &'a [Known]) -> Self {
+        Self { active, known, counts: BTreeMap::new(), has_failed: false }
+    }
+
+    /// How much was masked, by kind.
+    pub(super) fn into_counts(self) -> BTreeMap<String, u32> {
+        self.counts
+    }
+
+    /// What `text` becomes, if it changes. `field` is what is done to the whole of it because of its place.
+    pub(super) fn text(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+        let mut masked = self.round(text, place, field)?;
+        for _ in 1..MAXIMUM_ROUNDS {
+            match self.round(&masked, place, field) {
+                Some(next) => masked = next,
+                None => return Some(masked),
+            }
+        }
+        Some(self.unreadable())
+    }
+
+    /// What `text` becomes where only known credentials are masked.
+    pub(super) fn handle(&mut self, text: &str) -> Option<String> {
+        let mut findings = Vec::new();
+        self.find_known(text, false, &mut findings);
+        self.splice(text, findings)
+    }
+
+    /// Whether `text` holds a known credential; counts those it holds.
+    pub(super) fn has_known(&mut self, text: &str) -> bool {
+        let mut has_any = false;
+        for known in self.known.iter().filter(|known| known.is_in(text)) {
+            *self.counts.entry(count_name(Kind::Credential(known.name()))).or_default() += 1;
+            has_any = true;
+        }
+        has_any
+    }
+
+    /// The mask of a text that cannot be masked in part.
+    pub(super) fn unreadable(&mut self) -> String {
+        *self.counts.entry(UNREADABLE.to_owned()).or_default() += 1;
+        mark(UNREADABLE)
+    }
+
+    /// Counts a value that was masked by its place and is no text.
+    pub(super) fn count_field(&mut self) {
+        *self.counts.entry(FIELD.to_owned()).or_default() += 1;
+    }
+
+    /// What a JSON number becomes, if it changes; both as they are spelled.
+    pub(super) fn number(
+        &mut self,
+        spelled: &str,
+        place: Place<'_>,
+        field: Option<&'a Action>,
+    ) -> Option<String> {
+        let mut masked = self.number_round(spelled, place, field)?;
+        for _ in 1..MAXIMUM_ROUNDS {
+            match self.number_round(&masked, place, field) {
+                Some(next) => masked = next,
+                None => return Some(masked),
+            }
+        }
+        Some("0".to_owned())
+    }
+
+    /// One round of masking a number.
+    ///
+    /// A field's redact and replace hide the whole number and settle it. A field's partial mask yields to any
+    /// stronger action, by 0: no mark could tell the next reader what has been done.
+    fn number_round(&mut self, spelled: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+        let detected = self.detect_number(spelled, place);
+        let settled = match (field, detected) {
+            (None, None) => return None,
+            (None, Some((_, action))) => apply_to_number(action, spelled),
+            (Some(action @ (Action::Redact {} | Action::Replace(_))), _) => apply_to_number(action, spelled),
+            (Some(partial), Some((_, action))) if strength(action) > strength(partial) => "0".to_owned(),
+            (Some(partial), _) => apply_to_number(partial, spelled),
+        };
+        if settled == spelled {
+            return None;
+        }
+        let kind = detected.filter(|_| field.is_none()).map_or(Kind::Field, |(kind, _)| kind);
+        *self.counts.entry(count_name(kind)).or_default() += 1;
+        Some(settled)
+    }
+
+    /// The strongest action for a number that as a whole is a sensitive value.
+    fn detect_number(&self, spelled: &str, place: Place<'_>) -> Option<(Kind<'a>, &'a Action)> {
+        if let Some(known) = self.known.iter().find(|known| !known.is_short() && known.is_in(spelled)) {
+            return Some((Kind::Credential(known.name()), &REDACT));
+        }
+        let digits = integer_digits(spelled)?;
+        let traits = Traits::of(&digits);
+        let mut ranges = Vec::new();
+        let mut best: Option<(Kind<'a>, &'a Action)> = None;
+        for (kind, wishes) in self.active.detectors() {
+            ranges.clear();
+            if detect::can_be_number(*kind) {
+                detect::find(*kind, Sample::new(&digits, place.label), &traits, &mut ranges);
+            }
+            if !ranges.contains(&(0..digits.len())) {
+                continue;
+            }
+            let is_granted = |wish: &Wish<'a>| {
+                let keeps = |value| self.active.keeps_value(wish.rule, value);
+                !place.kept_by.contains(&wish.rule) && !keeps(spelled) && !keeps(&digits)
+            };
+            if let Some(action) = strongest(wishes.iter().copied().filter(is_granted))
+                && best.is_none_or(|(_, earlier)| strength(action) > strength(earlier))
+            {
+                best = Some((Kind::Detected(*kind), action));
+            }
+        }
+        best
+    }
+
+    /// One round of masking.
+    fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+        let mut findings = Vec::new();
+        self.find_detected(text, place, &mut findings);
+        self.find_known(text, !place.is_name, &mut findings);
+        if let Some(action) = field.filter(|action| !self.is_done(text, action)) {
+            findings.push(Finding { range: 0..text.len(), action, kind: Kind::Field });
+        }
+        self.splice(text, findings)
+    }
+
+    fn find_detected(&self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
+        if self.active.detectors().is_empty() {
+            return;
+        }
+        let sample = Sample::new(text, place.label);
+        let traits = Traits::of(text);
+        let mut ranges = Vec::new();
+        for (kind, wishes) in self.active.detectors() {
+            ranges.clear();
+            detect::find(*kind, sample, &traits, &mut ranges);
+            for range in &ranges {
+                let value = text.get(range.clone()).unwrap_or_default();
+                let is_granted = |wish: &Wish<'a>| {
+                    !place.kept_by.contains(&wish.rule) && !self.active.keeps_value(wish.rule, value)
+                };
+                if let Some(action) = strongest(wishes.iter().copied().filter(is_granted)) {
+                    findings.push(Finding { range: range.clone(), action, kind: Kind::Detected(*kind) });
+                }
+            }
+        }
+        if !findings.is_empty() {
+            let masks = masks(text, self.active.replacements());
+            findings.retain(|finding| !is_inside(&finding.range, &masks));
+        }
+    }
+
+    /// Short credentials may be words: as names and identifiers these stay.
+    fn find_known(&self, text: &str, with_short: bool, findings: &mut Vec<Finding<'a>>) {
+        let first = findings.len();
+        let mut ranges = Vec::new();
+        for known in self.known.iter().filter(|known| with_short || !known.is_short()) {
+            ranges.clear();
+            known.find(text, &mut ranges);
+            let kind = Kind::Credential(known.name());
+            findings.extend(ranges.drain(..).map(|range| Finding { range, action: &REDACT, kind }));
+        }
+        if findings.len() > first {
+            // A credential may be a word of our own masks; nothing is gained by masking those for ever.
+            let masks = masks(text, &[]);
+            let mut index = 0;
+            findings.retain(|finding| {
+                index += 1;
+                index <= first || !is_inside(&finding.range, &masks)
+            });
+        }
+    }
+
+    /// Whether a text is what this or another rule has made of a value. Redacting goes over everything.
+    fn is_done(&self, text: &str, action: &Action) -> bool {
+        match action {
+            Action::Redact {} => false,
+            Action::Replace(_) | Action::Partial(_) => {
+                is_inside(&(0..text.len()), &masks(text, self.active.replacements()))
+            }
+        }
+    }
+
+    /// `text` with its findings masked, if that changes it. Findings that overlap become one, with the strongest
+    /// of their actions: no part of any of them may stay.
+    fn splice(&mut self, text: &str, mut findings: Vec<Finding<'a>>) -> Option<String> {
+        if findings.is_empty() {
+            return None;
+        }
+        findings.sort_by_key(|finding| (finding.range.start, usize::MAX - finding.range.end));
+        let mut output = String::with_capacity(text.len());
+        let mut done = 0;
+        let mut has_changed = false;
+        for finding in united(findings) {
+            let value = text.get(finding.range.clone()).unwrap_or_default();
+            let masked = apply_to_text(finding.action, finding.kind.name(), value);
+            if masked != value {
+                has_changed = true;
+                *self.counts.entry(count_name(finding.kind)).or_default() += 1;
+            }
+            output.push_str(text.get(done..finding.range.start).unwrap_or_default());
+            output.push_str(&masked);
+            done = finding.range.end;
+        }
+        output.push_str(text.get(done..).unwrap_or_default());
+        has_changed.then_some(output)
+    }
+}
+
+/// By what name a kind is counted: a credential by its own, so that a record says which was shown.
+fn count_name(kind: Kind<'_>) -> String {
+    match kind {
+        Kind::Credential(name) => format!("{CREDENTIAL}:{name}"),
+        Kind::Detected(_) | Kind::Field => kind.name().to_owned(),
+    }
+}
+
+/// Findings in order with those that overlap made one. The strongest action wins, of equals the longest
+/// finding's, of those the first.
+fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
+    let mut united: Vec<(Finding<'_>, usize)> = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let length = finding.range.len();
+        match united.last_mut() {
+            Some((last, winner_length)) if finding.range.start < last.range.end => {
+                last.range.end = last.range.end.max(finding.range.end);
+                if (strength(finding.action), length) > (strength(last.action), *winner_length) {
+                    last.action = finding.action;
+                    last.kind = finding.kind;
+                    *winner_length = length;
+                }
+            }
+            Some(_) | None => united.push((finding, length)),
+        }
+    }
+    united.into_iter().map(|(finding, _)| finding).collect()
+}
+
+/// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
+/// and those that overlap made one.
+fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
+    let mut masks: Vec<Range<usize>> = text
+        .match_indices("[REDACTED:")
+        .filter_map(|(start, opening)| {
+            let rest = text.get(start + opening.len()..)?;
+            let name = mark_names()
+                .find(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']')))?;
+            Some(start..start + opening.len() + name.len() + 1)
+        })
+        .collect();
+    for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
+        masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
+    }
+    masks.sort_by_key(|mask| mask.start);
+    masks.dedup_by(|mask, earlier| {
+        let overlaps = mask.start < earlier.end;
+        if overlaps {
+            earlier.end = earlier.end.max(mask.end);
+        }
+        overlaps
+    });
+    masks
+}
+
+/// `text` without our own marks: what a name was before it was masked, as far as that can be said.
+pub(super) fn without_marks(text: &str) -> String {
+    let mut output = String::with_capacity(text.len());
+    let mut done = 0;
+    for mark in masks(text, &[]) {
+        output.push_str(text.get(done..mark.start).unwrap_or_default());
+        done = mark.end;
+    }
+    output.push_str(text.get(done..).unwrap_or_default());
+    output
+}
+
+fn mark_names() -> impl Iterator<Item = &'static str> {
+    use crate::config::DetectorGroup::{PersonalData, Secrets};
+    let kinds = detect::members(PersonalData).iter().chain(detect::members(Secrets));
+    kinds.map(|kind| detect::name(*kind)).chain([FIELD, CREDENTIAL, UNREADABLE])
+}
+
+/// Whether `range` lies in one of `masks`, which are in order and do not overlap.
+fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
+    let candidates = masks.partition_point(|mask| mask.start <= range.start);
+    let mask = candidates.checked_sub(1).and_then(|index| masks.get(index));
+    mask.is_some_and(|mask| range.end <= mask.end && range.start < mask.end)
+}
+
+/// The digits of a number that is an integer, however it is spelled: `4.2e1` is `42`. None if it is not, or has
+/// more digits than any value that is looked for.
+fn integer_digits(spelled: &str) -> Option<String> {
+    const MAXIMUM_DIGITS: usize = 19;
+    let unsigned = spelled.trim_start_matches('-');
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let zeros = usize::try_from(exponent).ok()?.checked_sub(fraction.len())?;
+    if whole.len() + fraction.len() + zeros.min(MAXIMUM_DIGITS + 1) > MAXIMUM_DIGITS {
+        return None;
+    }
+    Some(format!("{whole}{fraction}{}", "0".repeat(zeros)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{integer_digits, is_inside, masks, without_marks};
+
+    #[test]
+    fn integers_are_read_in_every_spelling() {
+        for (spelled, expected) in [
+            ("4111111111111111", Some("4111111111111111")),
+            ("-4111111111111111", Some("4111111111111111")),
+            ("4111111111111111.0", Some("4111111111111111")),
+            ("4.111111111111111e15", Some("4111111111111111")),
+            ("4.111111111111111E+15", Some("4111111111111111")),
+            ("42e2", Some("4200")),
+            ("0", Some("0")),
+            ("0.5", None),
+            ("1.25e1", None),
+            ("1e-2", None),
+            ("1e999999999", None),
+            ("1e99999999999999", None),
+            ("12345678901234567890", None),
+        ] {
+            assert_eq!(integer_digits(spelled).as_deref(), expected, "{spelled}");
+        }
+    }
+
+    #[test]
+    fn masks_are_known_again() {
+        let text = "a [REDACTED:Email] b nobody c [REDACTED:Else] nobodynobody";
+        let masks = masks(text, &["nobody", "dyno", ""]);
+        assert_eq!(masks, [2..18, 21..27, 46..58]);
+        assert!(is_inside(&(2..18), &masks) && is_inside(&(50..52), &masks));
+        assert!(
+            !is_inside(&(1..5), &masks) && !is_inside(&(20..27), &masks) && !is_inside(&(30..31), &masks)
+        );
+        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential]"), "xy");
+    }
+}

@@ -1,0 +1,99 @@
+//! What a server may ask of the client: sampling, elicitation and roots, each where the connection allows it.
+//!
+//! In the revisions with sessions such a request is a message of its own; in MCP 2026-07-28 it stands in a
+//! result (`inputRequests`). Requests of kinds that are not known here are refused.
+
+use lychgate_gateway_mcp::json::Kind;
+use lychgate_gateway_mcp::message::{Form, Message};
+
+use crate::compile::Policy;
+
+/// What to do with a message of the server before it is filtered and masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screening {
+    /// Relay it.
+    Relay,
+    /// It asks the client for something that the connection does not allow: it must not reach the client.
+    Refuse,
+    /// It asks whether somebody is there. The gateway is: it answers itself, so that a connection on which the
+    /// server may ask nothing needs no answer of a client at all.
+    Pong,
+}
+
+/// Judges a message that came from the server.
+#[must_use]
+pub fn screen(policy: &Policy, message: &Message) -> Screening {
+    let relayed = match message.form() {
+        Form::Request { method, .. } if method == "ping" => return Screening::Pong,
+        Form::Request { method, .. } => may_ask(policy, method),
+        Form::Response { .. } => embedded_requests_allowed(policy, message),
+        Form::Notification { .. } | Form::Error { .. } => true,
+    };
+    if relayed { Screening::Relay } else { Screening::Refuse }
+}
+
+fn may_ask(policy: &Policy, method: &str) -> bool {
+    let allowed = &policy.config().server_requests;
+    match method {
+        "sampling/createMessage" => allowed.sampling,
+        "elicitation/create" => allowed.elicitation,
+        "roots/list" => allowed.roots,
+        _ => false,
+    }
+}
+
+/// Whether every request in `result.inputRequests` may be asked. A member of a wrong type may not.
+fn embedded_requests_allowed(policy: &Policy, message: &Message) -> bool {
+    let Some(requests) = message.result().and_then(|result| result.get("inputRequests")) else { return true };
+    requests.kind() == Kind::Object
+        && requests.members().all(|member| {
+            let method = member.value.get("method").and_then(|method| method.text());
+            method.is_some_and(|method| may_ask(policy, &method))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Screening, screen};
+    use crate::config::ServerRequests;
+    use crate::testing::{message, policy, request};
+
+    #[test]
+    fn a_server_asks_only_what_it_may_in_both_eras() {
+        let elicitation = ServerRequests { elicitation: true, ..ServerRequests::default() };
+        let embedded = |method: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"inputRequests":{{"a":{{"method":"{method}"}}}}}}}}"#
+            )
+        };
+        for (allowed, text, expected) in [
+            (ServerRequests::default(), request("elicitation/create", "{}"), Screening::Refuse),
+            (elicitation.clone(), request("elicitation/create", "{}"), Screening::Relay),
+            (elicitation.clone(), request("sampling/createMessage", "{}"), Screening::Refuse),
+            (elicitation.clone(), request("roots/list", "{}"), Screening::Refuse),
+            (elicitation.clone(), request("some/thing", "{}"), Screening::Refuse),
+            (ServerRequests::default(), request("ping", "{}"), Screening::Pong),
+            (ServerRequests::default(), embedded("elicitation/create"), Screening::Refuse),
+            (elicitation.clone(), embedded("elicitation/create"), Screening::Relay),
+            (elicitation.clone(), embedded("roots/list"), Screening::Refuse),
+            (
+                elicitation,
+                r#"{"jsonrpc":"2.0","id":1,"result":{"inputRequests":[]}}"#.to_owned(),
+                Screening::Refuse,
+            ),
+            (
+                ServerRequests::default(),
+                r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned(),
+                Screening::Relay,
+            ),
+            (
+                ServerRequests::default(),
+                r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#.to_owned(),
+                Screening::Relay,
+            ),
+        ] {
+            let policy = policy(|config| config.server_requests = allowed.clone());
+            assert_eq!(screen(&policy, &message(&text)), expected, "{text} with {allowed:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the tests of this crate share: a policy that alice may use in full, callers, messages.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::Limits;
+use lychgate_gateway_mcp::message::Message;
+
+use crate::config::GatewayConfig;
+use crate::{Call, Caller, Policy, compile};
+
+/// A valid document in which alice may call every tool.
+pub(crate) fn config() -> GatewayConfig {
+    serde_json::from_str(
+        r#"{
+            "apiVersion": "gateway.lychgate.dev/v1alpha1",
+            "sequence": 1,
+            "connection": {"namespace": "agents", "name": "db"},
+            "gateway": {"namespace": "agents", "name": "default"},
+            "resources": ["https://mcp.example.com/db/mcp"],
+            "identity": {"oidc": [
+                {"issuer": "https://idp.example.com", "usernameClaim": "sub", "groupsClaim": "groups"}
+            ]},
+            "upstream": {
+                "url": "https://db.internal/mcp",
+                "connectTimeoutMilliseconds": 5000, "callTimeoutMilliseconds": 120000
+            },
+            "credentials": [{
+                "name": "default",
+                "inject": {"header": "Authorization", "format": "Bearer {value}"},
+                "from": {"secret": "db", "key": "token"}
+            }],
+            "access": [{"users": ["alice"], "tools": ["*"]}],
+            "limits": {"messageBytes": 65536}
+        }"#,
+    )
+    .unwrap()
+}
+
+/// The policy of that document after a change.
+pub(crate) fn policy(change: impl FnOnce(&mut GatewayConfig)) -> Policy {
+    let mut config = config();
+    change(&mut config);
+    compile(config).unwrap()
+}
+
+pub(crate) fn caller(username: &str, groups: &[&str]) -> Caller {
+    Caller {
+        issuer: "https://idp.example.com".into(),
+        subject: username.into(),
+        username: username.into(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        anonymous: false,
+    }
+}
+
+pub(crate) fn message(text: &str) -> Message {
+    Message::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::with_bytes(1 << 20)).unwrap()
+}
+
+pub(crate) fn call(text: &str) -> Call {
+    Call::new(message(text)).unwrap()
+}
+
+pub(crate) fn request(method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+}

@@ -1,0 +1,336 @@
+//! McpConnection: one MCP server, the credential that is injected, and who may call what.
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::{CaReference, data_key, object_name};
+use crate::rule::{self, validations};
+use crate::schema::{set, text, with_rules};
+use crate::text as format;
+
+/// One MCP server behind a gateway: where it is, which credential is injected, and who may call what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::PLAINTEXT_IS_WRITTEN])))]
+#[kube(
+    group = "lychgate.dev",
+    version = "v1alpha1",
+    kind = "McpConnection",
+    plural = "mcpconnections",
+    shortname = "mcpc",
+    category = "lychgate",
+    namespaced,
+    status = "McpConnectionStatus",
+    derive = "PartialEq",
+    doc = "One MCP server behind a gateway: where it is, which credential is injected, and who may call what.",
+    printcolumn(name = "Gateway", type_ = "string", json_path = ".spec.gatewayRef.name"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status"
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Programmed')].status"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].reason",
+        priority = 1
+    ),
+    printcolumn(name = "Upstream", type_ = "string", json_path = ".spec.upstream.url", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+pub struct McpConnectionSpec {
+    /// The McpGateway that this connection belongs to, in the same namespace.
+    pub gateway_ref: GatewayReference,
+    /// Where the MCP server is.
+    pub upstream: Upstream,
+    /// What is injected into requests to the server. A caller never sees it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 1),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub credentials: Vec<Credential>,
+    /// Who may call what: each entry is a grant, and what no grant allows is denied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub access: Vec<Grant>,
+    /// Which requests the server may send to the client.
+    #[serde(default)]
+    pub server_requests: ServerRequests,
+    /// Sizes that end a message.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// A McpGateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewayReference {
+    /// The McpGateway's name.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+}
+
+/// Where an MCP server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::TLS_WITH_HTTPS])))]
+pub struct Upstream {
+    /// The http or https URL of the server's Streamable HTTP endpoint, without user name and fragment.
+    /// Link-local, metadata, multicast and unspecified addresses are refused.
+    #[schemars(schema_with = "upstream_url")]
+    pub url: String,
+    /// How the server's certificate is checked. Without it, the public authorities are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
+    /// Whether a credential may travel to the server over plain http, where whoever reads the network reads
+    /// the credential.
+    #[serde(default)]
+    pub insecure_plaintext: bool,
+    /// How long the server may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// How a server's certificate is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamTls {
+    /// The certificate authorities for the server, in PEM.
+    pub ca_ref: CaReference,
+}
+
+/// How long a server may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Timeouts {
+    /// How long to wait for a connection: a number and ms, s, m, h or d.
+    #[serde(default = "default_connect_timeout")]
+    #[schemars(schema_with = "timeout")]
+    pub connect: String,
+    /// How long a call may take until its last byte: a number and ms, s, m, h or d.
+    #[serde(default = "default_call_timeout")]
+    #[schemars(schema_with = "timeout")]
+    pub call: String,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: default_connect_timeout(), call: default_call_timeout() }
+    }
+}
+
+/// A credential: where its value comes from, and where it goes in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Credential {
+    /// The name by which records speak of it.
+    #[schemars(schema_with = "credential_name")]
+    pub name: String,
+    /// Where it goes in a request.
+    pub inject: Inject,
+    /// Where its value comes from.
+    pub from: CredentialSource,
+}
+
+/// Where a credential goes in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Inject {
+    /// The header's name, such as Authorization. Headers that belong to the connection, the message or the
+    /// protocol are refused.
+    #[schemars(schema_with = "header")]
+    pub header: String,
+    /// The header's value, with {value} where the credential stands, such as "Bearer {value}".
+    #[serde(default = "default_format")]
+    #[schemars(schema_with = "header_format")]
+    pub format: String,
+}
+
+/// Where a credential's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CredentialSource {
+    /// A Secret in the same namespace. It must say itself where its values may go: the data key
+    /// lychgate-allowed-hosts lists hosts, one a line, as host or host:port.
+    pub secret_key_ref: SecretKeyReference,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretKeyReference {
+    /// The Secret's name, in the same namespace.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+    /// The key in the Secret's data.
+    #[schemars(schema_with = "data_key")]
+    pub key: String,
+}
+
+/// One grant: these callers may use these tools, resources and prompts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::GRANT_NAMES_SOMEBODY, rule::GRANT_ALLOWS_SOMETHING]
+)))]
+pub struct Grant {
+    /// Groups of which the caller must have one, or be among users. "*" is any authenticated caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "callers")]
+    pub groups: Vec<String>,
+    /// User names of which the caller must have one, or be in one of groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "callers")]
+    pub users: Vec<String>,
+    /// Tools that may be called. An asterisk stands for any run of characters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "globs")]
+    pub tools: Vec<String>,
+    /// URIs of resources that may be read. An asterisk stands for any run of characters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "globs")]
+    pub resources: Vec<String>,
+    /// Prompts that may be used. An asterisk stands for any run of characters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "globs")]
+    pub prompts: Vec<String>,
+}
+
+/// Which requests a server may send to the client during a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServerRequests {
+    /// Whether the server may use the client's model (sampling/createMessage).
+    #[serde(default)]
+    pub sampling: bool,
+    /// Whether the server may ask the person at the client (elicitation/create).
+    #[serde(default)]
+    pub elicitation: bool,
+    /// Whether the server may ask which folders the client works in (roots/list).
+    #[serde(default)]
+    pub roots: bool,
+}
+
+/// Sizes that end a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// The largest message in either direction, in bytes, as a quantity between 1Ki and 64Mi.
+    #[serde(default)]
+    #[schemars(schema_with = "message_bytes")]
+    pub message_bytes: Size,
+}
+
+/// A size as it is written: a number of bytes, or a number with a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    /// A number of bytes.
+    Bytes(u64),
+    /// A quantity, such as `4Mi`.
+    Quantity(String),
+}
+
+impl Size {
+    /// The size in bytes; `None` if it is not one (see [`crate::units::parse_size`]).
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(*bytes),
+            Self::Quantity(text) => crate::units::parse_size(text),
+        }
+    }
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self::Quantity("4Mi".to_owned())
+    }
+}
+
+/// What the operator says of a McpConnection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct McpConnectionStatus {
+    /// The generation of the object that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Where clients reach the connection: the first of its URLs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Where the object stands: Accepted, ResolvedRefs, Programmed and Ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
+    pub conditions: Vec<Condition>,
+}
+
+fn default_connect_timeout() -> String {
+    "5s".to_owned()
+}
+
+fn default_call_timeout() -> String {
+    "120s".to_owned()
+}
+
+fn default_format() -> String {
+    "{value}".to_owned()
+}
+
+fn upstream_url(_: &mut SchemaGenerator) -> Schema {
+    with_rules(
+        text(&format::URL),
+        &[rule::URL_NAMES_A_HOST, rule::URL_WITHOUT_USER, rule::URL_OUTSIDE_REFUSED_ADDRESSES],
+    )
+}
+
+fn timeout(_: &mut SchemaGenerator) -> Schema {
+    with_rules(text(&format::DURATION), &[rule::TIMEOUT_WITHIN_A_DAY])
+}
+
+fn credential_name(_: &mut SchemaGenerator) -> Schema {
+    text(&format::LABEL)
+}
+
+fn header(_: &mut SchemaGenerator) -> Schema {
+    with_rules(text(&format::HEADER), &[rule::HEADER_IS_FREE])
+}
+
+fn header_format(_: &mut SchemaGenerator) -> Schema {
+    with_rules(text(&format::HEADER_FORMAT), &[rule::FORMAT_HAS_ONE_VALUE])
+}
+
+fn callers(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::NAME_OF_CALLER))
+}
+
+fn globs(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::GLOB))
+}
+
+fn message_bytes(_: &mut SchemaGenerator) -> Schema {
+    let size = schemars::json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "pattern": format::SIZE.pattern,
+        "maxLength": format::SIZE.maximum_length,
+    });
+    with_rules(size, &[rule::SIZE_IN_RANGE])
+}

@@ -1,0 +1,240 @@
+//! McpGateway: what several connections share, above all who may call.
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::rule::{self, validations};
+use crate::schema::{set, text, with_rules};
+use crate::text as format;
+
+/// What several connections share: who may call, under which host names, with which certificate, and how
+/// many replicas serve each connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[kube(
+    group = "lychgate.dev",
+    version = "v1alpha1",
+    kind = "McpGateway",
+    plural = "mcpgateways",
+    shortname = "mcpgw",
+    category = "lychgate",
+    namespaced,
+    status = "McpGatewayStatus",
+    derive = "PartialEq",
+    doc = "What several connections share: who may call, under which host names, with which certificate, and \
+           how many replicas serve each connection.",
+    printcolumn(name = "Hostname", type_ = "string", json_path = ".spec.listener.hostnames[0]"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status"
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Programmed')].status"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].reason",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+pub struct McpGatewaySpec {
+    /// Who may present themselves to the connections of this gateway.
+    pub identity: Identity,
+    /// How the connections of this gateway are reached.
+    #[serde(default)]
+    pub listener: Listener,
+    /// How the connections of this gateway are run.
+    #[serde(default)]
+    pub deployment: Deployment,
+}
+
+/// Who may present themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::SOMEBODY_CAN_CALL])))]
+pub struct Identity {
+    /// OpenID Connect issuers whose tokens are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["issuer"])
+    )]
+    pub oidc: Vec<OidcIssuer>,
+    /// Whether callers without a token are served, as user "anonymous" without groups.
+    #[serde(default)]
+    pub anonymous: bool,
+}
+
+/// One OpenID Connect issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OidcIssuer {
+    /// The issuer's https URL, without query and fragment. It is compared exactly with iss in the tokens.
+    #[schemars(schema_with = "issuer")]
+    pub issuer: String,
+    /// The certificate authorities for the issuer's own TLS. Without it, the public ones are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_ref: Option<CaReference>,
+    /// Values of aud of which a token must have one. Without any, a token must be made for the URL of the
+    /// connection that is called (RFC 8707), which is safer: write audiences only for issuers that cannot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "audiences")]
+    pub audiences: Vec<String>,
+    /// The claim with the user's name. Members of nested objects are separated by dots.
+    #[serde(default = "default_username_claim")]
+    #[schemars(schema_with = "claim")]
+    pub username_claim: String,
+    /// The claim with the user's groups, a string or a list of strings. Members of nested objects are
+    /// separated by dots.
+    #[serde(default = "default_groups_claim")]
+    #[schemars(schema_with = "claim")]
+    pub groups_claim: String,
+}
+
+/// A bundle of certificate authorities in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CaReference {
+    /// The kind of the object that holds the bundle.
+    #[serde(default)]
+    pub kind: CaKind,
+    /// The object's name, in the same namespace.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+    /// The key in the object's data.
+    #[schemars(schema_with = "data_key")]
+    pub key: String,
+}
+
+/// What may hold certificate authorities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CaKind {
+    /// A ConfigMap.
+    #[default]
+    ConfigMap,
+}
+
+/// How connections are reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Listener {
+    /// Host names (with a port if it is not 443) under which the connections are reached from outside the
+    /// cluster. A connection's URL is https://HOST/CONNECTION/mcp for each. Within the cluster the name of
+    /// the connection's Service is always answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "hostnames")]
+    pub hostnames: Vec<String>,
+    /// The certificate that the gateway shows.
+    #[serde(default)]
+    pub tls: ListenerTls,
+}
+
+/// The certificate that the gateway shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::SECRET_NAME_WITH_MODE_SECRET])))]
+pub struct ListenerTls {
+    /// Where the certificate comes from. Operator: made by the operator's own authority. Secret: from the
+    /// Secret that secretName names. "Off": none, for meshes that encrypt themselves (in YAML, write "Off"
+    /// in quotes: YAML 1.1 reads the bare word as false).
+    #[serde(default)]
+    pub mode: ListenerTlsMode,
+    /// The Secret of type kubernetes.io/tls with the certificate, in the same namespace, if mode is Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "object_name")]
+    pub secret_name: Option<String>,
+}
+
+/// Where a gateway's certificate comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ListenerTlsMode {
+    /// Made by the operator's own authority.
+    #[default]
+    Operator,
+    /// From a Secret.
+    Secret,
+    /// None: plain HTTP.
+    Off,
+}
+
+/// How connections are run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deployment {
+    /// How many pods serve each connection.
+    #[serde(default = "default_replicas")]
+    #[schemars(range(min = 1, max = 50))]
+    pub replicas: i32,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self { replicas: default_replicas() }
+    }
+}
+
+/// What the operator says of a McpGateway.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct McpGatewayStatus {
+    /// The generation of the object that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Where the object stands: Accepted, ResolvedRefs, Programmed and Ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
+    pub conditions: Vec<Condition>,
+}
+
+fn default_username_claim() -> String {
+    "sub".to_owned()
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
+
+fn default_replicas() -> i32 {
+    2
+}
+
+fn issuer(_: &mut SchemaGenerator) -> Schema {
+    with_rules(text(&format::ISSUER), &[rule::ISSUER_IS_HTTPS])
+}
+
+fn audiences(_: &mut SchemaGenerator) -> Schema {
+    set(16, &text(&format::AUDIENCE))
+}
+
+fn claim(_: &mut SchemaGenerator) -> Schema {
+    text(&format::CLAIM)
+}
+
+fn hostnames(_: &mut SchemaGenerator) -> Schema {
+    set(16, &with_rules(text(&format::HOSTNAME), &[rule::PORT_IS_IN_RANGE]))
+}
+
+pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
+    text(&format::OBJECT_NAME)
+}
+
+pub(crate) fn data_key(_: &mut SchemaGenerator) -> Schema {
+    text(&format::DATA_KEY)
+}

@@ -1,0 +1,321 @@
+//! MaskingRule: what is masked in which messages of which connections.
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::object_name;
+use crate::rule::{self, validations};
+use crate::schema::{set, text, with_rules};
+use crate::text as format;
+
+/// What is masked in which messages of which connections. Every rule that matches applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::RULE_MASKS_SOMETHING])))]
+#[kube(
+    group = "lychgate.dev",
+    version = "v1alpha1",
+    kind = "MaskingRule",
+    plural = "maskingrules",
+    shortname = "mask",
+    category = "lychgate",
+    namespaced,
+    status = "MaskingRuleStatus",
+    derive = "PartialEq",
+    doc = "What is masked in which messages of which connections. Every rule that matches applies.",
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRefs[0].name"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status"
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Programmed')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].reason",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+pub struct MaskingRuleSpec {
+    /// The connections and gateways that the rule holds for, in the same namespace. A rule for a gateway
+    /// holds for each of its connections.
+    #[schemars(
+        length(min = 1, max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"])
+    )]
+    pub target_refs: Vec<TargetReference>,
+    /// Which way the messages go.
+    #[serde(default = "default_directions")]
+    #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
+    pub directions: Vec<Direction>,
+    /// Which messages. Without it, all.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<MaskingMatch>,
+    /// What is looked for in text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
+    pub detectors: Vec<Detector>,
+    /// What is masked by its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub fields: Vec<Field>,
+    /// What stays although the rule would mask it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<Exclude>,
+}
+
+/// What a rule holds for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetReference {
+    /// The kind of the object.
+    pub kind: TargetKind,
+    /// The object's name, in the same namespace.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+}
+
+/// The kinds that rules can hold for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum TargetKind {
+    /// One connection.
+    McpConnection,
+    /// Every connection of a gateway.
+    McpGateway,
+}
+
+/// Which way a message goes: Request from the client to the server, Response from the server to the client
+/// (results, errors, notifications and the server's own requests).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Direction {
+    /// From the client to the server.
+    Request,
+    /// From the server to the client.
+    Response,
+}
+
+/// Which messages a rule is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::MATCH_NAMES_A_TOOL])))]
+pub struct MaskingMatch {
+    /// Patterns over tool names: one must match, and none that begins with "!" may. An asterisk stands for
+    /// any run of characters. Without any, all tools match, and every message that is no tool's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "tools")]
+    pub tools: Vec<String>,
+}
+
+/// One kind of sensitive text, or a group of kinds, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::DETECTOR_TYPE_OR_GROUP])))]
+pub struct Detector {
+    /// One kind of sensitive text (the enum's own words go into the schema).
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DetectorType>,
+    /// A group of kinds (the enum's own words go into the schema).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<DetectorGroup>,
+    /// What becomes of what is found.
+    pub action: Action,
+}
+
+/// One kind of sensitive text. Write either type or group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum DetectorType {
+    /// Payment card numbers.
+    CreditCard,
+    /// E-mail addresses.
+    Email,
+    /// International bank account numbers.
+    Iban,
+    /// United States social security numbers.
+    UsSsn,
+    /// Telephone numbers.
+    Phone,
+    /// AWS access keys.
+    AwsKey,
+    /// GitHub tokens.
+    GithubToken,
+    /// Slack tokens and webhook URLs.
+    SlackToken,
+    /// JSON Web Tokens.
+    JsonWebToken,
+    /// PEM private keys.
+    PrivateKey,
+}
+
+/// A group of kinds. PersonalData: CreditCard, Email, Iban, UsSsn and Phone. Secrets: AwsKey, GithubToken,
+/// SlackToken, JsonWebToken and PrivateKey. Write either type or group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum DetectorGroup {
+    /// CreditCard, Email, Iban, UsSsn, Phone.
+    PersonalData,
+    /// AwsKey, GithubToken, SlackToken, JsonWebToken, PrivateKey.
+    Secrets,
+}
+
+/// Values masked by their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::FIELD_PATH_OR_KEYS])))]
+pub struct Field {
+    /// A path such as $.rows[*].salary from the root of structured content, of JSON in a text, or of the
+    /// arguments: names, indices and wildcards of RFC 9535. Write either jsonPath or keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "json_path")]
+    pub json_path: Option<String>,
+    /// Patterns over the names of members at any depth, compared without case. An asterisk stands for any
+    /// run of characters. Write either jsonPath or keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "globs")]
+    pub keys: Vec<String>,
+    /// What becomes of the value.
+    pub action: Action,
+}
+
+/// What becomes of a sensitive value: exactly one of redact, replace and partial.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
+pub struct Action {
+    /// The value becomes [REDACTED:<kind>]; a number becomes 0, a boolean false, objects and arrays empty.
+    /// Write redact: {}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redact: Option<Redact>,
+    /// The value becomes the given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<Replacement>,
+    /// All but the last letters and digits become asterisks; separators stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
+}
+
+/// There is nothing to say about redaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Redact {}
+
+/// The value to put in place: exactly one of string and number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_REPLACEMENT])))]
+pub struct Replacement {
+    /// A text of at most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub string: Option<String>,
+    /// A whole number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+}
+
+/// How much of a value stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Partial {
+    /// How many letters and digits at the end stay; never more than half of the value.
+    #[schemars(range(min = 1, max = 8))]
+    pub keep_last: i32,
+}
+
+/// What stays although a rule would mask it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Exclude {
+    /// Paths as in fields[].jsonPath. What stands there, and below, stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "json_paths")]
+    pub fields: Vec<String>,
+    /// Values that stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<ExcludedValues>,
+    /// Callers who see everything. The record stays masked all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<ExcludedCallers>,
+}
+
+/// Values that stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExcludedValues {
+    /// Whole values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "values")]
+    pub exact: Vec<String>,
+    /// Regular expressions that match a whole value (RE2 syntax).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "regexes")]
+    pub regex: Vec<String>,
+}
+
+/// Callers for whom a rule does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExcludedCallers {
+    /// Groups of which the caller must have one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "groups")]
+    pub groups: Vec<String>,
+}
+
+/// What the operator says of a MaskingRule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MaskingRuleStatus {
+    /// The generation of the object that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Where the object stands: Accepted and Programmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
+    pub conditions: Vec<Condition>,
+}
+
+fn default_directions() -> Vec<Direction> {
+    vec![Direction::Response]
+}
+
+fn tools(_: &mut SchemaGenerator) -> Schema {
+    set(64, &with_rules(text(&format::GLOB), &[rule::TOOL_PATTERN_NAMES_SOMETHING]))
+}
+
+fn globs(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::GLOB))
+}
+
+fn json_path(_: &mut SchemaGenerator) -> Schema {
+    text(&format::JSON_PATH)
+}
+
+fn json_paths(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::JSON_PATH))
+}
+
+fn values(_: &mut SchemaGenerator) -> Schema {
+    set(256, &text(&format::VALUE))
+}
+
+fn regexes(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::REGEX))
+}
+
+fn groups(_: &mut SchemaGenerator) -> Schema {
+    set(64, &with_rules(text(&format::NAME_OF_CALLER), &[rule::GROUP_IS_NO_PATTERN]))
+}

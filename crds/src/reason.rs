@@ -1,0 +1,209 @@
+//! Conditions and reasons: the words in which Lychgate says where an object stands and what is wrong with it.
+//!
+//! Every reason that a person can meet in a condition, or from the command line about manifests, is one
+//! variant of [`Reason`]. `docs/reference.md` lists them all, and a test holds that list.
+
+use std::fmt;
+
+/// A type of condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// The object and everything that it names is valid.
+    Accepted,
+    /// The Secrets, ConfigMaps and gateways that the object names exist.
+    ResolvedRefs,
+    /// Every replica of the gateway has acknowledged this configuration.
+    Programmed,
+    /// Calls can be made.
+    Ready,
+}
+
+impl ConditionType {
+    /// Every type of condition.
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::Ready];
+
+    /// The type as a condition has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::ResolvedRefs => "ResolvedRefs",
+            Self::Programmed => "Programmed",
+            Self::Ready => "Ready",
+        }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Why an object, or a manifest, is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A file is not YAML, or a document in it is not a Kubernetes object.
+    InvalidSyntax,
+    /// A key stands twice in one mapping.
+    DuplicateKey,
+    /// An object of the same kind, namespace and name stands twice.
+    DuplicateObject,
+    /// The group lychgate.dev has no such kind, or not in this version.
+    UnknownKind,
+    /// The kind has no such field.
+    UnknownField,
+    /// A field that must be written is not.
+    MissingField,
+    /// A field's value is of the wrong type, form or size, or does not fit to another field.
+    InvalidValue,
+    /// An object that is named does not exist, or has not the key that is named.
+    RefNotFound,
+    /// An object that is named is itself invalid.
+    RefInvalid,
+    /// A policy that holds for the connection is invalid, or may be among what could not be read.
+    PolicyInvalid,
+    /// The Secret's lychgate-allowed-hosts does not admit the host of the upstream.
+    HostNotAllowed,
+    /// A policy holds for nothing that exists.
+    NoTarget,
+    /// The configuration does not fit into a ConfigMap.
+    ConfigTooLarge,
+    /// The connection has no grant, so that every call is denied.
+    DeniesEveryone,
+    /// What is written is legal and has no effect.
+    NoEffect,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 15] = [
+        Self::InvalidSyntax,
+        Self::DuplicateKey,
+        Self::DuplicateObject,
+        Self::UnknownKind,
+        Self::UnknownField,
+        Self::MissingField,
+        Self::InvalidValue,
+        Self::RefNotFound,
+        Self::RefInvalid,
+        Self::PolicyInvalid,
+        Self::HostNotAllowed,
+        Self::NoTarget,
+        Self::ConfigTooLarge,
+        Self::DeniesEveryone,
+        Self::NoEffect,
+    ];
+
+    /// The reason as a condition and a message have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSyntax => "InvalidSyntax",
+            Self::DuplicateKey => "DuplicateKey",
+            Self::DuplicateObject => "DuplicateObject",
+            Self::UnknownKind => "UnknownKind",
+            Self::UnknownField => "UnknownField",
+            Self::MissingField => "MissingField",
+            Self::InvalidValue => "InvalidValue",
+            Self::RefNotFound => "RefNotFound",
+            Self::RefInvalid => "RefInvalid",
+            Self::PolicyInvalid => "PolicyInvalid",
+            Self::HostNotAllowed => "HostNotAllowed",
+            Self::NoTarget => "NoTarget",
+            Self::ConfigTooLarge => "ConfigTooLarge",
+            Self::DeniesEveryone => "DeniesEveryone",
+            Self::NoEffect => "NoEffect",
+        }
+    }
+
+    /// What the reason means and what to do, as the docs have it.
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::InvalidSyntax => {
+                "A file is not YAML, or a document in it is not a Kubernetes object. Mend the line."
+            }
+            Self::DuplicateKey => "A key stands twice in one mapping. Remove one of the two.",
+            Self::DuplicateObject => {
+                "An object of the same kind, namespace and name stands twice. Remove or rename one of the two."
+            }
+            Self::UnknownKind => {
+                "The group lychgate.dev has no such kind, or not in this version. Write one of those on this page."
+            }
+            Self::UnknownField => {
+                "The kind has no such field. The message names the nearest one that it has."
+            }
+            Self::MissingField => "A field that must be written is not. Write it.",
+            Self::InvalidValue => {
+                "A field's value is of the wrong type, form or size, or does not fit to another field. The message \
+                 says what to write."
+            }
+            Self::RefNotFound => {
+                "An object that is named does not exist, or has not the key that is named. Make it, or name another."
+            }
+            Self::RefInvalid => "An object that is named is itself invalid. Mend that one first.",
+            Self::PolicyInvalid => {
+                "A policy that holds for the connection is invalid, or may be among what could not be read, and \
+                 without it calls would be less restricted than somebody meant. Mend the policy."
+            }
+            Self::HostNotAllowed => {
+                "The Secret's lychgate-allowed-hosts does not admit the host of the upstream. Whoever owns the \
+                 Secret adds the line that the message names, if the server may have it."
+            }
+            Self::NoTarget => "A policy holds for nothing that exists. Correct its targetRefs.",
+            Self::ConfigTooLarge => {
+                "The configuration does not fit into a ConfigMap. Use patterns in place of long lists, or split \
+                 the connection."
+            }
+            Self::DeniesEveryone => {
+                "The connection has no grant, so that every call is denied. Add one under access."
+            }
+            Self::NoEffect => "What is written is legal and has no effect. Remove it, or complete it.",
+        }
+    }
+
+    /// The condition that is False for this reason, where the object has conditions.
+    #[must_use]
+    pub fn condition(self) -> ConditionType {
+        match self {
+            Self::RefNotFound => ConditionType::ResolvedRefs,
+            Self::InvalidSyntax
+            | Self::DuplicateKey
+            | Self::DuplicateObject
+            | Self::UnknownKind
+            | Self::UnknownField
+            | Self::MissingField
+            | Self::InvalidValue
+            | Self::RefInvalid
+            | Self::PolicyInvalid
+            | Self::HostNotAllowed
+            | Self::NoTarget
+            | Self::ConfigTooLarge
+            | Self::DeniesEveryone
+            | Self::NoEffect => ConditionType::Accepted,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConditionType, Reason};
+
+    #[test]
+    fn names_are_those_of_the_variants_and_none_stands_twice() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.as_str(), format!("{reason:?}"));
+            assert_eq!(Reason::ALL.iter().filter(|other| **other == reason).count(), 1, "{reason}");
+        }
+        for condition in ConditionType::ALL {
+            assert_eq!(condition.as_str(), format!("{condition:?}"));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The constraints across fields, in CEL, as the API server evaluates them (`x-kubernetes-validations`).
+//!
+//! Each is checked a second time in the plan crate, in Rust, because the command line has no API server; a
+//! test there holds that a wrong value is known for every rule in [`RULES`]. Every list and text that a
+//! rule reads is bounded in the schema, or the API server would refuse the rule as too expensive.
+
+use serde_json::{Value, json};
+
+/// A constraint across fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The CEL expression that must be true of `self`.
+    pub expression: &'static str,
+    /// What to write.
+    pub message: &'static str,
+    /// The member of `self` that a client shows the message at, such as `.insecurePlaintext`.
+    pub member: Option<&'static str>,
+}
+
+/// The value of `x-kubernetes-validations` for some rules.
+pub(crate) fn validations(rules: &[Rule]) -> Value {
+    let validation = |rule: &Rule| match rule.member {
+        Some(member) => json!({"rule": rule.expression, "message": rule.message, "fieldPath": member}),
+        None => json!({"rule": rule.expression, "message": rule.message}),
+    };
+    Value::Array(rules.iter().map(validation).collect())
+}
+
+/// Every rule.
+pub const RULES: [Rule; 23] = [
+    SOMEBODY_CAN_CALL,
+    ISSUER_IS_HTTPS,
+    PORT_IS_IN_RANGE,
+    SECRET_NAME_WITH_MODE_SECRET,
+    URL_NAMES_A_HOST,
+    URL_WITHOUT_USER,
+    URL_OUTSIDE_REFUSED_ADDRESSES,
+    TLS_WITH_HTTPS,
+    TIMEOUT_WITHIN_A_DAY,
+    PLAINTEXT_IS_WRITTEN,
+    HEADER_IS_FREE,
+    FORMAT_HAS_ONE_VALUE,
+    GRANT_NAMES_SOMEBODY,
+    GRANT_ALLOWS_SOMETHING,
+    SIZE_IN_RANGE,
+    RULE_MASKS_SOMETHING,
+    DETECTOR_TYPE_OR_GROUP,
+    FIELD_PATH_OR_KEYS,
+    ONE_ACTION,
+    ONE_REPLACEMENT,
+    TOOL_PATTERN_NAMES_SOMETHING,
+    GROUP_IS_NO_PATTERN,
+    MATCH_NAMES_A_TOOL,
+];
+
+/// A gateway that nobody can call is a mistake.
+pub const SOMEBODY_CAN_CALL: Rule = Rule {
+    expression: "self.anonymous || (has(self.oidc) && size(self.oidc) > 0)",
+    message: "nobody can call: add an issuer under oidc, or write anonymous: true to serve callers without a \
+              token",
+    member: None,
+};
+
+/// Keys that are fetched over anything but https prove nothing.
+pub const ISSUER_IS_HTTPS: Rule = Rule {
+    expression: "self.startsWith('https://') && isURL(self) && url(self).getHost() != ''",
+    message: "write an https URL: keys fetched over anything else prove nothing",
+    member: None,
+};
+
+/// A port has 16 bits.
+pub const PORT_IS_IN_RANGE: Rule = Rule {
+    expression: "!self.contains(':') || int(self.split(':')[1]) <= 65535",
+    message: "write a port between 1 and 65535",
+    member: None,
+};
+
+/// A name of a Secret that nobody reads would mislead.
+pub const SECRET_NAME_WITH_MODE_SECRET: Rule = Rule {
+    expression: "(self.mode == 'Secret') == has(self.secretName)",
+    message: "write secretName together with mode: Secret, and only then",
+    member: None,
+};
+
+/// An URL without a host leads nowhere.
+pub const URL_NAMES_A_HOST: Rule = Rule {
+    expression: "isURL(self) && url(self).getHostname() != ''",
+    message: "not an absolute URL; write for example https://server.example.com/mcp",
+    member: None,
+};
+
+/// Credentials belong into Secrets.
+pub const URL_WITHOUT_USER: Rule = Rule {
+    expression: "!self.matches('^[a-z]+://[^/?#]*@')",
+    message: "holds a user name or password; put credentials into a Secret and name it under spec.credentials",
+    member: None,
+};
+
+/// Addresses that give power over the machine, as they are usually written; the plan knows every way to
+/// write one. (CEL's own `ip()` of a host has no bounded cost, so that the API server refuses it here.)
+pub const URL_OUTSIDE_REFUSED_ADDRESSES: Rule = Rule {
+    expression: "!self.matches('(?i)^https?://(169[.]254[.][0-9.]+|0[.]0[.]0[.]0|100[.]100[.]100[.]200|\
+                 255[.]255[.]255[.]255|2(2[4-9]|3[0-9])[.][0-9.]+|[[](::|fe[89ab][0-9a-f]:[0-9a-f:.]*|\
+                 ff[0-9a-f]{2}:[0-9a-f:.]*|fd00:0?ec2:[0:]*:0?254)[]])([:/?]|$)')",
+    message: "a link-local, metadata, multicast or unspecified address, which no upstream may have; name the \
+              server's own address",
+    member: None,
+};
+
+/// A certificate authority that nobody asks would mislead.
+pub const TLS_WITH_HTTPS: Rule = Rule {
+    expression: "!has(self.tls) || self.url.startsWith('https://')",
+    message: "the URL is plain http, where no certificate is checked; remove tls, or write an https URL",
+    member: Some(".tls"),
+};
+
+/// No call takes longer than a day.
+pub const TIMEOUT_WITHIN_A_DAY: Rule = Rule {
+    expression: "self.endsWith('d') ? self == '1d' : duration(self) <= duration('24h')",
+    message: "write a time between 1ms and 1d",
+    member: None,
+};
+
+/// Whoever reads the network reads the credential.
+pub const PLAINTEXT_IS_WRITTEN: Rule = Rule {
+    expression: "!has(self.credentials) || size(self.credentials) == 0 || \
+                 self.upstream.url.startsWith('https://') || self.upstream.insecurePlaintext",
+    message: "a credential would travel over plain http; write https, or insecurePlaintext: true",
+    member: Some(".upstream.url"),
+};
+
+/// Headers that belong to the connection, to the message or to the protocol.
+pub const HEADER_IS_FREE: Rule = Rule {
+    expression: "!(self.lowerAscii() in ['accept', 'accept-encoding', 'connection', 'cookie', 'expect', \
+                 'host', 'keep-alive', 'last-event-id', 'te', 'trailer', 'transfer-encoding', 'upgrade']) && \
+                 !['content-', 'mcp-', 'proxy-', 'sec-'].exists(prefix, self.lowerAscii().startsWith(prefix))",
+    message: "belongs to the protocol; write for example Authorization or X-Api-Key",
+    member: None,
+};
+
+/// The credential must stand somewhere, once.
+pub const FORMAT_HAS_ONE_VALUE: Rule = Rule {
+    expression: "self.split('{value}').size() == 2",
+    message: "write {value} exactly once, as in \"Bearer {value}\"",
+    member: None,
+};
+
+/// A grant to nobody.
+pub const GRANT_NAMES_SOMEBODY: Rule = Rule {
+    expression: "(has(self.groups) && size(self.groups) > 0) || (has(self.users) && size(self.users) > 0)",
+    message: "names nobody; add groups or users",
+    member: None,
+};
+
+/// A grant of nothing.
+pub const GRANT_ALLOWS_SOMETHING: Rule = Rule {
+    expression: "(has(self.tools) && size(self.tools) > 0) || \
+                 (has(self.resources) && size(self.resources) > 0) || \
+                 (has(self.prompts) && size(self.prompts) > 0)",
+    message: "allows nothing; add tools, resources or prompts",
+    member: None,
+};
+
+/// What a gateway can hold in memory.
+pub const SIZE_IN_RANGE: Rule = Rule {
+    expression: "type(self) == int ? self >= 1024 && self <= 67108864 : \
+                 quantity(self).compareTo(quantity('1Ki')) >= 0 && \
+                 quantity(self).compareTo(quantity('64Mi')) <= 0",
+    message: "write a size between 1Ki and 64Mi",
+    member: None,
+};
+
+/// A rule that does nothing.
+pub const RULE_MASKS_SOMETHING: Rule = Rule {
+    expression: "(has(self.detectors) && size(self.detectors) > 0) || (has(self.fields) && size(self.fields) > 0)",
+    message: "nothing is looked for; add an entry here or under fields",
+    member: Some(".detectors"),
+};
+
+/// One of two ways to say what is looked for.
+pub const DETECTOR_TYPE_OR_GROUP: Rule = Rule {
+    expression: "has(self.type) != has(self.group)",
+    message: "write exactly one of type and group",
+    member: None,
+};
+
+/// One of two ways to say where a value stands.
+pub const FIELD_PATH_OR_KEYS: Rule = Rule {
+    expression: "has(self.jsonPath) != (has(self.keys) && size(self.keys) > 0)",
+    message: "write exactly one of jsonPath and keys",
+    member: None,
+};
+
+/// One fate for a value.
+pub const ONE_ACTION: Rule = Rule {
+    expression: "[has(self.redact), has(self.replace), has(self.partial)].filter(present, present).size() == 1",
+    message: "write exactly one of redact: {}, replace and partial",
+    member: None,
+};
+
+/// One value to put in place.
+pub const ONE_REPLACEMENT: Rule = Rule {
+    expression: "has(self.string) != has(self.number)",
+    message: "write exactly one of string and number",
+    member: None,
+};
+
+/// A lone `!`, or two of them.
+pub const TOOL_PATTERN_NAMES_SOMETHING: Rule = Rule {
+    expression: "self != '!' && !self.startsWith('!!')",
+    message: "write a pattern, after one '!' if it is an exception",
+    member: None,
+};
+
+/// A star that looks like everybody.
+pub const GROUP_IS_NO_PATTERN: Rule = Rule {
+    expression: "self != '*'",
+    message: "\"*\" is no pattern here; write the names of groups",
+    member: None,
+};
+
+/// Exceptions from nothing.
+pub const MATCH_NAMES_A_TOOL: Rule = Rule {
+    expression: "!has(self.tools) || size(self.tools) == 0 || self.tools.exists(tool, !tool.startsWith('!'))",
+    message: "only takes tools away; add \"*\" before the patterns that begin with '!'",
+    member: Some(".tools"),
+};

@@ -1,0 +1,45 @@
+//! Holds what is made from the types: the manifests in `crds/yaml` and the reference in `docs/reference.md`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+mod reference;
+
+#[test]
+fn the_manifests_are_what_the_types_say() {
+    for definition in lychgate_crds::definitions().unwrap() {
+        let name = definition.manifest.pointer("/metadata/name").unwrap().as_str().unwrap();
+        let plural = name.split_once('.').unwrap().0;
+        hold(
+            &root().join("crds/yaml").join(format!("{plural}.yaml")),
+            &lychgate_crds::yaml::write(&definition.manifest),
+        );
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_types_say() {
+    hold(&root().join("docs/reference.md"), &reference::write());
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Compares a file with what it should hold, or rewrites it where `UPDATE_GOLDEN` is set.
+fn hold(path: &Path, expected: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, expected).unwrap();
+        return;
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = found.lines().zip(expected.lines()).position(|(found, expected)| found != expected);
+    let line = differs.unwrap_or_else(|| found.lines().count().min(expected.lines().count())) + 1;
+    assert!(
+        found == expected,
+        "{} differs from what the types say, first in line {line}. \
+         Run `UPDATE_GOLDEN=1 cargo test -p lychgate-crds` and look at the difference.",
+        path.display()
+    );
+}

@@ -1,0 +1,178 @@
+//! The objects that a plan is made from: what was read, whether it is valid or not.
+//!
+//! An invalid object stays in the inventory, since it counts: a connection must not lose a masking rule
+//! because somebody misspelt a field of it. There is no Debug: values of Secrets are in here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lychgate_crds::connection::McpConnectionSpec;
+use lychgate_crds::gateway::McpGatewaySpec;
+use lychgate_crds::masking::{MaskingRuleSpec, TargetKind};
+
+use crate::manifest::node::Lines;
+use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
+use crate::secret::SecretValue;
+
+/// The label of ConfigMaps that name the personas of `lychgate dev`.
+pub const PERSONAS_LABEL: &str = "lychgate.dev/personas";
+
+/// The objects that a plan is made from.
+#[derive(Default)]
+pub struct Inventory {
+    pub(crate) gateways: Vec<Entry<McpGatewaySpec>>,
+    pub(crate) connections: Vec<Entry<McpConnectionSpec>>,
+    pub(crate) masking_rules: Vec<Entry<MaskingRuleSpec>>,
+    pub(crate) secrets: Vec<Entry<BTreeMap<String, SecretValue>>>,
+    pub(crate) config_maps: Vec<Entry<ConfigMapData>>,
+    /// What could not be read, and may have been anything.
+    pub(crate) unread: Vec<String>,
+}
+
+/// A file that a Secret is to a gateway that mounts it.
+pub struct SecretFile<'a> {
+    /// The Secret's namespace.
+    pub namespace: &'a str,
+    /// The Secret's name.
+    pub name: &'a str,
+    /// The key in its data.
+    pub key: &'a str,
+    /// The value.
+    pub value: &'a SecretValue,
+}
+
+/// A file that a ConfigMap is to a gateway that mounts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigMapFile<'a> {
+    /// The ConfigMap's namespace.
+    pub namespace: &'a str,
+    /// The ConfigMap's name.
+    pub name: &'a str,
+    /// The key in its data.
+    pub key: &'a str,
+    /// The value.
+    pub value: &'a str,
+}
+
+/// Somebody whom `lychgate dev` issues a token to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Persona {
+    /// The user name.
+    pub user: String,
+    /// The groups.
+    pub groups: Vec<String>,
+}
+
+impl Inventory {
+    /// The Secrets as files, for `lychgate dev`, which plays the kubelet.
+    pub fn secret_files(&self) -> impl Iterator<Item = SecretFile<'_>> {
+        self.secrets.iter().flat_map(|secret| {
+            let ObjectKey { kind: _, namespace, name } = &secret.key;
+            secret.spec.iter().flatten().map(move |(key, value)| SecretFile { namespace, name, key, value })
+        })
+    }
+
+    /// The ConfigMaps as files, for `lychgate dev`, which plays the kubelet.
+    pub fn config_map_files(&self) -> impl Iterator<Item = ConfigMapFile<'_>> {
+        self.config_maps.iter().flat_map(|config_map| {
+            let ObjectKey { kind: _, namespace, name } = &config_map.key;
+            config_map.spec.iter().flat_map(|spec| &spec.data).map(move |(key, value)| ConfigMapFile {
+                namespace,
+                name,
+                key,
+                value,
+            })
+        })
+    }
+
+    /// The personas of `lychgate dev`: every key of a ConfigMap labelled [`PERSONAS_LABEL`] is a user, and
+    /// its value lists groups, separated by commas. A user of several ConfigMaps has the groups of all.
+    #[must_use]
+    pub fn personas(&self) -> Vec<Persona> {
+        let mut groups_by_user: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for config_map in self.config_maps.iter().filter_map(|entry| entry.spec.as_ref()) {
+            if config_map.labels.get(PERSONAS_LABEL).map(String::as_str) != Some("true") {
+                continue;
+            }
+            for (user, groups) in &config_map.data {
+                let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+                groups_by_user.entry(user).or_default().extend(groups.map(str::to_owned));
+            }
+        }
+        let persona = |(user, groups): (&str, Vec<String>)| Persona { user: user.to_owned(), groups };
+        groups_by_user.into_iter().map(persona).collect()
+    }
+
+    /// The names of all connections, valid or not, as `(namespace, name)`.
+    pub fn connection_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.connections.iter().map(|entry| (entry.key.namespace.as_str(), entry.key.name.as_str()))
+    }
+}
+
+/// One object. `Spec` is what it says: the `spec` of our kinds, the data of a Secret or ConfigMap.
+pub(crate) struct Entry<Spec> {
+    pub(crate) key: ObjectKey,
+    pub(crate) origin: Option<Origin>,
+    pub(crate) uid: Option<String>,
+    /// What is written, if its shape is right.
+    pub(crate) spec: Option<Spec>,
+    /// Whether something was found wrong when it was read.
+    pub(crate) broken: bool,
+    /// The fields at which something was found wrong, of which no more needs to be said.
+    pub(crate) found: BTreeSet<String>,
+    /// What a policy holds for; see [`Targets`].
+    pub(crate) targets: Targets,
+}
+
+/// What a policy holds for, as far as that can be told of one with a wrong shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Targets {
+    /// These objects of its namespace.
+    Known(Vec<(TargetKind, String)>),
+    /// Any object of its namespace.
+    Unknown,
+}
+
+/// Where an object came from.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) file: String,
+    pub(crate) lines: Lines,
+}
+
+impl Origin {
+    /// The place of a field.
+    pub(crate) fn source(&self, path: &str) -> Option<Source> {
+        self.lines.get(path).map(|line| Source { file: self.file.clone(), line })
+    }
+}
+
+impl<Spec> Entry<Spec> {
+    /// What was found at this object, as a problem.
+    pub(crate) fn problem(&self, finding: Finding, severity: Severity) -> Problem {
+        problem(&self.key, self.origin.as_ref(), finding, severity)
+    }
+
+    /// What was found, as problems, except at fields of which something was said when they were read.
+    pub(crate) fn problems(&self, findings: Vec<Finding>, severity: Severity) -> Vec<Problem> {
+        let further = findings.into_iter().filter(|finding| !self.found.contains(&finding.path));
+        further.map(|finding| self.problem(finding, severity)).collect()
+    }
+}
+
+/// What was found at an object, as a problem.
+pub(crate) fn problem(
+    key: &ObjectKey,
+    origin: Option<&Origin>,
+    finding: Finding,
+    severity: Severity,
+) -> Problem {
+    let Finding { path, reason, message } = finding;
+    let source = origin.and_then(|origin| origin.source(&path));
+    Problem { source, object: Some(key.clone()), path, reason, message, severity }
+}
+
+/// What a ConfigMap holds.
+pub(crate) struct ConfigMapData {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) data: BTreeMap<String, String>,
+}

@@ -1,0 +1,138 @@
+//! The constraints of single fields that a schema cannot say, or that are CEL rules in it.
+//!
+//! Each function sees the value of one field, with defaults, and answers what is wrong: the member that is
+//! meant (empty for the field itself) and what to write. What needs other objects, or options, is in
+//! [`crate::validate`]; what the gateway checks as well is asked of its own code.
+
+use lychgate_crds::{rule, units};
+use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
+use lychgate_gateway_policy::destination;
+use serde_json::Value;
+
+/// What is wrong with a field: a member of it, and what to write.
+pub(crate) type Found = Vec<(&'static str, String)>;
+
+/// Checks the value of a field. `place` is its path with empty brackets.
+pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
+    match (kind, place) {
+        ("McpGateway", "spec.listener.hostnames[]") => port(value),
+        ("McpGateway", "spec.listener.tls") => secret_name_with_mode_secret(value),
+        ("McpConnection", "spec.upstream") => tls_with_https(value),
+        ("McpConnection", "spec.upstream.url") => upstream_url(value),
+        ("McpConnection", "spec.upstream.timeouts.connect" | "spec.upstream.timeouts.call") => timeout(value),
+        ("McpConnection", "spec.credentials[].inject.header") => header(value),
+        ("McpConnection", "spec.credentials[].inject.format") => format(value),
+        ("McpConnection", "spec.access[]") => grant(value),
+        ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
+        ("MaskingRule", "spec.match") => names_a_tool(value),
+        ("MaskingRule", "spec.match.tools[]") => {
+            violated(text(value) == "!" || text(value).starts_with("!!"), rule::TOOL_PATTERN_NAMES_SOMETHING)
+        }
+        ("MaskingRule", "spec.exclude.callers.groups[]") => {
+            violated(text(value) == "*", rule::GROUP_IS_NO_PATTERN)
+        }
+        ("MaskingRule", "spec.detectors[]") => {
+            violated(has(value, "type") == has(value, "group"), rule::DETECTOR_TYPE_OR_GROUP)
+        }
+        ("MaskingRule", "spec.fields[]") => {
+            violated(has(value, "jsonPath") == is_filled(value, "keys"), rule::FIELD_PATH_OR_KEYS)
+        }
+        ("MaskingRule", "spec.detectors[].action" | "spec.fields[].action") => {
+            let written = ["redact", "replace", "partial"].into_iter().filter(|action| has(value, action));
+            violated(written.count() != 1, rule::ONE_ACTION)
+        }
+        ("MaskingRule", "spec.detectors[].action.replace" | "spec.fields[].action.replace") => {
+            violated(has(value, "string") == has(value, "number"), rule::ONE_REPLACEMENT)
+        }
+        _ => Found::new(),
+    }
+}
+
+fn violated(violated: bool, rule: rule::Rule) -> Found {
+    if violated { vec![(rule.member.unwrap_or_default(), rule.message.to_owned())] } else { Found::new() }
+}
+
+fn answer(result: Result<(), String>) -> Found {
+    result.err().map(|message| ("", message)).into_iter().collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn has(value: &Value, member: &str) -> bool {
+    value.get(member).is_some()
+}
+
+fn is_filled(value: &Value, member: &str) -> bool {
+    value.get(member).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
+}
+
+fn port(value: &Value) -> Found {
+    let port = text(value).split_once(':').and_then(|(_, port)| port.parse::<u64>().ok());
+    violated(port.is_some_and(|port| !(1..=65535).contains(&port)), rule::PORT_IS_IN_RANGE)
+}
+
+fn secret_name_with_mode_secret(value: &Value) -> Found {
+    let named = has(value, "secretName");
+    let found = violated(
+        (value.get("mode") == Some(&Value::from("Secret"))) != named,
+        rule::SECRET_NAME_WITH_MODE_SECRET,
+    );
+    found.into_iter().map(|(_, message)| (if named { ".mode" } else { ".secretName" }, message)).collect()
+}
+
+fn tls_with_https(value: &Value) -> Found {
+    let url = value.get("url").and_then(Value::as_str).unwrap_or_default();
+    violated(has(value, "tls") && !url.starts_with("https://"), rule::TLS_WITH_HTTPS)
+}
+
+fn upstream_url(value: &Value) -> Found {
+    answer(destination::parse_upstream(text(value)).map(|_| ()))
+}
+
+fn timeout(value: &Value) -> Found {
+    let longest = std::time::Duration::from_secs(24 * 60 * 60);
+    let too_long = units::parse_duration(text(value)).is_some_and(|duration| duration > longest);
+    violated(too_long, rule::TIMEOUT_WITHIN_A_DAY)
+}
+
+fn header(value: &Value) -> Found {
+    let name = text(value);
+    let lower = name.to_ascii_lowercase();
+    // Beside the gateway's own list: a cookie is not one value, and what describes content is the gateway's.
+    if lower == "cookie" || lower.starts_with("content-") {
+        return vec![("", format!("{name} {}", rule::HEADER_IS_FREE.message))];
+    }
+    answer(check_header(name))
+}
+
+fn format(value: &Value) -> Found {
+    answer(check_format(text(value)))
+}
+
+fn grant(value: &Value) -> Found {
+    let somebody = is_filled(value, "groups") || is_filled(value, "users");
+    let something = ["tools", "resources", "prompts"].into_iter().any(|member| is_filled(value, member));
+    let mut found = violated(!somebody, rule::GRANT_NAMES_SOMEBODY);
+    found.extend(violated(!something, rule::GRANT_ALLOWS_SOMETHING));
+    found
+}
+
+fn message_bytes(value: &Value) -> Found {
+    let bytes = value.as_u64().or_else(|| units::parse_size(text(value)));
+    let wrong = match bytes {
+        Some(bytes) => !MESSAGE_BYTES.contains(&bytes),
+        // A negative number; what is no size at all fails by its form.
+        None => value.is_number(),
+    };
+    violated(wrong, rule::SIZE_IN_RANGE)
+}
+
+fn names_a_tool(value: &Value) -> Found {
+    let tools = value.get("tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    violated(
+        !tools.is_empty() && tools.iter().all(|tool| text(tool).starts_with('!')),
+        rule::MATCH_NAMES_A_TOOL,
+    )
+}

@@ -1,0 +1,99 @@
+//! MaskingRules as the gateway knows them, and what the gateway's own check says of them.
+
+use lychgate_crds::Reason;
+use lychgate_crds::masking::{self, MaskingRuleSpec};
+use lychgate_gateway_policy::config;
+use lychgate_gateway_policy::mask::check_rule;
+
+use crate::problem::Finding;
+
+/// What is wrong with a rule beyond its schema: paths and regular expressions, above all.
+pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
+    let problems = check_rule(&to_config(name, spec)).into_iter();
+    let problems = problems.filter(|problem| problem.path != "name");
+    problems
+        .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
+        .collect()
+}
+
+/// A rule as the gateway knows it.
+pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRule {
+    let MaskingRuleSpec { target_refs: _, directions, matching, detectors, fields, exclude } = spec;
+    config::MaskingRule {
+        name: name.to_owned(),
+        directions: directions.iter().copied().map(direction).collect(),
+        matching: config::MaskingMatch {
+            tools: matching.as_ref().map(|matching| matching.tools.clone()).unwrap_or_default(),
+        },
+        detectors: detectors.iter().map(detector).collect(),
+        fields: fields.iter().map(field).collect(),
+        exclude: exclude.as_ref().map(self::exclude).unwrap_or_default(),
+    }
+}
+
+fn direction(direction: masking::Direction) -> config::Direction {
+    match direction {
+        masking::Direction::Request => config::Direction::Request,
+        masking::Direction::Response => config::Direction::Response,
+    }
+}
+
+fn detector(detector: &masking::Detector) -> config::Detector {
+    let masking::Detector { kind, group, action } = detector;
+    config::Detector {
+        kind: kind.map(detector_type),
+        group: group.map(|group| match group {
+            masking::DetectorGroup::PersonalData => config::DetectorGroup::PersonalData,
+            masking::DetectorGroup::Secrets => config::DetectorGroup::Secrets,
+        }),
+        action: self::action(action),
+    }
+}
+
+fn detector_type(kind: masking::DetectorType) -> config::DetectorType {
+    match kind {
+        masking::DetectorType::CreditCard => config::DetectorType::CreditCard,
+        masking::DetectorType::Email => config::DetectorType::Email,
+        masking::DetectorType::Iban => config::DetectorType::Iban,
+        masking::DetectorType::UsSsn => config::DetectorType::UsSsn,
+        masking::DetectorType::Phone => config::DetectorType::Phone,
+        masking::DetectorType::AwsKey => config::DetectorType::AwsKey,
+        masking::DetectorType::GithubToken => config::DetectorType::GithubToken,
+        masking::DetectorType::SlackToken => config::DetectorType::SlackToken,
+        masking::DetectorType::JsonWebToken => config::DetectorType::JsonWebToken,
+        masking::DetectorType::PrivateKey => config::DetectorType::PrivateKey,
+    }
+}
+
+fn field(field: &masking::Field) -> config::Field {
+    let masking::Field { json_path, keys, action } = field;
+    config::Field { json_path: json_path.clone(), keys: keys.clone(), action: self::action(action) }
+}
+
+/// An action. Where it is not exactly one, which is found by the schema's rules, the strongest stands in.
+fn action(action: &masking::Action) -> config::Action {
+    match (&action.redact, &action.replace, &action.partial) {
+        (None, Some(masking::Replacement { string, number }), None) => {
+            config::Action::Replace(config::Replacement { string: string.clone(), number: *number })
+        }
+        (None, None, Some(masking::Partial { keep_last })) => config::Action::Partial(config::Partial {
+            keep_last: u32::try_from(*keep_last).unwrap_or_default(),
+        }),
+        (Some(_), _, _) | (None, Some(_), Some(_)) | (None, None, None) => config::Action::Redact {},
+    }
+}
+
+fn exclude(exclude: &masking::Exclude) -> config::Exclude {
+    let masking::Exclude { fields, values, callers } = exclude;
+    config::Exclude {
+        fields: fields.clone(),
+        values: values
+            .as_ref()
+            .map(|values| config::ExcludedValues { exact: values.exact.clone(), regex: values.regex.clone() })
+            .unwrap_or_default(),
+        callers: callers
+            .as_ref()
+            .map(|callers| config::ExcludedCallers { groups: callers.groups.clone() })
+            .unwrap_or_default(),
+    }
+}

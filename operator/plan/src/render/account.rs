@@ -1,0 +1,50 @@
+//! Who a gateway is to the API server, and the one thing that it may say there.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use lychgate_crds::GROUP;
+
+use super::metadata;
+use crate::valid::ValidConnection;
+
+/// The account of the pods. No token is mounted: a gateway does not need the API server to run.
+pub(super) fn service_account(connection: &ValidConnection) -> ServiceAccount {
+    ServiceAccount {
+        metadata: metadata(connection),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// The verb `serve` exists nowhere but here: it says which connection this account speaks for, and no
+/// account has it for another. Secrets and ConfigMaps are mounted, so that no right to read them is needed.
+pub(super) fn role(connection: &ValidConnection) -> Role {
+    Role {
+        metadata: metadata(connection),
+        rules: Some(vec![PolicyRule {
+            api_groups: Some(vec![GROUP.to_owned()]),
+            resources: Some(vec!["mcpconnections".to_owned()]),
+            resource_names: Some(vec![connection.name.as_str().to_owned()]),
+            verbs: vec!["serve".to_owned()],
+            ..PolicyRule::default()
+        }]),
+    }
+}
+
+pub(super) fn role_binding(connection: &ValidConnection) -> RoleBinding {
+    let child = connection.child.as_str().to_owned();
+    RoleBinding {
+        metadata: metadata(connection),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: child.clone(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: child,
+            namespace: Some(connection.namespace.as_str().to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}

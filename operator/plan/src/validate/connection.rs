@@ -1,0 +1,234 @@
+//! McpConnections: their gateway, their credential, the policies that hold for them, and their size.
+
+use lychgate_crds::connection::{Credential, Grant, McpConnectionSpec, ServerRequests, Upstream};
+use lychgate_crds::{Reason, rule};
+use lychgate_gateway_policy::compile;
+use lychgate_gateway_policy::config::{self, MaskingRule, ObjectName};
+
+use super::gateway::{Gateways, bundle};
+use super::references::{References, not_found};
+use super::rules::{Rule, effective};
+use super::{Options, names_in};
+use crate::inventory::{Entry, Inventory};
+use crate::names::ChildName;
+use crate::problem::{Finding, ObjectKey, Problem, Severity};
+use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidUpstream};
+use crate::values::{
+    CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout, UpstreamUrl,
+};
+
+/// The most that a configuration may take of a ConfigMap, which the API server limits to 1 MiB in all.
+const MAXIMUM_CONFIG_BYTES: usize = 1_000_000;
+/// The user name of callers without a token.
+const ANONYMOUS: &str = "anonymous";
+
+/// All that a connection is judged by.
+pub(super) struct Context<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) options: &'a Options,
+    pub(super) gateways: &'a Gateways,
+    pub(super) rules: &'a [Rule<'a>],
+}
+
+/// Validates a connection. It is answered if nothing is wrong with it.
+pub(super) fn validate(
+    entry: &Entry<McpConnectionSpec>,
+    context: &Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<ValidConnection> {
+    let spec = entry.spec.as_ref()?;
+    let mut judgement = Judgement { entry, errors: Vec::new() };
+    let gateway = judgement.gateway(spec, context);
+    judgement.references(spec, context);
+    let masking = judgement.policies(spec, context);
+    judgement.plaintext(spec);
+    let valid = match (gateway, masking) {
+        (Some(gateway), Some(masking)) if !entry.broken && judgement.errors.is_empty() => {
+            judgement.finish(spec, gateway.clone(), masking, context.options)
+        }
+        _ => None,
+    };
+    let gateway_is_anonymous = gateway.map(|gateway| gateway.anonymous);
+    let warnings = warnings(spec, gateway_is_anonymous);
+    problems.extend(entry.problems(judgement.errors, Severity::Error));
+    problems.extend(entry.problems(warnings, Severity::Warning));
+    valid
+}
+
+/// What is wrong with a connection so far.
+struct Judgement<'a> {
+    entry: &'a Entry<McpConnectionSpec>,
+    errors: Vec<Finding>,
+}
+
+impl Judgement<'_> {
+    fn report(&mut self, path: &str, reason: Reason, message: impl Into<String>) {
+        self.errors.push(Finding::new(path, reason, message));
+    }
+
+    fn gateway<'a>(&mut self, spec: &McpConnectionSpec, context: &Context<'a>) -> Option<&'a ValidGateway> {
+        let namespace = &self.entry.key.namespace;
+        let path = "spec.gatewayRef.name";
+        let key = ObjectKey::new("McpGateway", namespace, &spec.gateway_ref.name);
+        match context.gateways.get(&(key.namespace.clone(), key.name.clone())) {
+            Some(Some(gateway)) => return Some(gateway),
+            Some(None) => self.report(path, Reason::RefInvalid, format!("{key} is invalid; mend that first")),
+            None => {
+                let known = names_in(namespace, context.inventory.gateways.iter().map(|entry| &entry.key));
+                let message = not_found(&key, known);
+                self.report(path, Reason::RefNotFound, message);
+            }
+        }
+        None
+    }
+
+    fn references(&mut self, spec: &McpConnectionSpec, context: &Context<'_>) {
+        let Context { inventory, options, .. } = *context;
+        let references = References { inventory, options, namespace: &self.entry.key.namespace };
+        if let Some(tls) = &spec.upstream.tls {
+            let path = "spec.upstream.tls.caRef";
+            self.errors.extend(references.check_authorities(path, &tls.ca_ref.name, &tls.ca_ref.key));
+        }
+        let upstream = UpstreamUrl::parse(&spec.upstream.url);
+        for (index, credential) in spec.credentials.iter().enumerate() {
+            let path = format!("spec.credentials[{index}].from.secretKeyRef");
+            let source = &credential.from.secret_key_ref;
+            let upstream = upstream.as_ref().map(UpstreamUrl::url);
+            self.errors.extend(references.check_credential(&path, &source.name, &source.key, upstream));
+        }
+    }
+
+    /// The masking rules that hold for the connection. Where one is broken, or may be among what could not
+    /// be read, there is no telling what must be masked.
+    fn policies(&mut self, spec: &McpConnectionSpec, context: &Context<'_>) -> Option<Vec<MaskingRule>> {
+        for unread in &context.inventory.unread {
+            let message = format!("not accepted: {unread} could not be read, and may be a policy for it");
+            self.report("", Reason::PolicyInvalid, message);
+        }
+        match effective(context.rules, &self.entry.key, &spec.gateway_ref.name) {
+            Ok(rules) => Some(rules),
+            Err(broken) => {
+                for key in broken {
+                    let message =
+                        format!("not accepted: {key}, which holds for it, is invalid; mend that first");
+                    self.report("", Reason::PolicyInvalid, message);
+                }
+                None
+            }
+        }
+    }
+
+    fn plaintext(&mut self, spec: &McpConnectionSpec) {
+        let Upstream { url, insecure_plaintext, .. } = &spec.upstream;
+        let is_plain = UpstreamUrl::parse(url).is_some_and(|url| url.url().scheme() == "http");
+        if is_plain && !insecure_plaintext && !spec.credentials.is_empty() {
+            self.report("spec.upstream.url", Reason::InvalidValue, rule::PLAINTEXT_IS_WRITTEN.message);
+        }
+    }
+
+    /// Builds the connection, and asks the gateway's own code and the ConfigMap's limit about the outcome.
+    fn finish(
+        &mut self,
+        spec: &McpConnectionSpec,
+        gateway: ValidGateway,
+        masking: Vec<MaskingRule>,
+        options: &Options,
+    ) -> Option<ValidConnection> {
+        let Some(connection) = build(self.entry, spec, gateway, masking, options) else {
+            self.report(
+                "spec",
+                Reason::InvalidValue,
+                "holds a value that no gateway takes; compare with the reference",
+            );
+            return None;
+        };
+        let config = connection.config(u64::MAX);
+        let bytes = serde_json::to_vec(&config).map(|text| text.len()).unwrap_or(usize::MAX);
+        if bytes > MAXIMUM_CONFIG_BYTES {
+            let message = format!(
+                "takes {bytes} bytes with its policies, and a ConfigMap holds {MAXIMUM_CONFIG_BYTES}; use patterns \
+                 in place of long lists, or split the connection"
+            );
+            self.report("spec", Reason::ConfigTooLarge, message);
+        }
+        for problem in compile(config).err().unwrap_or_default() {
+            let message = format!("the gateway would refuse {}: {}", problem.path, problem.message);
+            self.report("spec", Reason::InvalidValue, message);
+        }
+        self.errors.is_empty().then_some(connection)
+    }
+}
+
+/// What is legal and hardly meant.
+fn warnings(spec: &McpConnectionSpec, gateway_is_anonymous: Option<bool>) -> Vec<Finding> {
+    let mut warnings = Vec::new();
+    if spec.access.is_empty() {
+        let message =
+            "denies everyone: there is no grant; add one, such as {groups: [staff], tools: [\"*\"]}";
+        warnings.push(Finding::new("spec.access", Reason::DeniesEveryone, message));
+    }
+    for (index, grant) in spec.access.iter().enumerate() {
+        let position = grant.users.iter().position(|user| user == ANONYMOUS);
+        if let Some(position) = position.filter(|_| gateway_is_anonymous == Some(false)) {
+            let path = format!("spec.access[{index}].users[{position}]");
+            let message =
+                "the gateway serves no callers without a token; write anonymous: true there, or remove this";
+            warnings.push(Finding::new(path, Reason::NoEffect, message));
+        }
+    }
+    warnings
+}
+
+fn build(
+    entry: &Entry<McpConnectionSpec>,
+    spec: &McpConnectionSpec,
+    gateway: ValidGateway,
+    masking: Vec<MaskingRule>,
+    options: &Options,
+) -> Option<ValidConnection> {
+    let ObjectKey { kind: _, namespace, name } = &entry.key;
+    let Upstream { url, tls, insecure_plaintext, timeouts } = &spec.upstream;
+    let ServerRequests { sampling, elicitation, roots } = spec.server_requests.clone();
+    let ca = match tls {
+        Some(tls) => Some(bundle(&tls.ca_ref)?),
+        None => None,
+    };
+    let mut credentials = spec.credentials.iter().map(build_credential).collect::<Option<Vec<_>>>()?;
+    Some(ValidConnection {
+        key: ObjectName { namespace: namespace.clone(), name: name.clone() },
+        namespace: Namespace::parse(namespace)?,
+        name: Name::parse(name)?,
+        uid: entry.uid.clone(),
+        child: ChildName::of(name),
+        gateway,
+        upstream: ValidUpstream {
+            url: UpstreamUrl::parse(url)?,
+            ca,
+            insecure_plaintext: *insecure_plaintext,
+            connect_timeout: Timeout::parse(&timeouts.connect)?,
+            call_timeout: Timeout::parse(&timeouts.call)?,
+        },
+        credential: credentials.pop(),
+        access: spec.access.iter().map(build_grant).collect(),
+        masking,
+        server_requests: config::ServerRequests { sampling, elicitation, roots },
+        message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
+        base_url: options.base_url.clone(),
+    })
+}
+
+fn build_credential(credential: &Credential) -> Option<ValidCredential> {
+    let Credential { name, inject, from } = credential;
+    Some(ValidCredential {
+        name: CredentialName::parse(name)?,
+        header: HeaderName::parse(&inject.header)?,
+        format: HeaderFormat::parse(&inject.format)?,
+        secret: Name::parse(&from.secret_key_ref.name)?,
+        key: DataKey::parse(&from.secret_key_ref.key)?,
+    })
+}
+
+fn build_grant(grant: &Grant) -> config::Grant {
+    let Grant { groups, users, tools, resources, prompts } = grant.clone();
+    config::Grant { groups, users, tools, resources, prompts }
+}

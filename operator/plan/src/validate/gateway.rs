@@ -1,0 +1,142 @@
+//! McpGateways: issuers, certificates and what else does not stand in their schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lychgate_crds::Reason;
+use lychgate_crds::gateway::{CaReference, ListenerTls, ListenerTlsMode, McpGatewaySpec};
+use lychgate_gateway_policy::compile;
+use lychgate_gateway_policy::config::{
+    API_VERSION, GatewayConfig, Identity, MessageLimits, ObjectName, OidcIssuer, ServerRequests, Upstream,
+};
+use url::{Host, Url};
+
+use super::Options;
+use super::references::References;
+use crate::inventory::{Entry, Inventory};
+use crate::problem::{Finding, Problem, Severity};
+use crate::valid::{CaBundle, Tls, ValidGateway};
+use crate::values::{DataKey, Hostname, Name, Replicas};
+
+/// The gateways by namespace and name; `None` is one that is invalid.
+pub(super) type Gateways = BTreeMap<(String, String), Option<ValidGateway>>;
+
+/// Validates every gateway.
+pub(super) fn validate(inventory: &Inventory, options: &Options, problems: &mut Vec<Problem>) -> Gateways {
+    let mut gateways = Gateways::new();
+    for entry in &inventory.gateways {
+        let findings = findings(entry, inventory, options);
+        let valid = if entry.broken || !findings.is_empty() { None } else { build(entry, options) };
+        problems.extend(entry.problems(findings, Severity::Error));
+        gateways.insert((entry.key.namespace.clone(), entry.key.name.clone()), valid);
+    }
+    gateways
+}
+
+fn findings(entry: &Entry<McpGatewaySpec>, inventory: &Inventory, options: &Options) -> Vec<Finding> {
+    let Some(spec) = &entry.spec else { return Vec::new() };
+    let references = References { inventory, options, namespace: &entry.key.namespace };
+    let mut findings = check_identity(spec, options);
+    for (index, issuer) in spec.identity.oidc.iter().enumerate() {
+        let path = format!("spec.identity.oidc[{index}].caRef");
+        let authority = issuer.ca_ref.as_ref();
+        findings.extend(authority.and_then(|ca| references.check_authorities(&path, &ca.name, &ca.key)));
+    }
+    if let Some(name) = &spec.listener.tls.secret_name {
+        let path = "spec.listener.tls.secretName";
+        findings.extend(references.check_certificate(path, name));
+    }
+    findings
+}
+
+/// Asks the gateway's own code about the issuers, in a document in which nothing else can be wrong.
+fn check_identity(spec: &McpGatewaySpec, options: &Options) -> Vec<Finding> {
+    let problems = compile(probe(identity(spec, options))).err().unwrap_or_default();
+    let own = spec.identity.oidc.len();
+    let is_own = |path: &str| {
+        let index = path.strip_prefix("identity.oidc[").and_then(|rest| rest.split(']').next());
+        index.is_none_or(|index| index.parse().is_ok_and(|index: usize| index < own))
+    };
+    let mut seen = BTreeSet::new();
+    problems
+        .into_iter()
+        .filter(|problem| problem.path.starts_with("identity") && is_own(&problem.path))
+        // What stands twice has been found by the schema, at the same field.
+        .filter(|problem| !problem.message.starts_with("stands twice") && seen.insert(problem.path.clone()))
+        .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
+        .collect()
+}
+
+fn probe(identity: Identity) -> GatewayConfig {
+    let nobody = ObjectName { namespace: "default".to_owned(), name: "probe".to_owned() };
+    GatewayConfig {
+        api_version: API_VERSION.to_owned(),
+        sequence: 0,
+        connection: nobody.clone(),
+        gateway: nobody,
+        resources: vec!["https://gateway.invalid/probe/mcp".to_owned()],
+        hostnames: Vec::new(),
+        identity,
+        upstream: Upstream {
+            url: "https://upstream.invalid/mcp".to_owned(),
+            ca: None,
+            insecure_plaintext: false,
+            connect_timeout_milliseconds: 1,
+            call_timeout_milliseconds: 1,
+        },
+        credentials: Vec::new(),
+        access: Vec::new(),
+        masking: Vec::new(),
+        server_requests: ServerRequests::default(),
+        limits: MessageLimits { message_bytes: 1024 },
+    }
+}
+
+/// Who may call, as the gateway knows it: the gateway's issuers first, then those of the options.
+fn identity(spec: &McpGatewaySpec, options: &Options) -> Identity {
+    let own = spec.identity.oidc.iter().map(|issuer| OidcIssuer {
+        issuer: issuer.issuer.clone(),
+        ca: issuer.ca_ref.as_ref().and_then(bundle).map(|bundle| bundle.to_config()),
+        audiences: issuer.audiences.clone(),
+        username_claim: issuer.username_claim.clone(),
+        groups_claim: issuer.groups_claim.clone(),
+        insecure_loopback: options.allow_loopback_issuers && is_plain_loopback(&issuer.issuer),
+    });
+    let is_further = |extra: &&OidcIssuer| spec.identity.oidc.iter().all(|own| own.issuer != extra.issuer);
+    let further = options.extra_issuers.iter().filter(is_further).cloned();
+    Identity { oidc: own.chain(further).collect(), anonymous: spec.identity.anonymous }
+}
+
+fn is_plain_loopback(issuer: &str) -> bool {
+    let Ok(url) = Url::parse(issuer) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "http" && loopback
+}
+
+/// A reference to certificate authorities, if its names are legal.
+pub(super) fn bundle(reference: &CaReference) -> Option<CaBundle> {
+    let CaReference { kind: _, name, key } = reference;
+    Some(CaBundle { config_map: Name::parse(name)?, key: DataKey::parse(key)? })
+}
+
+fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGateway> {
+    let spec = entry.spec.as_ref()?;
+    let Identity { oidc, anonymous } = identity(spec, options);
+    let ListenerTls { mode, secret_name } = &spec.listener.tls;
+    Some(ValidGateway {
+        name: Name::parse(&entry.key.name)?,
+        issuers: oidc,
+        anonymous,
+        hostnames: spec.listener.hostnames.iter().map(|host| Hostname::parse(host)).collect::<Option<_>>()?,
+        tls: match mode {
+            ListenerTlsMode::Operator => Tls::Operator,
+            ListenerTlsMode::Secret => Tls::Secret(Name::parse(secret_name.as_ref()?)?),
+            ListenerTlsMode::Off => Tls::Off,
+        },
+        replicas: Replicas::parse(spec.deployment.replicas)?,
+    })
+}

@@ -1,0 +1,92 @@
+//! What objects say of each other: whether what they name exists, may be used, and is valid itself.
+//!
+//! Everything that is wrong is found. A connection is valid only if its gateway, every policy that holds for
+//! it and everything that it names are valid: what is broken never makes a gateway laxer.
+
+mod connection;
+mod gateway;
+mod references;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lychgate_crds::Reason;
+use lychgate_gateway_policy::config::OidcIssuer;
+
+use crate::inventory::Inventory;
+use crate::problem::{Finding, ObjectKey, Problem, Severity};
+use crate::valid::ValidConnection;
+
+/// How a set of objects is looked at. The default is how the operator looks at them in a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether an issuer on a loopback address may be plain http, as for `lychgate dev`.
+    pub allow_loopback_issuers: bool,
+    /// Issuers that are accepted beside each gateway's own, as the one of `lychgate dev`.
+    pub extra_issuers: Vec<OidcIssuer>,
+    /// Where all connections are served, such as `http://127.0.0.1:8080`, in place of their gateway's host
+    /// names and their Services.
+    pub base_url: Option<String>,
+    /// Whether the inventory holds every Secret and ConfigMap that there is, so that one that is not in it
+    /// does not exist. Otherwise only those that are in it are looked into.
+    pub complete: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    /// The connections that may be served.
+    pub connections: Vec<ValidConnection>,
+    /// What is wrong, beside what was found when the objects were read.
+    pub problems: Vec<Problem>,
+}
+
+/// Validates a set of objects.
+#[must_use]
+pub fn validate(inventory: &Inventory, options: &Options) -> Validated {
+    let mut problems = Vec::new();
+    let gateways = gateway::validate(inventory, options, &mut problems);
+    let rules = rules::validate(inventory, &mut problems);
+    let context = connection::Context { inventory, options, gateways: &gateways, rules: &rules };
+    let mut connections = Vec::new();
+    for entry in &inventory.connections {
+        connections.extend(connection::validate(entry, &context, &mut problems));
+    }
+    if options.base_url.is_some() {
+        connections = without_shared_urls(connections, inventory, &mut problems);
+    }
+    Validated { connections, problems }
+}
+
+/// Under one base URL, connections of different namespaces can have the same URL. The first one has it.
+fn without_shared_urls(
+    connections: Vec<ValidConnection>,
+    inventory: &Inventory,
+    problems: &mut Vec<Problem>,
+) -> Vec<ValidConnection> {
+    let mut urls: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for connection in connections {
+        let name = connection.name().clone();
+        match urls.get(&connection.resources()) {
+            None => {
+                urls.insert(connection.resources(), name.to_string());
+                kept.push(connection);
+            }
+            Some(first) => {
+                let message =
+                    format!("has the same URL here as McpConnection {first}; rename one of the two");
+                let finding = Finding::new("metadata.name", Reason::DuplicateObject, message);
+                let key = ObjectKey::new("McpConnection", name.namespace, name.name);
+                let entry = inventory.connections.iter().find(|entry| entry.key == key);
+                problems.extend(entry.map(|entry| entry.problem(finding, Severity::Error)));
+            }
+        }
+    }
+    kept
+}
+
+/// The names of objects of one kind in one namespace.
+fn names_in<'a>(namespace: &'a str, keys: impl Iterator<Item = &'a ObjectKey>) -> BTreeSet<&'a str> {
+    keys.filter(|key| key.namespace == namespace).map(|key| key.name.as_str()).collect()
+}

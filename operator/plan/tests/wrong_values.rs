@@ -1,0 +1,396 @@
+//! For every field of every kind, values that are wrong: each is refused at that very field, with its line,
+//! and with what to write instead.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use lychgate_crds::rule::RULES;
+use lychgate_operator_plan::Severity;
+use serde_json::{Value, json};
+
+use support::{FULL, check, complete, documents, of_kind, place, set, write};
+
+/// A wrong value: where it is written, where it is reported (empty: at the same place), and a part of what
+/// is said.
+type Row = (&'static str, Value, &'static str, &'static str);
+
+fn gateway_rows() -> Vec<Row> {
+    vec![
+        ("spec", json!(1), "", "write a mapping"),
+        ("spec.listner", json!({}), "", "did you mean listener?"),
+        ("spec.identity", json!([]), "", "is a list; write a mapping"),
+        ("spec.identity", json!({}), "", "nobody can call: add an issuer under oidc"),
+        ("spec.identity.oicd", json!([]), "", "did you mean oidc?"),
+        ("spec.identity.anonymous", json!("true"), "", "write it without quotes"),
+        ("spec.identity.oidc", json!({}), "", "is a mapping; write a list"),
+        ("spec.identity.oidc", many(17), "", "write at most 16"),
+        (
+            "spec.identity.oidc[1]",
+            json!({"issuer": "https://idp.example.com"}),
+            "spec.identity.oidc[1].issuer",
+            "twice",
+        ),
+        (
+            "spec.identity.oidc[1]",
+            json!({}),
+            "spec.identity.oidc[1].issuer",
+            "missing; write it: The issuer's https URL",
+        ),
+        ("spec.identity.oidc[0].issuer", json!("http://idp.example.com"), "", "write an https URL"),
+        ("spec.identity.oidc[0].issuer", json!("http://127.0.0.1:8080"), "", "write an https URL"),
+        ("spec.identity.oidc[0].issuer", json!("https://idp.example.com?a=b"), "", "without query"),
+        ("spec.identity.oidc[0].issuer", json!("idp.example.com"), "", "such as https://idp"),
+        ("spec.identity.oidc[0].issuer", long(513), "", "write at most 512"),
+        ("spec.identity.oidc[0].caRef", json!("ca"), "", "write a mapping"),
+        ("spec.identity.oidc[0].caRef.kind", json!("Secret"), "", "write one of ConfigMap"),
+        ("spec.identity.oidc[0].caRef.name", json!("CA"), "", "lower-case letters"),
+        ("spec.identity.oidc[0].caRef.name", json!("internal-cas"), "", "did you mean internal-ca?"),
+        ("spec.identity.oidc[0].caRef.key", json!("../ca.crt"), "", "not beginning with '.'"),
+        ("spec.identity.oidc[0].caRef.key", json!("ca.pem"), "", "ConfigMap internal-ca has no key ca.pem"),
+        ("spec.identity.oidc[0].audiences", json!("mcp"), "", "is a text; write a list"),
+        (
+            "spec.identity.oidc[0].audiences",
+            json!(["a", "a"]),
+            "spec.identity.oidc[0].audiences[1]",
+            "stands twice",
+        ),
+        ("spec.identity.oidc[0].audiences", json!([""]), "spec.identity.oidc[0].audiences[0]", "is empty"),
+        ("spec.identity.oidc[0].usernameClaim", json!("a..b"), "", "a claim's name"),
+        ("spec.identity.oidc[0].usernameClaim", json!(""), "", "is empty; write a claim's name"),
+        ("spec.identity.oidc[0].groupsClaim", json!(7), "", "write it in quotes: \"7\""),
+        ("spec.listener", json!(null), "", "nothing is written"),
+        (
+            "spec.listener.hostnames",
+            json!(["MCP.example.com"]),
+            "spec.listener.hostnames[0]",
+            "in lower case",
+        ),
+        (
+            "spec.listener.hostnames",
+            json!(["https://a.example"]),
+            "spec.listener.hostnames[0]",
+            "in lower case",
+        ),
+        ("spec.listener.hostnames", json!(["a:70000"]), "spec.listener.hostnames[0]", "between 1 and 65535"),
+        ("spec.listener.tls", json!([]), "", "write a mapping"),
+        ("spec.listener.tls", json!({"mode": "Secret"}), "spec.listener.tls.secretName", "with mode: Secret"),
+        ("spec.listener.tls.mode", json!("Operator"), "", "together with mode: Secret"),
+        ("spec.listener.tls.mode", json!("secret"), "", "did you mean Secret?"),
+        ("spec.listener.tls.mode", json!(false), "", "is a boolean"),
+        ("spec.listener.tls.secretName", json!("a/b"), "", "lower-case letters"),
+        ("spec.listener.tls.secretName", json!("missing"), "", "there is no Secret missing"),
+        ("spec.listener.tls.secretName", json!("billing-db"), "", "has no key tls.crt"),
+        ("spec.deployment", json!("2"), "", "write a mapping"),
+        ("spec.deployment.replicas", json!(0), "", "between 1 and 50"),
+        ("spec.deployment.replicas", json!(51), "", "between 1 and 50"),
+        ("spec.deployment.replicas", json!(1.5), "", "write a whole number"),
+        ("spec.deployment.replicas", json!("2"), "", "is a text; write a whole number"),
+    ]
+}
+
+fn connection_rows() -> Vec<Row> {
+    vec![
+        ("metadata", json!([]), "", "write a mapping"),
+        ("metadata.name", json!("Billing"), "", "lower-case letters"),
+        ("metadata.name", json!(12), "", "write it in quotes: \"12\""),
+        ("metadata.namespace", json!("a.b"), "", "lower-case letters"),
+        ("metadata.lables", json!({}), "", "did you mean labels?"),
+        ("metadata.labels", json!({"env": true}), "metadata.labels.env", "write it in quotes: \"true\""),
+        ("specs", json!({}), "", "did you mean spec?"),
+        ("spec.rotation", json!({}), "", "there is no such field; write one of access"),
+        ("spec.gatewayRef", json!("default"), "", "write a mapping"),
+        ("spec.gatewayRef.name", json!("defualt"), "", "did you mean default?"),
+        ("spec.gatewayRef.name", json!("a_b"), "", "lower-case letters"),
+        ("spec.gatewayRef.namespace", json!("x"), "", "there is no such field; write one of name"),
+        ("spec.upstream", json!("https://a.example"), "", "write a mapping"),
+        ("spec.upstream", json!({}), "spec.upstream.url", "missing; write it"),
+        ("spec.upstream.url", json!("dbhub/mcp"), "", "not an absolute URL"),
+        ("spec.upstream.url", json!("ftp://dbhub/mcp"), "", "write https"),
+        ("spec.upstream.url", json!("HTTPS://dbhub/mcp"), "", "write the server's URL"),
+        ("spec.upstream.url", json!("https://"), "", "not an absolute URL"),
+        ("spec.upstream.url", json!("https://user:word@dbhub/mcp"), "", "put credentials into a Secret"),
+        ("spec.upstream.url", json!("https://dbhub/mcp#top"), "", "fragment"),
+        ("spec.upstream.url", json!("https://169.254.169.254/latest"), "", "metadata"),
+        ("spec.upstream.url", json!("https://[fe80::1]/mcp"), "", "link-local"),
+        ("spec.upstream.url", json!("https://[fd00:ec2::254]/mcp"), "", "metadata"),
+        ("spec.upstream.url", json!("https://0.0.0.0/mcp"), "", "unspecified"),
+        ("spec.upstream.url", json!("https://100.100.100.200/mcp"), "", "metadata"),
+        ("spec.upstream.url", json!("https://2852039166/mcp"), "", "metadata"),
+        ("spec.upstream.url", json!("https://[::ffff:169.254.169.254]/mcp"), "", "metadata"),
+        (
+            "spec.upstream.url",
+            json!("http://dbhub.data.svc:8443/mcp"),
+            "spec.upstream.tls",
+            "write an https URL",
+        ),
+        ("spec.upstream.tls", json!({}), "spec.upstream.tls.caRef", "missing"),
+        ("spec.upstream.tls", json!(true), "", "write a mapping"),
+        ("spec.upstream.tls.caRef", json!({}), "spec.upstream.tls.caRef.key", "missing"),
+        ("spec.upstream.tls.caRef.kind", json!("Configmap"), "", "did you mean ConfigMap?"),
+        ("spec.upstream.tls.caRef.name", json!(""), "", "is empty; write the object's name"),
+        ("spec.upstream.tls.caRef.key", json!(".."), "", "not beginning with '.'"),
+        ("spec.upstream.insecurePlaintext", json!("yes"), "", "write true or false"),
+        ("spec.upstream.timeouts", json!("5s"), "", "write a mapping"),
+        ("spec.upstream.timeouts.connect", json!(5), "", "write it in quotes"),
+        ("spec.upstream.timeouts.connect", json!("5"), "", "a unit of ms, s, m, h or d"),
+        ("spec.upstream.timeouts.connect", json!("0s"), "", "a whole number and a unit"),
+        ("spec.upstream.timeouts.call", json!("2d"), "", "write a time between 1ms and 1d"),
+        ("spec.upstream.timeouts.call", json!("1h30m"), "", "a whole number and a unit"),
+        ("spec.credentials", json!({}), "", "write a list"),
+        ("spec.credentials[1]", json!({}), "spec.credentials", "write at most 1"),
+        ("spec.credentials[0].name", json!("A"), "", "a short name"),
+        ("spec.credentials[0].inject", json!(null), "", "nothing is written"),
+        ("spec.credentials[0].inject.header", json!("Host"), "", "belongs to the protocol"),
+        ("spec.credentials[0].inject.header", json!("mcp-session-id"), "", "belongs to the protocol"),
+        ("spec.credentials[0].inject.header", json!("Transfer-Encoding"), "", "belongs to the protocol"),
+        ("spec.credentials[0].inject.header", json!("Content-Location"), "", "belongs to the protocol"),
+        ("spec.credentials[0].inject.header", json!("Cookie"), "", "belongs to the protocol"),
+        ("spec.credentials[0].inject.header", json!("X Key"), "", "not a header name"),
+        ("spec.credentials[0].inject.format", json!("Bearer"), "", "write {value} exactly once"),
+        ("spec.credentials[0].inject.format", json!("{value}{value}"), "", "write {value} exactly once"),
+        ("spec.credentials[0].inject.format", json!("{value}\r\nX: y"), "", "write printable ASCII"),
+        ("spec.credentials[0].from", json!({}), "spec.credentials[0].from.secretKeyRef", "missing"),
+        ("spec.credentials[0].from.secretKeyRef", json!("billing-db"), "", "write a mapping"),
+        ("spec.credentials[0].from.secretKeyRef.name", json!("billing"), "", "there is no Secret billing"),
+        ("spec.credentials[0].from.secretKeyRef.name", json!("../other"), "", "lower-case letters"),
+        ("spec.credentials[0].from.secretKeyRef.key", json!("tokens"), "", "did you mean token?"),
+        ("spec.credentials[0].from.secretKeyRef.key", json!("a/b"), "", "a key of the object's data"),
+        ("spec.access", json!({}), "", "write a list"),
+        ("spec.access", many(65), "", "write at most 64"),
+        ("spec.access[0]", json!({"tools": ["*"]}), "", "names nobody; add groups or users"),
+        ("spec.access[0]", json!({"groups": ["a"], "tools": []}), "", "allows nothing; add tools"),
+        ("spec.access[0].group", json!(["a"]), "", "did you mean groups?"),
+        ("spec.access[0].groups", json!("analysts"), "", "write a list"),
+        ("spec.access[0].groups", json!(["a", "a"]), "spec.access[0].groups[1]", "stands twice"),
+        ("spec.access[0].users", json!([""]), "spec.access[0].users[0]", "is empty"),
+        ("spec.access[0].users", json!([7]), "spec.access[0].users[0]", "write it in quotes"),
+        ("spec.access[0].tools", json!([""]), "spec.access[0].tools[0]", "is empty"),
+        ("spec.access[0].resources", json!([null]), "spec.access[0].resources[0]", "nothing is written"),
+        ("spec.access[0].prompts", json!([long(257)]), "spec.access[0].prompts[0]", "write at most 256"),
+        ("spec.serverRequests", json!(["sampling"]), "", "write a mapping"),
+        ("spec.serverRequests.sampling", json!(1), "", "write true or false"),
+        ("spec.serverRequests.elicitation", json!("no"), "", "write true or false"),
+        ("spec.serverRequests.roots", json!([]), "", "write true or false"),
+        ("spec.limits", json!(4), "", "write a mapping"),
+        ("spec.limits.messageBytes", json!("4MB"), "", "with k, M, Ki or Mi"),
+        ("spec.limits.messageBytes", json!("65Mi"), "", "between 1Ki and 64Mi"),
+        ("spec.limits.messageBytes", json!(1023), "", "between 1Ki and 64Mi"),
+        ("spec.limits.messageBytes", json!(-1), "", "between 1Ki and 64Mi"),
+        ("spec.limits.messageBytes", json!(true), "", "is a boolean"),
+    ]
+}
+
+fn rule_rows() -> Vec<Row> {
+    let redact = || json!({"redact": {}});
+    vec![
+        ("spec.mode", json!("Audit"), "", "there is no such field"),
+        ("spec.targetRefs", json!([]), "", "write at least 1"),
+        ("spec.targetRefs[1]", json!({"kind": "McpConnection", "name": "billing-db"}), "", "stands twice"),
+        ("spec.targetRefs[0].kind", json!("MCPConnection"), "", "did you mean McpConnection?"),
+        ("spec.targetRefs[0].name", json!("billing"), "", "there is no McpConnection billing"),
+        ("spec.targetRefs[0].name", json!("*"), "", "lower-case letters"),
+        ("spec.directions", json!([]), "", "write at least 1"),
+        ("spec.directions", json!(["response"]), "spec.directions[0]", "did you mean Response?"),
+        ("spec.directions", json!(["Response", "Response"]), "spec.directions[1]", "stands twice"),
+        ("spec.match", json!("query*"), "", "write a mapping"),
+        ("spec.match.tools", json!(["!query"]), "", "only takes tools away"),
+        ("spec.match.tools", json!(["*", "!"]), "spec.match.tools[1]", "write a pattern"),
+        ("spec.match.tools", json!([""]), "spec.match.tools[0]", "is empty"),
+        ("spec.detectors", json!({}), "", "write a list"),
+        ("spec.detectors[0]", json!({"action": redact()}), "", "exactly one of type and group"),
+        ("spec.detectors[0].group", json!("Secrets"), "spec.detectors[0]", "exactly one of type and group"),
+        ("spec.detectors[0].type", json!("Creditcard"), "", "did you mean CreditCard?"),
+        ("spec.detectors[1].group", json!("Everything"), "", "write one of PersonalData, Secrets"),
+        ("spec.detectors[0].action", json!({}), "", "exactly one of redact"),
+        ("spec.detectors[0].action.redact", json!({}), "spec.detectors[0].action", "exactly one of redact"),
+        ("spec.detectors[0].action.redact", json!(null), "", "nothing is written; write a mapping"),
+        (
+            "spec.detectors[1].action.redact",
+            json!({"with": "x"}),
+            "spec.detectors[1].action.redact.with",
+            "write {}",
+        ),
+        ("spec.detectors[0].action.partial", json!(4), "", "write a mapping"),
+        ("spec.detectors[0].action.partial.keepLast", json!(9), "", "between 1 and 8"),
+        ("spec.detectors[0].action.partial.keepLast", json!(0), "", "between 1 and 8"),
+        ("spec.detectors[2].action.replace", json!({}), "", "exactly one of string and number"),
+        (
+            "spec.detectors[2].action.replace.number",
+            json!(1),
+            "spec.detectors[2].action.replace",
+            "exactly one",
+        ),
+        ("spec.detectors[2].action.replace.number", json!("1"), "", "write a whole number"),
+        ("spec.detectors[2].action.replace.string", json!(0), "", "write it in quotes"),
+        ("spec.detectors[2].action.replace.string", long(257), "", "write at most 256"),
+        ("spec.fields", json!("ssn"), "", "write a list"),
+        ("spec.fields[0]", json!({"action": redact()}), "", "exactly one of jsonPath and keys"),
+        ("spec.fields[0].keys", json!(["a"]), "spec.fields[0]", "exactly one of jsonPath and keys"),
+        ("spec.fields[0].jsonPath", json!("rows"), "", "such as $.rows[*].salary"),
+        ("spec.fields[0].jsonPath", json!("$.rows[?@.a]"), "", "filters are not supported"),
+        ("spec.fields[1].keys", json!([""]), "spec.fields[1].keys[0]", "is empty"),
+        (
+            "spec.fields[1].action",
+            json!({"hash": {}}),
+            "spec.fields[1].action.hash",
+            "there is no such field",
+        ),
+        ("spec.fields[1].action.redact", json!(true), "", "write a mapping"),
+        ("spec.fields[0].action.replace", json!(0), "", "write a mapping"),
+        ("spec.fields[3].action.replace.string", json!(true), "", "write it in quotes"),
+        ("spec.fields[0].action.replace.number", json!(0.5), "", "write a whole number"),
+        ("spec.fields[2].action.partial", json!({}), "spec.fields[2].action.partial.keepLast", "missing"),
+        ("spec.fields[2].action.partial.keepLast", json!("2"), "", "write a whole number"),
+        ("spec.exclude", json!([]), "", "write a mapping"),
+        ("spec.exclude.fields", json!(["rows"]), "spec.exclude.fields[0]", "such as $.rows"),
+        ("spec.exclude.values", json!(["a"]), "", "write a mapping"),
+        ("spec.exclude.values.exact", json!([""]), "spec.exclude.values.exact[0]", "is empty"),
+        (
+            "spec.exclude.values.regex",
+            json!(["a("]),
+            "spec.exclude.values.regex[0]",
+            "is no regular expression",
+        ),
+        ("spec.exclude.callers", json!("pci"), "", "write a mapping"),
+        (
+            "spec.exclude.callers.groups",
+            json!(["*"]),
+            "spec.exclude.callers.groups[0]",
+            "write the names of groups",
+        ),
+        ("spec.exclude.callers.groups", json!("pci"), "", "write a list"),
+    ]
+}
+
+/// Wrong values of more than one field.
+fn combined_rows() -> Vec<(&'static str, Vec<(&'static str, Option<Value>)>, &'static str, &'static str)> {
+    let plain = Some(json!("http://dbhub.data.svc:8443/mcp"));
+    vec![
+        (
+            "McpConnection",
+            vec![
+                ("spec.upstream.url", plain),
+                ("spec.upstream.tls", None),
+                ("spec.upstream.insecurePlaintext", None),
+            ],
+            "spec.upstream.url",
+            "a credential would travel over plain http",
+        ),
+        (
+            "MaskingRule",
+            vec![("spec.detectors", None), ("spec.fields", None)],
+            "spec.detectors",
+            "nothing is looked for",
+        ),
+        ("McpConnection", vec![("spec", None)], "spec", "missing; write it"),
+        ("McpConnection", vec![("metadata", None)], "metadata.name", "missing"),
+        ("McpConnection", vec![("spec.gatewayRef", None)], "spec.gatewayRef", "missing"),
+    ]
+}
+
+fn long(length: usize) -> Value {
+    json!("a".repeat(length))
+}
+
+fn many(count: usize) -> Value {
+    Value::Array(vec![json!({}); count])
+}
+
+fn rows() -> impl Iterator<Item = (&'static str, Row)> {
+    let with = |kind: &'static str| move |row: Row| (kind, row);
+    let gateway = gateway_rows().into_iter().map(with("McpGateway"));
+    let connection = connection_rows().into_iter().map(with("McpConnection"));
+    gateway.chain(connection).chain(rule_rows().into_iter().map(with("MaskingRule")))
+}
+
+/// What is said of the full objects after some fields of the first object of a kind were changed: messages
+/// at `path`, each with its line.
+fn said(kind: &str, changes: &[(&str, Option<Value>)], path: &str) -> Vec<String> {
+    let mut objects = documents(FULL);
+    for (changed, value) in changes {
+        set(of_kind(&mut objects, kind), changed, value.clone());
+    }
+    let (problems, _) = check(&write(&objects), &complete());
+    let here = problems.iter().filter(|problem| problem.path == path && problem.severity == Severity::Error);
+    here.filter(|problem| problem.object.as_ref().is_some_and(|object| object.kind == kind))
+        .map(|problem| {
+            assert!(problem.source.as_ref().is_some_and(|source| source.line > 1), "{problem} has no line");
+            problem.message.clone()
+        })
+        .collect()
+}
+
+#[test]
+fn the_full_objects_are_valid() {
+    let (problems, validated) = check(FULL, &complete());
+    assert_eq!(problems, []);
+    assert_eq!(validated.connections.len(), 1);
+}
+
+#[test]
+fn each_wrong_value_is_refused_at_its_field_with_what_to_write() {
+    let mut failures = Vec::new();
+    for (kind, (written, value, reported, part)) in rows() {
+        let path = if reported.is_empty() { written } else { reported };
+        let said = said(kind, &[(written, Some(value.clone()))], path);
+        if said.len() != 1 || !said[0].contains(part) {
+            failures.push(format!("{kind} {written}: {value}: at {path} is said {said:?}, not {part:?}"));
+        }
+    }
+    for (kind, changes, path, part) in combined_rows() {
+        let said = said(kind, &changes, path);
+        if said.len() != 1 || !said[0].contains(part) {
+            failures.push(format!("{kind} {changes:?}: at {path} is said {said:?}, not {part:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_wrong_value_is_known_for_every_field() {
+    let mut covered = BTreeSet::new();
+    for (kind, (written, _, reported, _)) in rows() {
+        covered.insert(format!("{kind} {}", place(written)));
+        covered.insert(format!("{kind} {}", place(reported)));
+    }
+    let mut missing = Vec::new();
+    for definition in lychgate_crds::definitions().unwrap() {
+        let schema =
+            &definition.manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        collect_fields(&format!("{} spec", definition.kind), schema, &mut missing);
+    }
+    missing.retain(|field| !covered.contains(field));
+    assert_eq!(missing, Vec::<String>::new(), "no wrong value is known for these");
+}
+
+fn collect_fields(path: &str, schema: &Value, fields: &mut Vec<String>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        collect_fields(&path, property, fields);
+        collect_fields(&format!("{path}[]"), &property["items"], fields);
+        fields.push(path);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_known_for_every_rule() {
+    let mut violated = BTreeSet::new();
+    let single = rows().map(|(kind, (written, value, reported, _))| {
+        let path = if reported.is_empty() { written } else { reported };
+        said(kind, &[(written, Some(value))], path)
+    });
+    let combined = combined_rows().into_iter().map(|(kind, changes, path, _)| said(kind, &changes, path));
+    for message in single.chain(combined).flatten() {
+        violated.insert(message);
+    }
+    for rule in RULES {
+        // What is wrong may be said more precisely than CEL can; what to write is the same.
+        let advice = rule.message.rsplit("; ").next().unwrap();
+        assert!(
+            violated.iter().any(|message| message.contains(advice)),
+            "no wrong value is known for: {advice}"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! `lychgate decide`: whether a caller may make a call, and by which rules.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use lychgate_gateway_mcp::json::{Kind, Limits};
+use lychgate_gateway_mcp::message::{Id, Message, request};
+use lychgate_gateway_policy::{Call, Caller, Decision, Policy, decide};
+use serde_json::json;
+
+use crate::manifests::{self, Source};
+use crate::output::{CommandError, print_line};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Connection, as NAME or NAMESPACE/NAME
+    #[arg(long)]
+    connection: String,
+    #[command(flatten)]
+    caller: CallerArguments,
+}
+
+/// Who is assumed to call.
+#[derive(clap::Args)]
+pub(crate) struct CallerArguments {
+    /// User name of the caller; none is an anonymous caller
+    #[arg(long)]
+    user: Option<String>,
+    /// Groups of the caller
+    #[arg(long, value_delimiter = ',')]
+    groups: Vec<String>,
+}
+
+impl CallerArguments {
+    pub(crate) fn caller(&self) -> Caller {
+        match &self.user {
+            None if self.groups.is_empty() => Caller::anonymous(),
+            user => Caller {
+                issuer: String::new(),
+                subject: user.clone().unwrap_or_default(),
+                username: user.clone().unwrap_or_default(),
+                groups: self.groups.clone(),
+                anonymous: false,
+            },
+        }
+    }
+}
+
+/// Reads a JSON-RPC request, or the `params` of a `tools/call` alone. Exit code 1 for a denial.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
+    let policy = manifests::policy(&arguments.source, &arguments.connection)?;
+    let call = Call::new(read_message(&policy)?)
+        .map_err(|missing| CommandError::new(format!("standard input: {missing}")))?;
+    let (answer, code) = match decide(&policy, &arguments.caller.caller(), call, &[]) {
+        Decision::Allow(permit) => {
+            (json!({"decision": "Allow", "rules": permit.rules(), "reason": null}), ExitCode::SUCCESS)
+        }
+        Decision::Deny(denial) => {
+            (json!({"decision": "Deny", "rules": [], "reason": denial.reason().as_str()}), ExitCode::FAILURE)
+        }
+    };
+    print_line(&answer.to_string());
+    Ok(code)
+}
+
+/// A message from standard input. An object without `jsonrpc` is taken for the params of a tool call.
+pub(crate) fn read_message(policy: &Policy) -> Result<Message, CommandError> {
+    let maximum = policy.config().limits.message_bytes;
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(maximum.saturating_add(1))
+        .read_to_string(&mut text)
+        .map_err(|error| CommandError::new(format!("standard input: {error}")))?;
+    let limits = Limits::with_bytes(usize::try_from(maximum).unwrap_or(usize::MAX));
+    let wrong = |error: &dyn std::fmt::Display| CommandError::new(format!("standard input: {error}"));
+    let bytes = Bytes::from(text);
+    let document =
+        lychgate_gateway_mcp::json::Document::parse(bytes.clone(), limits).map_err(|error| wrong(&error))?;
+    let root = document.root();
+    let bytes = if root.kind() == Kind::Object && root.get("jsonrpc").is_none() {
+        let params = std::str::from_utf8(&bytes).map_err(|error| wrong(&error))?;
+        request(&Id::Number(1), "tools/call", Some(params.trim()))
+    } else {
+        bytes
+    };
+    Message::parse(bytes, limits).map_err(|error| wrong(&error))
+}

@@ -1,0 +1,68 @@
+//! The command line `lychgate`: a face for people over the same crates that operator and gateway are made of.
+//!
+//! Here live arguments, files and printing; what a manifest means, what a call may do and what a record
+//! says is computed elsewhere. Results go to standard output, everything said beside them to standard error;
+//! the exit code is 0 for yes, 1 for a no that was asked for, 2 for a command that could not be carried out.
+
+mod decide;
+mod dev;
+mod manifests;
+mod mask;
+mod output;
+mod records;
+mod render;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Govern how AI agents reach MCP servers
+#[derive(Parser)]
+#[command(name = "lychgate", version)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the manifests of a folder on this machine, without a cluster
+    Dev(dev::Arguments),
+    /// Check manifests: every problem, with file, line, field and what to write
+    Validate(validate::Arguments),
+    /// Print the objects that the operator would make
+    Render(render::Arguments),
+    /// Say whether a caller may make a call, and by which rules
+    Decide(decide::Arguments),
+    /// Print a message as a caller would see it
+    Mask(mask::Arguments),
+    /// Look at recorded sessions
+    #[command(subcommand)]
+    Sessions(records::Sessions),
+    /// Tell what happened in a recorded session, step by step
+    Replay(records::ReplayArguments),
+    /// Prove that nothing in the record was changed, cut or removed
+    Verify(records::VerifyArguments),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let outcome = match command.verb {
+        Verb::Dev(arguments) => dev::run(&arguments),
+        Verb::Validate(arguments) => validate::run(&arguments),
+        Verb::Render(arguments) => render::run(&arguments),
+        Verb::Decide(arguments) => decide::run(&arguments),
+        Verb::Mask(arguments) => mask::run(&arguments),
+        Verb::Sessions(sessions) => records::sessions(&sessions),
+        Verb::Replay(arguments) => records::replay(&arguments),
+        Verb::Verify(arguments) => records::verify(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            output::note(&format!("lychgate: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}

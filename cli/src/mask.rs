@@ -1,0 +1,60 @@
+//! `lychgate mask`: a message as a caller would see it.
+
+use std::process::ExitCode;
+
+use lychgate_gateway_mcp::message::Form;
+use lychgate_gateway_policy::Operation;
+use lychgate_gateway_policy::config::Direction;
+use lychgate_gateway_policy::mask::{Audience, Context, mask};
+
+use crate::decide::{CallerArguments, read_message};
+use crate::manifests::{self, Source};
+use crate::output::{CommandError, note, print_line};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Connection, as NAME or NAMESPACE/NAME
+    #[arg(long)]
+    connection: String,
+    /// Tool whose answer the message is
+    #[arg(long)]
+    tool: Option<String>,
+    #[command(flatten)]
+    caller: CallerArguments,
+    /// Say on standard error what was masked, and how often
+    #[arg(long)]
+    explain: bool,
+}
+
+/// A request is shown as the server would see it, everything else as the caller would.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
+    let policy = manifests::policy(&arguments.source, &arguments.connection)?;
+    let message = read_message(&policy)?;
+    let caller = arguments.caller.caller();
+    let asked =
+        Operation::of(&message).map_err(|error| CommandError::new(format!("standard input: {error}")))?;
+    let operation = match &arguments.tool {
+        Some(name) => Some(Operation::Tool { name: name.clone() }),
+        None => Some(asked).filter(|asked| *asked != Operation::Answer),
+    };
+    let (audience, direction) = match message.form() {
+        Form::Request { .. } => (Audience::Upstream(&caller), Direction::Request),
+        Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => {
+            (Audience::Caller(&caller), Direction::Response)
+        }
+    };
+    let context = Context { audience, direction, operation: operation.as_ref(), known: &[] };
+    let masked = mask(policy.masking(), &context, &message);
+    if arguments.explain {
+        for (detector, count) in masked.counts() {
+            note(&format!("{detector}: {count}"));
+        }
+        if masked.counts().is_empty() {
+            note("nothing was masked");
+        }
+    }
+    print_line(&String::from_utf8_lossy(masked.bytes()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,34 @@
+//! `lychgate render`: the objects that the operator would make, as YAML.
+
+use std::process::ExitCode;
+
+use lychgate_operator_plan::{Options, RenderOptions, render};
+
+use crate::manifests::{self, Source};
+use crate::output::{CommandError, print};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Image of the gateway
+    #[arg(long, default_value = concat!("lychgate-gateway:", env!("CARGO_PKG_VERSION")))]
+    gateway_image: String,
+}
+
+/// Renders nothing if there is any error, as the operator would apply nothing of an invalid connection.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
+    let checked = manifests::check(&arguments.source.filename, &Options::default())?;
+    manifests::report(checked.problems());
+    // The operator counts up; here the same manifests shall give the same objects.
+    let options = RenderOptions::new(arguments.gateway_image.clone(), 1);
+    for connection in &checked.validated.connections {
+        for object in render(connection, &options) {
+            let yaml = serde_yaml::to_string(&object).map_err(|error| {
+                CommandError::new(format!("an object cannot be written as YAML: {error}"))
+            })?;
+            print(&format!("---\n{yaml}"));
+        }
+    }
+    Ok(if checked.is_servable() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,48 @@
+//! Health and metrics, on a port of their own that only the cluster reaches.
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use lychgate_gateway_policy::mask::own_error;
+use serde_json::json;
+
+use crate::metrics::ConnectionLabels;
+use crate::reply::{self, ReplyBody};
+use crate::state::Gateway;
+
+/// Answers `/healthz` (the process lives), `/readyz` (it can serve) and `/metrics`.
+#[must_use]
+pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyBody> {
+    if request.method() != Method::GET {
+        return reply::empty(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    match request.uri().path() {
+        "/healthz" => reply::document("text/plain", "ok\n".to_owned()),
+        "/readyz" => ready(gateway),
+        "/metrics" => {
+            for (connection, sequence) in gateway.configurations.sequences() {
+                gateway.metrics.policy_sequence.get_or_create(&ConnectionLabels { connection }).set(sequence);
+            }
+            let text = gateway.metrics.render();
+            reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+        }
+        _ => reply::message(
+            StatusCode::NOT_FOUND,
+            own_error(None, -31_404, "Use /healthz, /readyz or /metrics"),
+        ),
+    }
+}
+
+fn ready(gateway: &Gateway) -> Response<ReplyBody> {
+    let mut problems = gateway.configurations.problems();
+    if !gateway.recorder.is_healthy() {
+        problems.push("the record cannot be written".to_owned());
+    }
+    if *gateway.draining.borrow() {
+        problems.push("draining".to_owned());
+    }
+    let mut response = reply::document("application/json", json!({ "problems": problems }).to_string());
+    if !problems.is_empty() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}

@@ -1,0 +1,552 @@
+//! The whole path of a request: accept, authenticate, decide, inject the credential, forward, mask, record,
+//! respond.
+//!
+//! There are no rules in here: each step asks the pure crates, and every way out is either a relayed answer
+//! or a [`Failure`] from the one table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_modern, is_modern};
+use lychgate_gateway_mcp::message::{Form, Id, Message};
+use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
+use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::{Call, Decision, DenialReason, Permit, decide, decide_stream};
+use lychgate_gateway_record::{self as record, End, Entry, Outcome, Rejected};
+
+use crate::caller::Authenticated;
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::fault::Fault;
+use crate::metrics::{CallLabels, ConnectionLabels, ReasonLabels};
+use crate::relay::{self, Origin, Page};
+use crate::reply::{self, ReplyBody};
+use crate::session::{self, LIFETIME_SECONDS, Session};
+use crate::state::{Gateway, now_seconds};
+use crate::ticket::{self, RequestFacts, ServerMessage, StreamTicket, Ticket};
+use crate::upstream::{self, BodyForm, EmptyMethod};
+use crate::{credential, metadata};
+
+/// How long a request's body may take to arrive.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Everything about a request that is known before its message is read.
+struct Visit {
+    gateway: Arc<Gateway>,
+    connection: Arc<Connection>,
+    headers: HeaderMap,
+    authenticated: Authenticated,
+    known: Vec<Known>,
+    session: Option<Session>,
+    /// The name of the session in the record.
+    session_name: String,
+}
+
+/// What is known of a request when it fails, so that reply and record can say so.
+#[derive(Default)]
+struct Trace {
+    connection: Option<Arc<Connection>>,
+    authority: Option<String>,
+    id: Option<Id>,
+    modern: bool,
+    bytes: u64,
+    /// Whether the record already has a page for it.
+    recorded: bool,
+}
+
+/// Answers one HTTP request. Never fails: what goes wrong becomes a reply and an entry.
+pub async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<ReplyBody> {
+    let mut trace = Trace::default();
+    match route(&gateway, request, &mut trace).await {
+        Ok(response) => response,
+        Err(failure) => fail(&gateway, &failure, &trace).await,
+    }
+}
+
+async fn route(
+    gateway: &Arc<Gateway>,
+    request: Request<Incoming>,
+    trace: &mut Trace,
+) -> Result<Response<ReplyBody>, Failure> {
+    trace.authority = authority(&request);
+    let path = request.uri().path();
+    if let Some(resource) = path.strip_prefix(metadata::WELL_KNOWN) {
+        let connection = match resource {
+            "" => gateway.configurations.only().ok_or(Failure::NoConnection)?,
+            path => gateway.configurations.connection(connection_name(path)?)?,
+        };
+        let text = metadata::document(&connection, trace.authority.as_deref());
+        return Ok(reply::document("application/json", text));
+    }
+    let connection = gateway.configurations.connection(connection_name(path)?)?;
+    trace.connection = Some(Arc::clone(&connection));
+    trace.modern = header(request.headers(), MCP_PROTOCOL_VERSION).is_some_and(names_modern_era);
+    let method = accept(&connection, &request, trace)?;
+    let (parts, body) = request.into_parts();
+    let visit = enter(gateway, connection, parts.headers).await?;
+    match method {
+        AcceptedMethod::Post => post(visit, body, trace).await,
+        AcceptedMethod::Empty(method) => stream_or_end(visit, method).await,
+    }
+}
+
+/// The methods of the transport.
+enum AcceptedMethod {
+    Post,
+    Empty(EmptyMethod),
+}
+
+/// The name in `/<connection>/mcp`.
+fn connection_name(path: &str) -> Result<&str, Failure> {
+    path.strip_prefix('/')
+        .and_then(|path| path.strip_suffix("/mcp"))
+        .filter(|name| !name.is_empty() && !name.contains('/'))
+        .ok_or(Failure::NoConnection)
+}
+
+/// What can be refused by the request's head alone, before anybody is authenticated.
+fn accept(
+    connection: &Connection,
+    request: &Request<Incoming>,
+    trace: &Trace,
+) -> Result<AcceptedMethod, Failure> {
+    if !trace.authority.as_deref().is_some_and(|authority| connection.has_host(authority)) {
+        return Err(Failure::Host);
+    }
+    for origin in request.headers().get_all(ORIGIN) {
+        let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        if !host.is_some_and(|host| connection.has_host(host)) {
+            return Err(Failure::Origin);
+        }
+    }
+    if request.uri().query().is_some_and(holds_token) {
+        return Err(Failure::TokenInQuery);
+    }
+    let method = match *request.method() {
+        Method::POST => AcceptedMethod::Post,
+        Method::GET => AcceptedMethod::Empty(EmptyMethod::Get),
+        Method::DELETE => AcceptedMethod::Empty(EmptyMethod::Delete),
+        _ => return Err(Failure::Method),
+    };
+    check_media(&method, request.headers())?;
+    Ok(method)
+}
+
+fn check_media(method: &AcceptedMethod, headers: &HeaderMap) -> Result<(), Failure> {
+    let needed: &[&str] = match method {
+        AcceptedMethod::Post => {
+            if upstream::body_form(headers) != BodyForm::Json
+                || headers.get_all(CONTENT_TYPE).iter().count() > 1
+            {
+                return Err(Failure::MediaType);
+            }
+            &["application/json", "text/event-stream"]
+        }
+        AcceptedMethod::Empty(EmptyMethod::Get) => &["text/event-stream"],
+        AcceptedMethod::Empty(EmptyMethod::Delete) => return Ok(()),
+    };
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    // No header accepts everything (RFC 9110, section 12.5.1).
+    let any = accepted.peek().is_none();
+    let fits = accepted.flat_map(|value| value.split(',')).any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        range == "*/*"
+            || needed.iter().any(|needed| range.eq_ignore_ascii_case(needed))
+            || (range == "application/*" && needed.len() > 1)
+            || range == "text/*"
+    });
+    if any || fits { Ok(()) } else { Err(Failure::NotAcceptable) }
+}
+
+fn holds_token(query: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
+}
+
+/// Who is there, and in which session.
+async fn enter(
+    gateway: &Arc<Gateway>,
+    connection: Arc<Connection>,
+    headers: HeaderMap,
+) -> Result<Visit, Failure> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    let presented = match (authorizations.next(), authorizations.next()) {
+        (presented, None) => presented.map(HeaderValue::as_bytes),
+        (_, Some(_)) => return Err(crate::caller::Unauthenticated::MalformedHeader.into()),
+    };
+    let authenticated = connection.authenticator.authenticate(presented).await?;
+    let (label, caller) = (&connection.label, &authenticated.caller);
+    let session = match headers.get(MCP_SESSION_ID) {
+        Some(id) => Some(
+            gateway
+                .sealer
+                .open(label, caller, id.as_bytes(), now_seconds())
+                .map_err(|session::NoSession| Failure::Session)?,
+        ),
+        None => None,
+    };
+    let session_name = match &session {
+        Some(session) => session.name.clone(),
+        None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
+    };
+    let known = known(gateway, &connection, &authenticated);
+    Ok(Visit {
+        gateway: Arc::clone(gateway),
+        connection,
+        headers,
+        authenticated,
+        known,
+        session,
+        session_name,
+    })
+}
+
+/// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
+fn known(gateway: &Gateway, connection: &Connection, authenticated: &Authenticated) -> Vec<Known> {
+    let mut known = credential::known(&connection.policy, &gateway.mounts);
+    if !authenticated.caller.anonymous {
+        known.push(Known::new("caller", authenticated.token.expose()));
+    }
+    known
+}
+
+async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
+    let message = receive(&visit, body, trace).await?;
+    let revision = check_revision(&visit.headers, &message, trace)?;
+    if message.method() == Some("initialize") {
+        visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
+    }
+    let call = Call::new(message).map_err(|missing| Failure::Target(missing.to_string()))?;
+    let policy = Arc::clone(&visit.connection.policy);
+    let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
+        Decision::Allow(permit) => permit,
+        Decision::Deny(denial) => {
+            let reason = denial.reason();
+            let mut ticket = open(&visit, denial.call(), revision, &[], Some(reason)).await?;
+            trace.recorded = true;
+            let failure = Failure::denied(reason, denial.call());
+            ticket.failed(failure.as_str(), failure.answer(trace.modern).status.as_u16()).await;
+            return Err(failure);
+        }
+    };
+    let ticket = open(&visit, permit.call(), revision, permit.rules(), None).await?;
+    trace.recorded = true;
+    forward(visit, permit, ticket, trace.modern).await
+}
+
+/// Opens the call's page of the record, with the decision.
+async fn open(
+    visit: &Visit,
+    call: &Call,
+    revision: String,
+    rules: &[String],
+    denied: Option<DenialReason>,
+) -> Result<Ticket, Failure> {
+    let reason = denied.map(DenialReason::as_str);
+    let (outcome, label) = match denied {
+        Some(_) => (Outcome::Deny, "Deny"),
+        None => (Outcome::Allow, "Allow"),
+    };
+    let labels = CallLabels {
+        connection: visit.connection.label.clone(),
+        decision: label,
+        reason: reason.unwrap_or_default(),
+    };
+    visit.gateway.metrics.calls.get_or_create(&labels).inc();
+    let decision = record::Decision { outcome, rules: rules.to_vec(), reason: reason.map(str::to_owned) };
+    let facts = RequestFacts { caller: &visit.authenticated.caller, call, revision, decision };
+    let policy = &visit.connection.policy;
+    Ticket::open(&visit.gateway.recorder, policy, &visit.session_name, facts, &visit.known).await
+}
+
+/// Reads the message, no further than the connection's limit.
+async fn receive(visit: &Visit, body: Incoming, trace: &mut Trace) -> Result<Message, Failure> {
+    let limit = visit.connection.policy.config().limits.message_bytes;
+    let too_large = Failure::TooLarge { limit };
+    let declared =
+        header(&visit.headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > limit) {
+        return Err(too_large);
+    }
+    let limits = ticket::limits(&visit.connection.policy);
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits.bytes).collect()).await;
+    let bytes = match read {
+        Err(_) => return Err(Failure::Incomplete),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large),
+        Ok(Err(_)) => return Err(Failure::Incomplete),
+        Ok(Ok(body)) => body.to_bytes(),
+    };
+    trace.bytes = bytes.len() as u64;
+    let message = Message::parse(bytes, limits).map_err(Failure::Malformed)?;
+    trace.id = match message.form() {
+        Form::Request { id, .. } => Some(id.clone()),
+        Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => None,
+    };
+    Ok(message)
+}
+
+/// The revision that the request speaks, once headers and body agree about it.
+fn check_revision(headers: &HeaderMap, message: &Message, trace: &mut Trace) -> Result<String, Failure> {
+    let named = header(headers, MCP_PROTOCOL_VERSION);
+    trace.modern = is_modern(named, message);
+    if trace.modern {
+        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        check_modern(pairs, message).map_err(Failure::Headers)?;
+    }
+    match named {
+        Some(name) if Revision::parse(name).is_none() => Err(Failure::Revision),
+        Some(name) => Ok(name.to_owned()),
+        // A client of the first revisions, or one that initialises, names none.
+        None => Ok(String::new()),
+    }
+}
+
+/// Sends the permitted call, and relays what comes back.
+async fn forward(
+    mut visit: Visit,
+    permit: Permit,
+    mut ticket: Ticket,
+    modern: bool,
+) -> Result<Response<ReplyBody>, Failure> {
+    let mut origin = Origin {
+        gateway: Arc::clone(&visit.gateway),
+        connection: Arc::clone(&visit.connection),
+        caller: visit.authenticated.caller.clone(),
+        operation: Some(permit.call().operation().clone()),
+        id: match permit.call().message().form() {
+            Form::Request { id, .. } => Some(id.clone()),
+            Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => None,
+        },
+        known: std::mem::take(&mut visit.known),
+        reply_headers: HeaderMap::new(),
+    };
+    let answered = match send(&visit, &permit, &mut ticket, &mut origin).await {
+        Ok(answer) => respond(&visit, origin, answer, ticket).await,
+        Err(failure) => Err((failure, ticket)),
+    };
+    match answered {
+        Ok(response) => Ok(response),
+        Err((failure, mut ticket)) => {
+            ticket.failed(failure.as_str(), failure.answer(modern).status.as_u16()).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn send(
+    visit: &Visit,
+    permit: &Permit,
+    ticket: &mut Ticket,
+    origin: &mut Origin,
+) -> Result<Response<Incoming>, Failure> {
+    let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
+    let mut headers = upstream::headers(&visit.headers, session);
+    let policy = &visit.connection.policy;
+    let gateway = &visit.gateway;
+    let injected = credential::inject(policy, &gateway.mounts, gateway.sealer.naming(), &mut headers)?;
+    ticket.injected(&injected, policy).await?;
+    origin.known.extend(injected.into_iter().map(|injected| injected.known));
+    origin.reply_headers = headers.clone();
+    let answer = visit.connection.upstream.send(permit, headers).await.map_err(Failure::from);
+    let labels = ConnectionLabels { connection: visit.connection.label.clone() };
+    gateway.metrics.upstream_seconds.get_or_create(&labels).observe(ticket.since_sent().as_secs_f64());
+    answer
+}
+
+async fn respond(
+    visit: &Visit,
+    origin: Origin,
+    answer: Response<Incoming>,
+    mut ticket: Ticket,
+) -> Result<Response<ReplyBody>, (Failure, Ticket)> {
+    let session_header = match new_session(visit, &origin, &answer) {
+        Ok(header) => header,
+        Err(failure) => return Err((failure, ticket)),
+    };
+    let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
+    let mut response = match form {
+        BodyForm::Events if status.is_success() => {
+            let long_lived =
+                matches!(origin.operation, Some(lychgate_gateway_policy::Operation::Listen { .. }));
+            let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
+            let deadline = (!long_lived).then_some(left);
+            reply::events(relay::events(origin, Page::Call(ticket), answer.into_body(), deadline))
+        }
+        BodyForm::Events | BodyForm::Json | BodyForm::Other => {
+            match whole(visit, &origin, answer, &mut ticket).await {
+                Ok(response) => response,
+                Err(failure) => return Err((failure, ticket)),
+            }
+        }
+    };
+    if let Some(header) = session_header {
+        response.headers_mut().insert(MCP_SESSION_ID, header);
+    }
+    Ok(response)
+}
+
+/// Relays an answer that is one message, or none.
+async fn whole(
+    visit: &Visit,
+    origin: &Origin,
+    answer: Response<Incoming>,
+    ticket: &mut Ticket,
+) -> Result<Response<ReplyBody>, Failure> {
+    let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
+    let limit = visit.connection.policy.config().limits.message_bytes;
+    let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
+    let body = upstream::read_whole(answer.into_body(), limit, left).await?;
+    if origin.id.is_none() && status.is_success() {
+        // What answers a notification has nothing to say.
+        ticket.ended(End::Completed).await;
+        return Ok(reply::empty(StatusCode::ACCEPTED));
+    }
+    if form != BodyForm::Json {
+        return Err(unreadable(visit, status));
+    }
+    let passing = match origin.answer(body) {
+        Ok(passing) => passing,
+        // An error page that happens to be JSON is no more readable than one that is not.
+        Err(Fault::Rubbish(_)) if !status.is_success() => return Err(unreadable(visit, status)),
+        Err(fault) => return Err(fault.into()),
+    };
+    let message = ServerMessage {
+        recorded: &passing.recorded,
+        relayed_bytes: passing.masked.bytes().len(),
+        status: status.as_u16(),
+        stream: false,
+        last: true,
+    };
+    ticket.answered(message).await?;
+    ticket.ended(End::Completed).await;
+    Ok(reply::message(status, passing.masked))
+}
+
+fn unreadable(visit: &Visit, status: StatusCode) -> Failure {
+    if status == StatusCode::NOT_FOUND && visit.session.is_some() {
+        Failure::Session
+    } else if status.is_success() {
+        Fault::Rubbish("an answer that is neither JSON nor an event stream".to_owned()).into()
+    } else {
+        Fault::Status(status).into()
+    }
+}
+
+/// The header that begins a session, if the call asked for one and the server gave it. The client gets a
+/// session of the gateway's even where the server keeps none, so that the record knows what belongs together.
+fn new_session(
+    visit: &Visit,
+    origin: &Origin,
+    answer: &Response<Incoming>,
+) -> Result<Option<HeaderValue>, Failure> {
+    let initializes = matches!(
+        &origin.operation,
+        Some(lychgate_gateway_policy::Operation::Protocol { method }) if method == "initialize"
+    );
+    if !initializes || answer.status() != StatusCode::OK {
+        return Ok(None);
+    }
+    let upstream = match answer.headers().get(MCP_SESSION_ID) {
+        Some(id) => Some(
+            id.to_str()
+                .ok()
+                .filter(|id| id.len() <= session::MAXIMUM_UPSTREAM_ID_BYTES)
+                .ok_or_else(|| Fault::Rubbish("a session id that is no visible ASCII".to_owned()))?
+                .to_owned(),
+        ),
+        None => None,
+    };
+    let session = Session {
+        upstream,
+        name: visit.session_name.clone(),
+        expires: now_seconds().saturating_add(LIFETIME_SECONDS),
+    };
+    let sealed = visit.gateway.sealer.seal(&visit.connection.label, &visit.authenticated.caller, &session);
+    Ok(sealed.and_then(|id| HeaderValue::from_str(&id).ok()))
+}
+
+/// GET and DELETE: the stream of a session, or its end.
+async fn stream_or_end(visit: Visit, method: EmptyMethod) -> Result<Response<ReplyBody>, Failure> {
+    let connection = Arc::clone(&visit.connection);
+    let caller = &visit.authenticated.caller;
+    let permit = decide_stream(&connection.policy, caller).map_err(|reason| Failure::Denied {
+        reason,
+        operation: lychgate_gateway_policy::Operation::Protocol { method: String::new() },
+    })?;
+    let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
+    let mut headers = upstream::headers(&visit.headers, session);
+    let gateway = &visit.gateway;
+    let injected =
+        credential::inject(&connection.policy, &gateway.mounts, gateway.sealer.naming(), &mut headers)?;
+    let mut known = visit.known;
+    known.extend(injected.into_iter().map(|injected| injected.known));
+    let mut page = StreamTicket::new(&gateway.recorder, &visit.session_name, &connection.label);
+    let answer = match connection.upstream.send_empty(&permit, method, headers.clone()).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            page.ended(End::UpstreamClosed).await;
+            return Err(failure.into());
+        }
+    };
+    let status = answer.status();
+    if status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events {
+        let origin = Origin {
+            gateway: Arc::clone(gateway),
+            connection,
+            caller: caller.clone(),
+            operation: None,
+            id: None,
+            known,
+            reply_headers: headers,
+        };
+        return Ok(reply::events(relay::events(origin, Page::Session(page), answer.into_body(), None)));
+    }
+    page.ended(End::Completed).await;
+    match status {
+        _ if status.is_success() => Ok(reply::empty(status)),
+        // A server without streams or sessions says so; clients expect it.
+        StatusCode::METHOD_NOT_ALLOWED => Ok(reply::post_only()),
+        StatusCode::NOT_FOUND if visit.session.is_some() => Err(Failure::Session),
+        _ => Err(Fault::Status(status).into()),
+    }
+}
+
+/// Replies to a failure, and records and counts it where no page of the record tells of it.
+async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<ReplyBody> {
+    let label = trace.connection.as_ref().map(|connection| connection.label.clone());
+    let labels = ReasonLabels { connection: label.clone().unwrap_or_default(), reason: failure.as_str() };
+    gateway.metrics.failures.get_or_create(&labels).inc();
+    tracing::warn!(connection = label, reason = failure.as_str(), %failure, "request refused");
+    let connection = trace.connection.as_deref().map(|connection| (connection, trace.authority.as_deref()));
+    let response = reply::failure(failure, trace.id.as_ref(), trace.modern, connection);
+    if !trace.recorded {
+        let rejected = Entry::Rejected(Rejected {
+            connection: label,
+            reason: failure.as_str().to_owned(),
+            status: response.status().as_u16(),
+            bytes: trace.bytes,
+        });
+        if gateway.recorder.append(rejected).await.is_err() {
+            tracing::error!(reason = failure.as_str(), "a refused request could not be recorded");
+        }
+    }
+    response
+}
+
+/// The host that was called: from the `Host` header, or from the target of an HTTP/2 request. A request with
+/// several `Host` headers names none.
+fn authority(request: &Request<Incoming>) -> Option<String> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok().map(str::to_owned),
+        (Some(_), Some(_)) => None,
+        (None, _) => request.uri().authority().map(|authority| authority.as_str().to_owned()),
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

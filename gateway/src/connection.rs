@@ -1,0 +1,130 @@
+//! One connection as the gateway serves it: the compiled policy, with what is needed to authenticate callers
+//! and to reach the server. Immutable; a change of configuration makes a new one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, OidcIssuer};
+use lychgate_gateway_policy::{Policy, compile};
+use url::Url;
+
+use crate::caller::Authenticator;
+use crate::issuer::Issuer;
+use crate::outbound::{self, HttpClient};
+use crate::secret::Mounts;
+use crate::upstream::Upstream;
+
+/// How long a connection to an issuer may take to open.
+const ISSUER_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that can be served.
+pub struct Connection {
+    /// What decides and masks.
+    pub policy: Arc<Policy>,
+    /// Who may present himself.
+    pub authenticator: Authenticator,
+    /// The MCP server.
+    pub upstream: Upstream,
+    /// As records show it: `namespace/name`.
+    pub label: String,
+    hosts: Vec<String>,
+}
+
+/// HTTP clients and issuers that outlive a change of configuration, so that it closes no connection and
+/// forgets no key that it is not about.
+#[derive(Default)]
+pub struct Shared {
+    clients: Mutex<HashMap<(Option<String>, Duration), HttpClient>>,
+    issuers: Mutex<HashMap<IssuerKey, Arc<Issuer>>>,
+}
+
+/// An issuer's URL, and the bundle of authorities that it is reached with.
+type IssuerKey = (String, Option<String>);
+
+impl Connection {
+    /// Makes what `config` says.
+    ///
+    /// # Errors
+    /// All that is wrong, in one text for the log.
+    pub fn new(config: GatewayConfig, mounts: &Mounts, shared: &Shared) -> Result<Self, String> {
+        let policy = compile(config)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let config = policy.config();
+        let upstream_bundle = bundle(mounts, config.upstream.ca.as_ref(), "upstream.ca")?;
+        let connect_timeout = Duration::from_millis(config.upstream.connect_timeout_milliseconds);
+        let client = shared.client(upstream_bundle, connect_timeout)?;
+        let mut issuers = Vec::new();
+        for settings in &config.identity.oidc {
+            let issuer_bundle = bundle(mounts, settings.ca.as_ref(), "identity.oidc[].ca")?;
+            issuers.push((settings.clone(), shared.issuer(settings, issuer_bundle)?));
+        }
+        let authenticator = Authenticator::new(config, issuers);
+        let label = config.connection.to_string();
+        let hosts = hosts(config);
+        let policy = Arc::new(policy);
+        let upstream = Upstream::new(Arc::clone(&policy), client);
+        Ok(Self { policy, authenticator, upstream, label, hosts })
+    }
+
+    /// Whether `authority`, from a `Host` or an `Origin` header, is one of this connection's.
+    #[must_use]
+    pub fn has_host(&self, authority: &str) -> bool {
+        let authority = authority.to_ascii_lowercase();
+        let without_port = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            Some(_) | None => &authority,
+        };
+        self.hosts.iter().any(|host| *host == authority || host == without_port)
+    }
+
+    /// The resource identifier of the connection as it was called: the one with the called host, or the first.
+    #[must_use]
+    pub fn resource(&self, authority: Option<&str>) -> &str {
+        let resources = &self.policy.config().resources;
+        let called = authority.and_then(|authority| {
+            resources.iter().find(|resource| {
+                Url::parse(resource).is_ok_and(|url| url.authority().eq_ignore_ascii_case(authority))
+            })
+        });
+        called.or(resources.first()).map_or("", String::as_str)
+    }
+}
+
+/// The values of a `Host` header that are answered. A hostname without a port goes with any.
+fn hosts(config: &GatewayConfig) -> Vec<String> {
+    let of_resources = config
+        .resources
+        .iter()
+        .filter_map(|resource| Url::parse(resource).ok())
+        .map(|url| url.authority().to_ascii_lowercase());
+    let named = config.hostnames.iter().map(|host| host.to_ascii_lowercase());
+    of_resources.chain(named).collect()
+}
+
+fn bundle(mounts: &Mounts, key: Option<&ConfigMapKey>, path: &str) -> Result<Option<String>, String> {
+    key.map(|key| mounts.config_map(key).map_err(|error| format!("{path}: {error}"))).transpose()
+}
+
+impl Shared {
+    fn client(&self, bundle: Option<String>, timeout: Duration) -> Result<HttpClient, String> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (bundle, timeout);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = outbound::client(key.0.as_deref(), timeout)
+            .map_err(|error| format!("the bundle of certificate authorities {error}"))?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    fn issuer(&self, settings: &OidcIssuer, bundle: Option<String>) -> Result<Arc<Issuer>, String> {
+        let client = self.client(bundle.clone(), ISSUER_CONNECT_TIMEOUT)?;
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        let issuer = issuers
+            .entry((settings.issuer.clone(), bundle))
+            .or_insert_with(|| Arc::new(Issuer::new(settings.issuer.clone(), client)));
+        Ok(Arc::clone(issuer))
+    }
+}

@@ -1,0 +1,350 @@
+//! Everything that can end a call other than an answer of the upstream: one table from cause to reply.
+//!
+//! A failure has two messages: [`Failure::public`] is for the client and leaks nothing of the inside; the log
+//! and the record have the cause. Each variant is one line in `docs/errors.md`.
+
+use http::StatusCode;
+use lychgate_gateway_mcp::headers::HeaderMismatch;
+use lychgate_gateway_mcp::message::{MessageError, codes};
+use lychgate_gateway_policy::{Call, DenialReason, Operation};
+
+use crate::caller::Unauthenticated;
+use crate::fault::Fault;
+
+/// Codes of Lychgate's own lie outside of those that JSON-RPC reserves (-32768 to -32000): the HTTP status
+/// below this number, so that 503 is -31503.
+const OWN_CODES: i64 = -31_000;
+
+/// Why there is no answer of the upstream to relay.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The path is not `/<connection>/mcp`, or no such connection is served here.
+    #[error("no such connection")]
+    NoConnection,
+    /// There is no configuration that can be enforced.
+    #[error("no readable policy: {0}")]
+    NoPolicy(String),
+    /// The `Host` header names a host that the connection does not have.
+    #[error("host not allowed")]
+    Host,
+    /// The `Origin` header names a page that the connection does not have (DNS rebinding).
+    #[error("origin not allowed")]
+    Origin,
+    /// The HTTP method is not one of the protocol's.
+    #[error("method not allowed")]
+    Method,
+    /// The body is not declared as JSON.
+    #[error("unsupported media type")]
+    MediaType,
+    /// The client accepts neither JSON nor an event stream.
+    #[error("not acceptable")]
+    NotAcceptable,
+    /// A token stands in the query string, where logs would keep it.
+    #[error("token in the query string")]
+    TokenInQuery,
+    /// No caller.
+    #[error("unauthenticated: {0}")]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The body is larger than the connection allows.
+    #[error("message larger than {limit} bytes")]
+    TooLarge {
+        /// The connection's limit, in bytes.
+        limit: u64,
+    },
+    /// The body did not arrive whole or in time.
+    #[error("the body did not arrive")]
+    Incomplete,
+    /// The body is no MCP message.
+    #[error("malformed: {0}")]
+    Malformed(MessageError),
+    /// A parameter that names the call's target is missing.
+    #[error("params: {0}")]
+    Target(String),
+    /// Headers and body disagree.
+    #[error("header mismatch: {0}")]
+    Headers(HeaderMismatch),
+    /// The revision is not one that this gateway relays.
+    #[error("unsupported protocol version")]
+    Revision,
+    /// The session is unknown, foreign or over.
+    #[error("no such session")]
+    Session,
+    /// Policy says no.
+    #[error("denied: {reason:?}")]
+    Denied {
+        /// Why.
+        reason: DenialReason,
+        /// What was asked for.
+        operation: Operation,
+    },
+    /// The record cannot be written, and what is not recorded does not happen.
+    #[error("the record cannot be written")]
+    Recorder,
+    /// The credential is missing or unusable.
+    #[error("credential: {0}")]
+    Credential(String),
+    /// The credential's Secret does not name the upstream's host.
+    #[error("the Secret {secret} does not allow the upstream's host")]
+    HostNotAllowed {
+        /// The Secret.
+        secret: String,
+    },
+    /// The upstream is at fault.
+    #[error(transparent)]
+    Upstream(#[from] Fault),
+}
+
+/// How a failure is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The JSON-RPC code.
+    pub code: i64,
+    /// What the client is told.
+    pub text: String,
+}
+
+impl Failure {
+    /// The failure of a denied call.
+    #[must_use]
+    pub fn denied(reason: DenialReason, call: &Call) -> Self {
+        Self::Denied { reason, operation: call.operation().clone() }
+    }
+
+    /// The stable name, as records and metrics show it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoConnection => "NoConnection",
+            Self::NoPolicy(_) => "NoPolicy",
+            Self::Host => "HostRefused",
+            Self::Origin => "OriginRefused",
+            Self::Method => "MethodNotAllowed",
+            Self::MediaType => "UnsupportedMediaType",
+            Self::NotAcceptable => "NotAcceptable",
+            Self::TokenInQuery => "TokenInQuery",
+            Self::Unauthenticated(reason) => reason.as_str(),
+            Self::TooLarge { .. } => "MessageTooLarge",
+            Self::Incomplete => "MessageIncomplete",
+            Self::Malformed(_) => "MessageMalformed",
+            Self::Target(_) => "TargetMissing",
+            Self::Headers(_) => "HeaderMismatch",
+            Self::Revision => "RevisionUnsupported",
+            Self::Session => "SessionUnknown",
+            Self::Denied { reason, .. } => reason.as_str(),
+            Self::Recorder => "RecordUnavailable",
+            Self::Credential(_) => "CredentialUnavailable",
+            Self::HostNotAllowed { .. } => "HostNotAllowed",
+            Self::Upstream(fault) => fault.as_str(),
+        }
+    }
+
+    /// How the failure is answered. `modern` is whether the request is of MCP 2026-07-28, which gives some
+    /// JSON-RPC errors an HTTP status of their own.
+    #[must_use]
+    pub fn answer(&self, modern: bool) -> Answer {
+        match self {
+            Self::NoConnection => own(404, "No such MCP connection; the path is /<connection>/mcp"),
+            Self::NoPolicy(_) => own(
+                503,
+                "This gateway has no policy that it could enforce, and refuses every call until it has one",
+            ),
+            Self::Host => own(403, "The Host header names no host of this connection"),
+            Self::Origin => own(403, "The Origin header names no origin of this connection"),
+            Self::Method => own(405, "Use POST, GET or DELETE"),
+            Self::MediaType => own(415, "Send Content-Type: application/json"),
+            Self::NotAcceptable => {
+                own(406, "Send Accept: application/json, text/event-stream (for GET: text/event-stream)")
+            }
+            Self::TokenInQuery => own(400, "Send the token in the Authorization header, never in the URL"),
+            Self::Unauthenticated(reason) => own(unauthenticated_status(reason), reason.to_string()),
+            Self::TooLarge { limit } => own(413, format!("The message is larger than {limit} bytes")),
+            Self::Incomplete => own(408, "The message did not arrive whole and in time"),
+            Self::Malformed(error) => Answer::new(400, error.code(), error.public_message()),
+            Self::Target(text) => Answer::new(
+                if modern { 400 } else { 200 },
+                codes::INVALID_PARAMS,
+                format!("Invalid params: {text}"),
+            ),
+            Self::Headers(mismatch) => Answer::new(400, mismatch.code(), mismatch.to_string()),
+            Self::Revision => Answer::new(
+                400,
+                codes::UNSUPPORTED_PROTOCOL_VERSION,
+                "Unsupported MCP-Protocol-Version; this gateway relays 2024-11-05 to 2026-07-28",
+            ),
+            Self::Session => own(404, "No such session; send initialize to begin one"),
+            Self::Denied { reason, operation } => denied(*reason, operation, modern),
+            Self::Recorder => {
+                own(503, "The call cannot be recorded at this moment and was not made; try again")
+            }
+            Self::Credential(_) | Self::HostNotAllowed { .. } => {
+                own(502, "The gateway's credential for this server is not usable; its operators can see why")
+            }
+            Self::Upstream(fault) => own(fault.status(), fault.public_message()),
+        }
+    }
+}
+
+impl Answer {
+    fn new(status: u16, code: i64, text: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code, text: text.into() }
+    }
+}
+
+/// An answer whose code follows from its status.
+fn own(status: u16, text: impl Into<String>) -> Answer {
+    Answer::new(status, OWN_CODES - i64::from(status), text)
+}
+
+/// A token that cannot be checked is not a wrong one: the client shall try again, not log in anew.
+fn unauthenticated_status(reason: &Unauthenticated) -> u16 {
+    if *reason == Unauthenticated::KeysUnavailable { 503 } else { 401 }
+}
+
+/// What is not granted looks like what does not exist, in the words that servers use for it.
+fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
+    match reason {
+        DenialReason::NoAccess => own(403, "Nothing on this connection is granted to you"),
+        DenialReason::Unmaskable => {
+            own(400, "The message cannot be masked as this connection demands, and was not sent")
+        }
+        DenialReason::UnknownMethod => {
+            Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
+        }
+        DenialReason::NoGrant => match operation {
+            Operation::Tool { name } => {
+                Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}"))
+            }
+            Operation::Prompt { name } => {
+                Answer::new(200, codes::INVALID_PARAMS, format!("Unknown prompt: {name}"))
+            }
+            Operation::Resource { uri } => {
+                // MCP 2026-07-28 has no code of its own for this any more.
+                let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
+                Answer::new(200, code, format!("Resource not found: {uri}"))
+            }
+            Operation::Listen { .. }
+            | Operation::List(_)
+            | Operation::Protocol { .. }
+            | Operation::Answer
+            | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+    use crate::caller::Unauthenticated;
+    use crate::fault::Fault;
+    use http::StatusCode;
+    use lychgate_gateway_mcp::headers::HeaderMismatch;
+    use lychgate_gateway_mcp::message::MessageError;
+    use lychgate_gateway_policy::{DenialReason, Operation};
+
+    const PAGE: &str = include_str!("../../docs/errors.md");
+
+    fn denied(reason: DenialReason, operation: Operation) -> Failure {
+        Failure::Denied { reason, operation }
+    }
+
+    /// An HTTP status and a JSON-RPC code.
+    type Told = (u16, i64);
+
+    /// Each cause with what is told, in the revisions with sessions and in the modern one.
+    fn table() -> Vec<(Failure, Told, Told)> {
+        let same = |failure, answer| (failure, answer, answer);
+        let tool = || Operation::Tool { name: "x".into() };
+        let text = String::new;
+        vec![
+            same(Failure::NoConnection, (404, -31_404)),
+            same(Failure::NoPolicy(text()), (503, -31_503)),
+            same(Failure::Host, (403, -31_403)),
+            same(Failure::Origin, (403, -31_403)),
+            same(Failure::Method, (405, -31_405)),
+            same(Failure::MediaType, (415, -31_415)),
+            same(Failure::NotAcceptable, (406, -31_406)),
+            same(Failure::TokenInQuery, (400, -31_400)),
+            same(Failure::Unauthenticated(Unauthenticated::Expired), (401, -31_401)),
+            same(Failure::Unauthenticated(Unauthenticated::KeysUnavailable), (503, -31_503)),
+            same(Failure::TooLarge { limit: 1 }, (413, -31_413)),
+            same(Failure::Incomplete, (408, -31_408)),
+            same(Failure::Malformed(MessageError::Batch), (400, -32_600)),
+            (Failure::Target(text()), (200, -32_602), (400, -32_602)),
+            same(Failure::Headers(HeaderMismatch::Missing { header: "a", member: "b" }), (400, -32_020)),
+            same(Failure::Headers(HeaderMismatch::NoVersionInBody), (400, -32_602)),
+            same(Failure::Revision, (400, -32_022)),
+            same(Failure::Session, (404, -31_404)),
+            same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
+            same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
+            same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),
+            same(denied(DenialReason::NoGrant, Operation::Answer), (200, -32_602)),
+            (
+                denied(DenialReason::NoGrant, Operation::Resource { uri: text() }),
+                (200, -32_002),
+                (200, -32_602),
+            ),
+            (
+                denied(DenialReason::UnknownMethod, Operation::Unknown { method: text() }),
+                (200, -32_601),
+                (404, -32_601),
+            ),
+            same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
+            same(Failure::Recorder, (503, -31_503)),
+            same(Failure::Credential(text()), (502, -31_502)),
+            same(Failure::HostNotAllowed { secret: text() }, (502, -31_502)),
+            same(Failure::Upstream(Fault::Unreachable(text())), (502, -31_502)),
+            same(Failure::Upstream(Fault::Timeout), (504, -31_504)),
+            same(Failure::Upstream(Fault::CredentialRefused(StatusCode::UNAUTHORIZED)), (502, -31_502)),
+            same(Failure::Upstream(Fault::Redirect), (502, -31_502)),
+            same(Failure::Upstream(Fault::Status(StatusCode::IM_A_TEAPOT)), (502, -31_502)),
+            same(Failure::Upstream(Fault::Rubbish(text())), (502, -31_502)),
+            same(Failure::Upstream(Fault::TooLarge { limit: 1 }), (502, -31_502)),
+            same(Failure::Upstream(Fault::ServerRequest), (502, -31_502)),
+        ]
+    }
+
+    #[test]
+    fn each_cause_has_its_answer_and_its_row_in_the_docs() {
+        for (failure, legacy, modern) in table() {
+            for (is_modern, expected) in [(false, legacy), (true, modern)] {
+                let answer = failure.answer(is_modern);
+                assert_eq!(
+                    (answer.status.as_u16(), answer.code),
+                    expected,
+                    "{failure:?}, modern: {is_modern}"
+                );
+                assert!(answer.text.len() > 10, "{failure:?} says what to do");
+            }
+            assert!(
+                PAGE.contains(&format!("| `{}` |", failure.as_str())),
+                "{} is not in the docs",
+                failure.as_str()
+            );
+        }
+    }
+
+    #[test]
+    fn each_reason_to_refuse_a_token_or_a_call_has_its_row_in_the_docs() {
+        let tokens = Unauthenticated::ALL.iter().map(Unauthenticated::as_str);
+        for name in tokens.chain(DenialReason::ALL.iter().map(|reason| reason.as_str())) {
+            assert!(PAGE.contains(&format!("| `{name}` |")), "{name} is not in the docs");
+        }
+    }
+
+    #[test]
+    fn the_inside_of_a_failure_is_not_told() {
+        for failure in [
+            Failure::NoPolicy("inside".into()),
+            Failure::Credential("inside".into()),
+            Failure::HostNotAllowed { secret: "inside".into() },
+            Failure::Upstream(Fault::Unreachable("inside".into())),
+            Failure::Upstream(Fault::Rubbish("inside".into())),
+        ] {
+            assert!(failure.to_string().contains("inside"), "the log is told");
+            assert!(!failure.answer(false).text.contains("inside"), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What an upstream server can do wrong, and how a client is told: by the gateway's words, never the server's.
+
+use http::StatusCode;
+
+/// A fault of the upstream server. Its own text is for the log.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// The server cannot be reached, or its connection broke.
+    #[error("upstream unreachable: {0}")]
+    Unreachable(String),
+    /// The server did not answer in time.
+    #[error("upstream timed out")]
+    Timeout,
+    /// The server refused the gateway's credential (401 or 403).
+    #[error("upstream refused the credential with {0}")]
+    CredentialRefused(StatusCode),
+    /// The server answered with a redirect, which is never followed.
+    #[error("upstream redirects")]
+    Redirect,
+    /// The server answered with an error that is no MCP message.
+    #[error("upstream answered {0}")]
+    Status(StatusCode),
+    /// The server's answer is no MCP message, or answers something else.
+    #[error("upstream answered rubbish: {0}")]
+    Rubbish(String),
+    /// The server's answer is larger than the connection allows.
+    #[error("upstream's answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The connection's limit, in bytes.
+        limit: u64,
+    },
+    /// The server asked the client for something that the connection does not allow.
+    #[error("the server's request is not allowed")]
+    ServerRequest,
+}
+
+impl Fault {
+    /// The stable name, as records and metrics show it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "UpstreamUnreachable",
+            Self::Timeout => "UpstreamTimeout",
+            Self::CredentialRefused(_) => "UpstreamRefusedCredential",
+            Self::Redirect => "UpstreamRedirect",
+            Self::Status(_) => "UpstreamError",
+            Self::Rubbish(_) => "UpstreamMalformed",
+            Self::TooLarge { .. } => "UpstreamTooLarge",
+            Self::ServerRequest => "ServerRequestRefused",
+        }
+    }
+
+    /// The HTTP status of the gateway's answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Timeout => 504,
+            Self::Unreachable(_)
+            | Self::CredentialRefused(_)
+            | Self::Redirect
+            | Self::Status(_)
+            | Self::Rubbish(_)
+            | Self::TooLarge { .. }
+            | Self::ServerRequest => 502,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn public_message(&self) -> String {
+        match self {
+            Self::Unreachable(_) => "The MCP server cannot be reached".to_owned(),
+            Self::Timeout => "The MCP server did not answer in time".to_owned(),
+            Self::CredentialRefused(_) => "The MCP server refused the gateway's credential".to_owned(),
+            Self::Redirect => "The MCP server redirects, which is not followed".to_owned(),
+            Self::Status(status) => format!("The MCP server answered with HTTP status {}", status.as_u16()),
+            Self::Rubbish(_) => "The MCP server's answer is not a valid MCP message".to_owned(),
+            Self::TooLarge { limit } => format!("The MCP server's answer is larger than {limit} bytes"),
+            Self::ServerRequest => {
+                "The MCP server asked for something of the client that this connection does not allow"
+                    .to_owned()
+            }
+        }
+    }
+}

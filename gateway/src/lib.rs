@@ -1,0 +1,31 @@
+//! The gateway between agents and MCP servers.
+//!
+//! This crate does input and output: it accepts requests, verifies tokens, reads credentials, talks to
+//! servers and writes the journal. It holds no rules: what may be called and what must be masked is decided
+//! in `lychgate-gateway-policy`. [`call`] is the whole path of a request; [`start`] brings a gateway up.
+
+pub mod admin;
+pub mod call;
+pub mod caller;
+pub mod configuration;
+pub mod connection;
+pub mod credential;
+pub mod failure;
+pub mod fault;
+pub mod issuer;
+pub mod listener;
+pub mod metadata;
+pub mod metrics;
+pub mod outbound;
+pub mod recorder;
+pub mod relay;
+pub mod reply;
+pub mod secret;
+pub mod session;
+pub mod start;
+pub mod state;
+pub mod ticket;
+pub mod tls;
+pub mod upstream;
+
+pub use start::{Running, Settings, StartError, start};

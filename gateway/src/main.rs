@@ -1,0 +1,88 @@
+//! The binary `lychgate-gateway`: flags in, a running gateway out, until SIGTERM.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use lychgate_gateway::secret::Mounts;
+use lychgate_gateway::{Settings, start};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Governs how agents reach MCP servers.
+#[derive(Parser)]
+#[command(name = "lychgate-gateway", version)]
+struct Flags {
+    /// Folder with a policy document (NAME.json) for each connection
+    #[arg(long)]
+    config_dir: PathBuf,
+    /// Folder with the mounted Secrets, as SECRET/KEY
+    #[arg(long)]
+    secrets_dir: PathBuf,
+    /// Folder with the mounted ConfigMaps, as CONFIGMAP/KEY
+    #[arg(long)]
+    config_maps_dir: PathBuf,
+    /// Folder with the gateway's own keys: `session` and `signing`, 32 random bytes each
+    #[arg(long)]
+    keys_dir: PathBuf,
+    /// Folder with `tls.crt` and `tls.key`
+    #[arg(long, required_unless_present = "plaintext", conflicts_with = "plaintext")]
+    tls_dir: Option<PathBuf>,
+    /// Serve plain HTTP, where TLS ends before the gateway
+    #[arg(long)]
+    plaintext: bool,
+    /// Address that MCP is served on
+    #[arg(long, default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// Address that /healthz, /readyz and /metrics are served on
+    #[arg(long, default_value = "0.0.0.0:9090")]
+    admin_listen: SocketAddr,
+    /// Folder that the journal is written to
+    #[arg(long)]
+    journal_dir: PathBuf,
+    /// Name of this replica, as the journal has it
+    #[arg(long)]
+    replica: String,
+    /// Seconds that requests under way have when the gateway is told to end
+    #[arg(long, default_value_t = 30)]
+    drain_seconds: u64,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::try_from_env("LYCHGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    let settings = Settings {
+        listen: flags.listen,
+        admin_listen: flags.admin_listen,
+        config_dir: flags.config_dir,
+        mounts: Mounts { secrets: flags.secrets_dir, config_maps: flags.config_maps_dir },
+        keys_dir: flags.keys_dir,
+        tls_dir: flags.tls_dir,
+        journal_dir: flags.journal_dir,
+        replica: flags.replica,
+        drain: Duration::from_secs(flags.drain_seconds),
+    };
+    match run(settings).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the gateway does not start");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = start(settings).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining");
+    running.stop().await;
+    Ok(())
+}

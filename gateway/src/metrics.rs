@@ -1,0 +1,111 @@
+//! What the gateway counts. Names and labels are stable and documented in `docs/metrics.md`; no label holds
+//! anything that a caller chose freely.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Labels of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabels {
+    /// `namespace/name`.
+    pub connection: String,
+    /// `Allow` or `Deny`.
+    pub decision: &'static str,
+    /// The reason of a denial; empty when allowed.
+    pub reason: &'static str,
+}
+
+/// Labels of a failure or a rejected request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// `namespace/name`; empty where the request named none.
+    pub connection: String,
+    /// The failure's name.
+    pub reason: &'static str,
+}
+
+/// Labels of a mask.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MaskLabels {
+    /// `namespace/name`.
+    pub connection: String,
+    /// What was found.
+    pub detector: String,
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConnectionLabels {
+    /// `namespace/name`.
+    pub connection: String,
+}
+
+/// All of the gateway's metrics.
+pub struct Metrics {
+    registry: Registry,
+    /// Decided calls.
+    pub calls: Family<CallLabels, Counter>,
+    /// Requests that ended in a failure of the gateway's own table, denials apart.
+    pub failures: Family<ReasonLabels, Counter>,
+    /// Values that were masked on the way to a client.
+    pub masks: Family<MaskLabels, Counter>,
+    /// From the request's last byte to the upstream's first.
+    pub upstream_seconds: Family<ConnectionLabels, Histogram, fn() -> Histogram>,
+    /// The sequence of the policy in use.
+    pub policy_sequence: Family<ConnectionLabels, Gauge<u64, AtomicU64>>,
+    /// Streams that are open.
+    pub open_streams: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("lychgate");
+        let calls = Family::default();
+        registry.register("calls", "Decided calls", calls.clone());
+        let failures = Family::default();
+        registry.register(
+            "failures",
+            "Requests that the gateway answered with an error of its own",
+            failures.clone(),
+        );
+        let masks = Family::default();
+        registry.register("masks", "Values masked on the way to a client", masks.clone());
+        let upstream_seconds = Family::new_with_constructor(latency as fn() -> Histogram);
+        registry.register_with_unit(
+            "upstream",
+            "Time until the upstream's first byte",
+            Unit::Seconds,
+            upstream_seconds.clone(),
+        );
+        let policy_sequence = Family::default();
+        registry.register("policy_sequence", "Sequence of the policy in use", policy_sequence.clone());
+        let open_streams = Gauge::default();
+        registry.register("open_streams", "Event streams that are open", open_streams.clone());
+        Self { registry, calls, failures, masks, upstream_seconds, policy_sequence, open_streams }
+    }
+}
+
+impl Metrics {
+    /// All metrics in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing into a String does not fail.
+            Err(std::fmt::Error) => String::new(),
+        }
+    }
+}
+
+fn latency() -> Histogram {
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+    ])
+}

@@ -1,0 +1,184 @@
+//! The recorder: every entry is in the journal before what it tells of goes on.
+//!
+//! One thread owns the journal of this replica. Tasks hand it encoded entries over a bounded queue and wait
+//! until they are in the file; entries that wait together are written together. Who cannot wait, because
+//! its client is gone, leaves the entry with [`Recorder::leave`].
+
+mod journal;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lychgate_gateway_record::{EncodeError, Encoded, Entry, SigningKey};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use journal::Journal;
+pub use journal::JournalError;
+
+/// How many entries may wait to be written; senders wait beyond.
+const QUEUE_ENTRIES: usize = 1024;
+/// How many KiB of entries may wait to be written; senders wait beyond.
+const QUEUE_KIBIBYTES: u32 = 128 * 1024;
+/// How many entries are written at once at the most.
+const BATCH_ENTRIES: usize = 256;
+/// How long entries may stand without a signed head behind them.
+const HEAD_AFTER: Duration = Duration::from_secs(5);
+
+/// An entry could not be written; what it tells of must not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record cannot be written")]
+pub struct Unwritten;
+
+/// A handle to the journal's thread.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Pending>,
+    room: Arc<Semaphore>,
+    healthy: Arc<AtomicBool>,
+}
+
+struct Pending {
+    entry: Encoded,
+    // Given back when the entry is written.
+    _room: OwnedSemaphorePermit,
+    written: oneshot::Sender<Result<(), Unwritten>>,
+}
+
+/// The journal's thread, to be waited for at the end.
+pub struct RecorderThread(std::thread::JoinHandle<()>);
+
+impl Recorder {
+    /// Takes up, or begins, the journal of `replica` under `folder`. Call within a tokio runtime.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another process uses it.
+    pub fn start(
+        folder: &Path,
+        replica: &str,
+        key: SigningKey,
+    ) -> Result<(Self, RecorderThread), JournalError> {
+        let journal = Journal::open(folder, replica, key)?;
+        let (queue, entries) = mpsc::channel(QUEUE_ENTRIES);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let writer = Writer { journal, entries, healthy: Arc::clone(&healthy) };
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || writer.run(&runtime))
+            .map_err(JournalError::Thread)?;
+        let room = Arc::new(Semaphore::new(QUEUE_KIBIBYTES as usize));
+        Ok((Self { queue, room, healthy }, RecorderThread(thread)))
+    }
+
+    /// Whether the last attempt to write succeeded.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Writes an entry, and returns when it is in the journal.
+    ///
+    /// # Errors
+    /// It is not, and will not be.
+    pub async fn append(&self, entry: Entry) -> Result<(), Unwritten> {
+        let (written, answer) = oneshot::channel();
+        let entry = encode(entry)?;
+        let kibibytes = u32::try_from(entry.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(QUEUE_KIBIBYTES));
+        let pending = Pending { entry, _room: room.await.map_err(|_| Unwritten)?, written };
+        self.queue.send(pending).await.map_err(|_| Unwritten)?;
+        answer.await.map_err(|_| Unwritten)?
+    }
+
+    /// Leaves an entry to be written, for who cannot wait. Nothing is lost while the queue has room; beyond, a
+    /// task waits for it.
+    pub fn leave(&self, entry: Entry) {
+        let recorder = self.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if recorder.append(entry).await.is_err() {
+                    tracing::error!("an entry about a call that is over could not be recorded");
+                }
+            });
+        }
+    }
+}
+
+impl RecorderThread {
+    /// Waits until everything is written and signed. Every [`Recorder`] must be dropped before.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the recorder's thread has panicked");
+        }
+    }
+}
+
+/// An entry that is too long for a line is written without its message rather than not at all.
+fn encode(entry: Entry) -> Result<Encoded, Unwritten> {
+    match entry.encode() {
+        Ok(encoded) => Ok(encoded),
+        Err(EncodeError::TooLong { .. }) => without_message(entry).encode().map_err(|_| Unwritten),
+        Err(EncodeError::Json(_)) => Err(Unwritten),
+    }
+}
+
+fn without_message(mut entry: Entry) -> Entry {
+    match &mut entry {
+        Entry::Request(request) => request.message = None,
+        Entry::Response(response) => response.message = None,
+        Entry::Event(event) => event.message = None,
+        Entry::Opened(_) | Entry::Injected(_) | Entry::Failed(_) | Entry::Rejected(_) | Entry::Ended(_) => {}
+    }
+    entry
+}
+
+struct Writer {
+    journal: Journal,
+    entries: mpsc::Receiver<Pending>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Writer {
+    fn run(mut self, runtime: &tokio::runtime::Handle) {
+        let mut batch = Vec::with_capacity(BATCH_ENTRIES);
+        loop {
+            let received = runtime.block_on(async {
+                let receive = self.entries.recv_many(&mut batch, BATCH_ENTRIES);
+                tokio::time::timeout(HEAD_AFTER, receive).await
+            });
+            match received {
+                Ok(0) => break,
+                Ok(_) => self.write(&mut batch),
+                Err(_) => self.sign(),
+            }
+            if self.journal.head_is_due(HEAD_AFTER) {
+                self.sign();
+            }
+        }
+        self.sign();
+    }
+
+    fn write(&mut self, batch: &mut Vec<Pending>) {
+        let result = self.journal.append(batch.iter().map(|pending| &pending.entry));
+        self.note(&result);
+        let answer = result.map_err(|_| Unwritten);
+        for pending in batch.drain(..) {
+            // Who no longer waits has nobody to tell.
+            let _nobody_waits = pending.written.send(answer);
+        }
+    }
+
+    fn sign(&mut self) {
+        let result = self.journal.sign();
+        self.note(&result);
+    }
+
+    fn note(&self, result: &Result<(), std::io::Error>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "the journal cannot be written");
+        }
+        self.healthy.store(result.is_ok(), Ordering::Relaxed);
+    }
+}

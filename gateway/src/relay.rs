@@ -1,0 +1,350 @@
+//! From the server to the client: each message is screened, filtered, masked and recorded, and only then
+//! passed on, alone or in a stream.
+//!
+//! What cannot be read as an MCP message does not pass. In a stream, that ends the stream with an error for
+//! the call; what went before stays.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use lychgate_gateway_mcp::message::{Form, Id, Message, codes, error_response, response};
+use lychgate_gateway_mcp::sse::{self, Decoder, Event};
+use lychgate_gateway_policy::config::Direction;
+use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error};
+use lychgate_gateway_policy::server::{Screening, screen};
+use lychgate_gateway_policy::{Caller, Operation, list};
+use lychgate_gateway_record::End;
+use tokio::time::Instant;
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::fault::Fault;
+use crate::metrics::MaskLabels;
+use crate::state::Gateway;
+use crate::ticket::{self, ServerMessage, StreamTicket, Ticket};
+
+/// What an answer is an answer to.
+pub struct Origin {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// The connection, with the policy that decided the call.
+    pub connection: Arc<Connection>,
+    /// Who gets the answer.
+    pub caller: Caller,
+    /// What was asked; nothing for a session's own stream.
+    pub operation: Option<Operation>,
+    /// The id that the answer must have; nothing for a session's own stream.
+    pub id: Option<Id>,
+    /// Values that must never be shown.
+    pub known: Vec<Known>,
+    /// Headers for answering a request of the server in the client's place.
+    pub reply_headers: HeaderMap,
+}
+
+/// A message that may pass, in its two forms.
+pub struct Passing {
+    /// For the client.
+    pub masked: Masked,
+    /// For the record.
+    pub recorded: Masked,
+    /// Whether it is the answer that the call waits for.
+    pub last: bool,
+}
+
+/// What becomes of a message of the server.
+enum Verdict {
+    Pass(Box<Passing>),
+    /// The client is told nothing, and the server gets this answer from the gateway.
+    Reply(Bytes),
+}
+
+impl Origin {
+    /// Prepares the one message of a JSON answer.
+    ///
+    /// # Errors
+    /// It is not an answer to this call, or asks what may not be asked.
+    pub fn answer(&self, bytes: Bytes) -> Result<Passing, Fault> {
+        match self.judge(bytes)? {
+            Verdict::Pass(passing) if passing.last => Ok(*passing),
+            Verdict::Pass(_) | Verdict::Reply(_) => {
+                Err(Fault::Rubbish("a message that is not the answer to the call".to_owned()))
+            }
+        }
+    }
+
+    fn judge(&self, bytes: Bytes) -> Result<Verdict, Fault> {
+        let rubbish = |what: &dyn std::fmt::Display| Fault::Rubbish(what.to_string());
+        let policy = &self.connection.policy;
+        let limits = ticket::limits(policy);
+        let message = Message::parse(bytes, limits).map_err(|error| rubbish(&error))?;
+        let last = self.is_answer(&message)?;
+        match (screen(policy, &message), message.form()) {
+            (Screening::Relay, _) => {}
+            (Screening::Pong, _) => {
+                let pong = message.id().map(|id| response(id, "{}"));
+                return pong.map(Verdict::Reply).ok_or_else(|| rubbish(&"a ping without an id"));
+            }
+            (Screening::Refuse, Form::Request { id, .. }) => return Ok(Verdict::Reply(refusal(id))),
+            (Screening::Refuse, Form::Notification { .. } | Form::Response { .. } | Form::Error { .. }) => {
+                return Err(Fault::ServerRequest);
+            }
+        }
+        let operation = self.operation.as_ref();
+        let filtered =
+            list::filter(policy, &self.caller, operation, &message).map_err(|error| rubbish(&error))?;
+        let message = Message::parse(filtered, limits).map_err(|error| rubbish(&error))?;
+        let context = Context {
+            audience: Audience::Caller(&self.caller),
+            direction: Direction::Response,
+            operation,
+            known: &self.known,
+        };
+        let masked = mask(policy.masking(), &context, &message);
+        self.count(&masked);
+        let recorded = ticket::for_record(policy, Direction::Response, operation, &self.known, &message);
+        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last })))
+    }
+
+    /// Whether `message` is the answer that the call waits for. An answer to anything else is an error: it
+    /// belongs to somebody else's call.
+    fn is_answer(&self, message: &Message) -> Result<bool, Fault> {
+        let id = match message.form() {
+            Form::Request { .. } | Form::Notification { .. } => return Ok(false),
+            Form::Response { id } => Some(id),
+            // A server that could not read the id answers without one (JSON-RPC 2.0, section 5).
+            Form::Error { id } => id.as_ref(),
+        };
+        match (&self.id, id) {
+            // A session's own stream carries answers of streams that broke off (resumption).
+            (None, _) | (Some(_), None) => Ok(true),
+            (Some(expected), Some(id)) if expected == id => Ok(true),
+            (Some(_), Some(_)) => Err(Fault::Rubbish("an answer to another call".to_owned())),
+        }
+    }
+
+    fn count(&self, masked: &Masked) {
+        for (detector, count) in masked.counts() {
+            let labels = MaskLabels { connection: self.connection.label.clone(), detector: detector.clone() };
+            self.gateway.metrics.masks.get_or_create(&labels).inc_by(u64::from(*count));
+        }
+    }
+
+    /// Answers the server in the client's place, without holding up what comes after it.
+    fn reply(&self, reply: Bytes) {
+        let (connection, headers) = (Arc::clone(&self.connection), self.reply_headers.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection.upstream.reply(reply, headers).await {
+                tracing::warn!(connection = connection.label, %error, "a reply did not reach the server");
+            }
+        });
+    }
+}
+
+fn refusal(id: &Id) -> Bytes {
+    let text = "The gateway does not allow this request to the client";
+    error_response(Some(id), codes::METHOD_NOT_FOUND, text, None)
+}
+
+/// The page of the record that a stream is written on.
+pub enum Page {
+    /// The stream answers a call.
+    Call(Ticket),
+    /// The stream is a session's own.
+    Session(StreamTicket),
+}
+
+/// A stream on its way from the server to the client.
+struct Relay {
+    origin: Origin,
+    page: Page,
+    body: Incoming,
+    decoder: Option<Decoder>,
+    events: VecDeque<Event>,
+    deadline: Option<Instant>,
+    finished: bool,
+    answered: bool,
+}
+
+/// What a stream waits for.
+enum Next {
+    Chunk(Bytes),
+    Closed,
+    Broken(String),
+    Deadline,
+    Drained,
+}
+
+/// Relays an event stream. `deadline` is when a call must have its answer; a session's own stream has none.
+/// A stream that answers no call ends when the gateway drains.
+pub fn events(
+    origin: Origin,
+    page: Page,
+    body: Incoming,
+    deadline: Option<Duration>,
+) -> impl Stream<Item = Bytes> + Send + 'static {
+    let limit = ticket::limits(&origin.connection.policy).bytes;
+    let relay = Relay {
+        origin,
+        page,
+        body,
+        decoder: Some(Decoder::new(limit)),
+        events: VecDeque::new(),
+        deadline: deadline.map(|deadline| Instant::now() + deadline),
+        finished: false,
+        answered: false,
+    };
+    relay.origin.gateway.metrics.open_streams.inc();
+    futures_util::stream::unfold(relay, |mut relay| async move {
+        let chunk = relay.next().await?;
+        Some((chunk, relay))
+    })
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.origin.gateway.metrics.open_streams.dec();
+    }
+}
+
+impl Relay {
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.finished {
+            if let Some(event) = self.events.pop_front() {
+                match self.pass(event).await {
+                    Ok(Some(chunk)) => return Some(chunk),
+                    Ok(None) => continue,
+                    Err(failure) => return self.fail(&failure).await,
+                }
+            }
+            match self.wait().await {
+                Next::Chunk(chunk) => {
+                    let decoded = self.decoder.as_mut().map(|decoder| decoder.push(&chunk));
+                    match decoded {
+                        Some(Ok(events)) => self.events.extend(events),
+                        Some(Err(error)) => {
+                            return self.fail(&Fault::Rubbish(error.to_string()).into()).await;
+                        }
+                        None => return None,
+                    }
+                }
+                Next::Closed if self.waits_for_answer() => {
+                    return self
+                        .fail(&Fault::Rubbish("the stream ended without an answer".to_owned()).into())
+                        .await;
+                }
+                Next::Closed => self.end(End::Completed).await,
+                Next::Broken(error) if self.waits_for_answer() => {
+                    return self.fail(&Fault::Unreachable(error).into()).await;
+                }
+                Next::Broken(_) => self.end(End::UpstreamClosed).await,
+                Next::Deadline => return self.fail(&Fault::Timeout.into()).await,
+                Next::Drained => self.end(End::Drained).await,
+            }
+        }
+        None
+    }
+
+    fn waits_for_answer(&self) -> bool {
+        self.origin.id.is_some() && !self.answered
+    }
+
+    async fn wait(&mut self) -> Next {
+        let deadline = self.deadline;
+        let drains_at_once = self.deadline.is_none();
+        let mut draining = self.origin.gateway.draining.clone();
+        let past_deadline = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let drained = async {
+            let ended = !drains_at_once || draining.wait_for(|draining| *draining).await.is_err();
+            if ended {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            frame = self.body.frame() => match frame {
+                None => Next::Closed,
+                Some(Err(error)) => Next::Broken(error.to_string()),
+                // Trailers say nothing that a client needs.
+                Some(Ok(frame)) => Next::Chunk(frame.into_data().unwrap_or_default()),
+            },
+            () = past_deadline => Next::Deadline,
+            () = drained => Next::Drained,
+        }
+    }
+
+    /// One event on its way out: recorded first. Events without a message (comments, ids for resumption) hold
+    /// nothing to mask, but only their own members are passed on.
+    async fn pass(&mut self, event: Event) -> Result<Option<Bytes>, Failure> {
+        let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
+            let comment = event.comment.as_ref().map(|_| String::new());
+            return Ok(Some(encode(&Event { comment, ..event })));
+        };
+        let passing = match self.origin.judge(data)? {
+            Verdict::Pass(passing) => *passing,
+            Verdict::Reply(reply) => {
+                self.origin.reply(reply);
+                return Ok(None);
+            }
+        };
+        let relayed_bytes = passing.masked.bytes().len();
+        match &mut self.page {
+            Page::Call(ticket) => {
+                let message = ServerMessage {
+                    recorded: &passing.recorded,
+                    relayed_bytes,
+                    status: StatusCode::OK.as_u16(),
+                    stream: true,
+                    last: passing.last,
+                };
+                ticket.answered(message).await?;
+            }
+            Page::Session(ticket) => ticket.event(&passing.recorded, relayed_bytes).await?,
+        }
+        self.answered |= passing.last;
+        Ok(Some(encode(&Event { data: Some(passing.masked.into_bytes()), comment: None, ..event })))
+    }
+
+    async fn end(&mut self, reason: End) {
+        self.finished = true;
+        match &mut self.page {
+            Page::Call(ticket) => ticket.ended(reason).await,
+            Page::Session(ticket) => ticket.ended(reason).await,
+        }
+    }
+
+    /// Ends the stream with an error for the call that waits, if one does.
+    async fn fail(&mut self, failure: &Failure) -> Option<Bytes> {
+        self.finished = true;
+        self.decoder = None;
+        tracing::warn!(connection = self.origin.connection.label, %failure, "a stream failed");
+        let answer = failure.answer(false);
+        let reason = if matches!(failure, Failure::Upstream(Fault::Timeout)) {
+            End::Timeout
+        } else {
+            End::UpstreamClosed
+        };
+        match &mut self.page {
+            Page::Call(ticket) => ticket.failed(failure.as_str(), answer.status.as_u16()).await,
+            Page::Session(ticket) => ticket.ended(reason).await,
+        }
+        let id = self.origin.id.as_ref().filter(|_| !self.answered)?;
+        let error = own_error(Some(id), answer.code, &answer.text);
+        Some(encode(&Event::message(error.into_bytes())))
+    }
+}
+
+fn encode(event: &Event) -> Bytes {
+    let mut bytes = Vec::new();
+    sse::encode(event, &mut bytes);
+    Bytes::from(bytes)
+}

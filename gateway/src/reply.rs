@@ -1,0 +1,123 @@
+//! What leaves for a client. Only [`Masked`] messages, empty bodies and the gateway's own documents do.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
+use hyper::body::Frame;
+use lychgate_gateway_mcp::message::Id;
+use lychgate_gateway_policy::mask::{Masked, own_error};
+
+use crate::caller::Unauthenticated;
+use crate::connection::Connection;
+use crate::failure::Failure;
+
+/// The body of every reply.
+pub type ReplyBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// How long a client shall wait before it tries again after a 503, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// One message.
+#[must_use]
+pub fn message(status: StatusCode, masked: Masked) -> Response<ReplyBody> {
+    with_body(status, "application/json", masked.into_bytes())
+}
+
+/// No body at all.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response<ReplyBody> {
+    let mut response = Response::new(Empty::new().boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+/// The server has neither streams nor sessions: only POST is for it.
+#[must_use]
+pub fn post_only() -> Response<ReplyBody> {
+    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// An event stream. Its chunks are events that hold only masked messages.
+#[must_use]
+pub fn events<S>(chunks: S) -> Response<ReplyBody>
+where
+    S: futures_util::Stream<Item = Bytes> + Send + 'static,
+{
+    use futures_util::StreamExt as _;
+    let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that buffer would hold an event until the next.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// A public document of the gateway's own, readable by pages of any origin.
+#[must_use]
+pub fn document(kind: &'static str, text: String) -> Response<ReplyBody> {
+    let mut response = with_body(StatusCode::OK, kind, Bytes::from(text));
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// The reply to a failure.
+#[must_use]
+pub fn failure(
+    failure: &Failure,
+    id: Option<&Id>,
+    modern: bool,
+    connection: Option<(&Connection, Option<&str>)>,
+) -> Response<ReplyBody> {
+    let answer = failure.answer(modern);
+    // A notification has no answer whose error could stand in a 200.
+    let status = match id {
+        None if answer.status == StatusCode::OK => StatusCode::BAD_REQUEST,
+        Some(_) | None => answer.status,
+    };
+    let mut response = message(status, own_error(id, answer.code, &answer.text));
+    let headers = response.headers_mut();
+    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+    }
+    if answer.status == StatusCode::UNAUTHORIZED
+        && let (Failure::Unauthenticated(reason), Some((connection, authority))) = (failure, connection)
+        && let Some(challenge) = challenge(reason, connection.resource(authority))
+    {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The challenge of RFC 6750, section 3, with the metadata's address of RFC 9728, section 5.1. A request
+/// without a token is told no error.
+fn challenge(reason: &Unauthenticated, resource: &str) -> Option<HeaderValue> {
+    let metadata = crate::metadata::address(resource)?;
+    let error = if *reason == Unauthenticated::MissingToken {
+        String::new()
+    } else {
+        format!(r#", error="invalid_token", error_description="{}""#, reason.to_string().replace('"', "'"))
+    };
+    HeaderValue::from_str(&format!(r#"Bearer resource_metadata="{metadata}"{error}"#)).ok()
+}
+
+fn with_body(status: StatusCode, kind: &'static str, body: Bytes) -> Response<ReplyBody> {
+    let mut response = Response::new(Full::new(body).boxed_unsync());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,156 @@
+//! Secret values, and the folders that they are read from.
+//!
+//! A [`Secret`] has neither `Debug` nor `Serialize` nor `Clone`; it is read when it is used, and wiped when it
+//! is dropped. Nothing keeps one: a rotation reaches the next call because the next call reads anew.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::hmac;
+use lychgate_gateway_policy::config::{ConfigMapKey, SecretKey};
+use zeroize::Zeroizing;
+
+/// The largest Secret or ConfigMap value that is read, in bytes (the limit of an object in etcd).
+pub const MAXIMUM_VALUE_BYTES: u64 = 1024 * 1024;
+
+/// A secret value, wiped on drop.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a value.
+    #[must_use]
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value, for the one place that injects it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// A name for this very value that says nothing about it: the first 16 hexadecimal digits of an HMAC under
+    /// the gateway's own key.
+    #[must_use]
+    pub fn version(&self, key: &hmac::Key) -> String {
+        let mut context = hmac::Context::with_key(key);
+        context.update(b"lychgate credential version\0");
+        context.update(self.0.as_bytes());
+        hex::encode(context.sign().as_ref().get(..8).unwrap_or_default())
+    }
+}
+
+/// Why a mounted value could not be read. Says where, never what.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The object or the key is not there.
+    #[error("{object} has no key {key}, or is not mounted")]
+    Missing {
+        /// Such as `Secret billing-db`.
+        object: String,
+        /// The key.
+        key: String,
+    },
+    /// There is a value, but it is empty, too large, or not text.
+    #[error("key {key} of {object} is {problem}")]
+    Unusable {
+        /// Such as `Secret billing-db`.
+        object: String,
+        /// The key.
+        key: String,
+        /// Such as `empty`.
+        problem: &'static str,
+    },
+}
+
+/// The folders under which Secrets and ConfigMaps are mounted, as `<folder>/<object>/<key>`.
+#[derive(Clone, Debug)]
+pub struct Mounts {
+    /// The folder of the Secrets.
+    pub secrets: PathBuf,
+    /// The folder of the ConfigMaps.
+    pub config_maps: PathBuf,
+}
+
+impl Mounts {
+    /// Reads a Secret's value as it is at this moment. One line end at its end is not part of it.
+    ///
+    /// # Errors
+    /// The value is missing, empty, larger than [`MAXIMUM_VALUE_BYTES`], or not UTF-8.
+    pub fn secret(&self, key: &SecretKey) -> Result<Secret, ReadError> {
+        self.secret_data(&key.secret, &key.key)
+    }
+
+    /// Reads the value under `key` of the Secret `name`.
+    ///
+    /// # Errors
+    /// As [`Mounts::secret`].
+    pub fn secret_data(&self, name: &str, key: &str) -> Result<Secret, ReadError> {
+        let text = read(&self.secrets.join(name).join(key), &format!("Secret {name}"), key)?;
+        let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |line| line.trim_end_matches('\r'));
+        Ok(Secret::new(trimmed.to_owned()))
+    }
+
+    /// Reads a ConfigMap's value as it is at this moment.
+    ///
+    /// # Errors
+    /// As [`Mounts::secret`].
+    pub fn config_map(&self, key: &ConfigMapKey) -> Result<String, ReadError> {
+        let path = self.config_maps.join(&key.config_map).join(&key.key);
+        read(&path, &format!("ConfigMap {}", key.config_map), &key.key).map(|text| text.to_string())
+    }
+}
+
+fn read(path: &Path, object: &str, key: &str) -> Result<Zeroizing<String>, ReadError> {
+    let unusable = |problem| ReadError::Unusable { object: object.to_owned(), key: key.to_owned(), problem };
+    let missing = || ReadError::Missing { object: object.to_owned(), key: key.to_owned() };
+    let length = std::fs::metadata(path).map_err(|_| missing())?.len();
+    if length > MAXIMUM_VALUE_BYTES {
+        return Err(unusable("larger than 1 MiB"));
+    }
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(|_| missing())?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable("not UTF-8 text"))?;
+    if text.trim().is_empty() {
+        return Err(unusable("empty"));
+    }
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{Mounts, ReadError, Secret};
+    use aws_lc_rs::hmac;
+
+    #[test]
+    fn a_value_is_read_anew_each_time_and_problems_name_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounts = Mounts { secrets: folder.path().into(), config_maps: folder.path().into() };
+        std::fs::create_dir(folder.path().join("db")).unwrap();
+        let write = |bytes: &[u8]| std::fs::write(folder.path().join("db/token"), bytes).unwrap();
+
+        let read = || mounts.secret_data("db", "token").map(|secret| secret.expose().to_owned());
+        assert_eq!(read(), Err(ReadError::Missing { object: "Secret db".into(), key: "token".into() }),);
+        write(b"first\n");
+        assert_eq!(read().as_deref(), Ok("first"));
+        write(b"second");
+        assert_eq!(read().as_deref(), Ok("second"));
+        for (bytes, problem) in [
+            (b" \n".as_slice(), "empty"),
+            (b"\xff\xfe", "not UTF-8 text"),
+            (&vec![b'a'; 1024 * 1024 + 1], "larger than 1 MiB"),
+        ] {
+            write(bytes);
+            let expected = ReadError::Unusable { object: "Secret db".into(), key: "token".into(), problem };
+            assert_eq!(read(), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_version_names_the_value_and_not_its_content() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let version = |value: &str| Secret::new(value.into()).version(&key);
+        assert_eq!(version("a"), version("a"));
+        assert_ne!(version("a"), version("b"));
+        assert_eq!(version("a").len(), 16);
+    }
+}

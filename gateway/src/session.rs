@@ -1,0 +1,175 @@
+//! Session ids that only this gateway can make, and that only their owner can use.
+//!
+//! A client of a revision with sessions gets an id that seals (AES-256-GCM) the upstream's own id, a name for
+//! the record, and an end. The caller and the connection are authenticated with it, so that an id that was
+//! stolen, forged or carried to another connection opens nothing: it is answered like one that never was.
+//! Any replica with the same key serves any session; nothing is stored.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lychgate_gateway_policy::Caller;
+use serde::{Deserialize, Serialize};
+
+/// How long a session lives, in seconds: one day. A client then initialises a new one.
+pub const LIFETIME_SECONDS: u64 = 24 * 60 * 60;
+/// The longest id that an upstream may give its session, in bytes.
+pub const MAXIMUM_UPSTREAM_ID_BYTES: usize = 1024;
+/// The longest id that is unsealed, in bytes.
+const MAXIMUM_SEALED_BYTES: usize = 4 * 1024;
+const NONCE_BYTES: usize = 12;
+
+/// What an id seals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The upstream's own id, if it gave one.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// The session's name in the record.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// When it ends, in seconds since the Unix epoch.
+    #[serde(rename = "e")]
+    pub expires: u64,
+}
+
+/// The keys that a gateway makes and opens ids with.
+pub struct Sealer {
+    sealing: RandomizedNonceKey,
+    naming: hmac::Key,
+}
+
+/// The id is unknown, foreign, expired or forged: which of these is nobody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSession;
+
+impl Sealer {
+    /// Takes the 32 bytes of the gateway's session key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Option<Self> {
+        let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
+        let sealing =
+            RandomizedNonceKey::new(&AES_256_GCM, derive(b"lychgate session sealing").as_ref()).ok()?;
+        let naming = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate session naming").as_ref());
+        Some(Self { sealing, naming })
+    }
+
+    /// The key under which credential versions and sessions are named.
+    #[must_use]
+    pub fn naming(&self) -> &hmac::Key {
+        &self.naming
+    }
+
+    /// Makes the id of a session; `None` if the system has no randomness to give.
+    #[must_use]
+    pub fn seal(&self, connection: &str, caller: &Caller, session: &Session) -> Option<String> {
+        let mut sealed = serde_json::to_vec(session).ok()?;
+        let bound = Aad::from(binding(connection, caller));
+        let nonce = self.sealing.seal_in_place_append_tag(bound, &mut sealed).ok()?;
+        let mut id = nonce.as_ref().to_vec();
+        id.append(&mut sealed);
+        Some(URL_SAFE_NO_PAD.encode(id))
+    }
+
+    /// Opens an id.
+    ///
+    /// # Errors
+    /// The id is not one that this key made for this caller and connection, or its session has ended.
+    pub fn open(&self, connection: &str, caller: &Caller, id: &[u8], now: u64) -> Result<Session, NoSession> {
+        if id.len() > MAXIMUM_SEALED_BYTES {
+            return Err(NoSession);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(id).map_err(|_| NoSession)?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES).ok_or(NoSession)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| NoSession)?;
+        let mut sealed = sealed.to_vec();
+        let bound = Aad::from(binding(connection, caller));
+        let opened = self.sealing.open_in_place(nonce, bound, &mut sealed).map_err(|_| NoSession)?;
+        let session: Session = serde_json::from_slice(opened).map_err(|_| NoSession)?;
+        if session.expires > now { Ok(session) } else { Err(NoSession) }
+    }
+
+    /// The name in the record for what one token does without a session: the same for the same token.
+    #[must_use]
+    pub fn name_of_token(&self, connection: &str, caller: &Caller, token: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.naming);
+        context.update(b"lychgate token session\0");
+        context.update(&binding(connection, caller));
+        context.update(token.as_bytes());
+        format!("t-{}", hex::encode(context.sign().as_ref().get(..8).unwrap_or_default()))
+    }
+}
+
+/// A new name in the record for a session; `None` if the system has no randomness to give.
+#[must_use]
+pub fn new_name() -> Option<String> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(format!("s-{}", hex::encode(bytes)))
+}
+
+/// What an id is bound to, each part with its length, so that no two bindings read alike.
+fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in [connection, &caller.issuer, &caller.subject, &caller.username] {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::{NoSession, Sealer, Session};
+    use lychgate_gateway_policy::Caller;
+
+    fn caller(issuer: &str, subject: &str) -> Caller {
+        Caller {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            username: subject.into(),
+            groups: vec![],
+            anonymous: false,
+        }
+    }
+
+    #[test]
+    fn an_id_opens_for_its_caller_on_its_connection_until_its_end_and_for_nobody_else() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let alice = caller("https://idp", "alice");
+        let session = Session { upstream: Some("up-1".into()), name: "s-1".into(), expires: 100 };
+        let id = sealer.seal("agents/db", &alice, &session).unwrap();
+
+        assert_eq!(sealer.open("agents/db", &alice, id.as_bytes(), 99), Ok(session));
+        assert!(!id.contains("up-1"), "the upstream's id is not to be read");
+        let other_key = Sealer::new(&[2; 32]).unwrap();
+        for (what, opened) in [
+            ("expired", sealer.open("agents/db", &alice, id.as_bytes(), 100)),
+            ("another connection", sealer.open("agents/other", &alice, id.as_bytes(), 99)),
+            ("another caller", sealer.open("agents/db", &caller("https://idp", "bob"), id.as_bytes(), 99)),
+            ("another issuer", sealer.open("agents/db", &caller("https://b", "alice"), id.as_bytes(), 99)),
+            ("another key", other_key.open("agents/db", &alice, id.as_bytes(), 99)),
+            ("cut", sealer.open("agents/db", &alice, &id.as_bytes()[..id.len() - 2], 99)),
+            ("empty", sealer.open("agents/db", &alice, b"", 99)),
+            ("the upstream's own id", sealer.open("agents/db", &alice, b"up-1", 99)),
+            ("huge", sealer.open("agents/db", &alice, &vec![b'A'; 8192], 99)),
+        ] {
+            assert_eq!(opened, Err(NoSession), "{what}");
+        }
+    }
+
+    #[test]
+    fn any_changed_character_makes_an_id_worthless() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let alice = caller("https://idp", "alice");
+        let session = Session { upstream: None, name: "s-1".into(), expires: 100 };
+        let id = sealer.seal("agents/db", &alice, &session).unwrap();
+        for index in 0..id.len() {
+            let mut changed = id.clone().into_bytes();
+            changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+            assert_eq!(sealer.open("agents/db", &alice, &changed, 99), Err(NoSession), "at {index}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A gateway's start and end.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lychgate_gateway_record::SigningKey;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+use crate::configuration::Configurations;
+use crate::listener::{self, Service};
+use crate::metrics::Metrics;
+use crate::outbound::install_crypto_provider;
+use crate::recorder::{JournalError, Recorder, RecorderThread};
+use crate::secret::Mounts;
+use crate::session::Sealer;
+use crate::state::Gateway;
+use crate::tls::{Certificate, CertificateError};
+
+/// The file in the folder of keys that holds the session key: 32 bytes.
+pub const SESSION_KEY_FILE: &str = "session";
+/// The file in the folder of keys that holds the seed of the key that signs the record: 32 bytes.
+pub const SIGNING_KEY_FILE: &str = "signing";
+
+/// Where a gateway listens, and what it reads and writes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where MCP is served.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served.
+    pub admin_listen: SocketAddr,
+    /// The folder with a document for each connection.
+    pub config_dir: PathBuf,
+    /// The folders of Secrets and ConfigMaps.
+    pub mounts: Mounts,
+    /// The folder with the gateway's own keys.
+    pub keys_dir: PathBuf,
+    /// The folder with `tls.crt` and `tls.key`; plain HTTP is served without one.
+    pub tls_dir: Option<PathBuf>,
+    /// The folder under which the journal is written.
+    pub journal_dir: PathBuf,
+    /// The name of this replica, a file name.
+    pub replica: String,
+    /// How long requests under way may take when the gateway is told to end.
+    pub drain: Duration,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(std::io::Error),
+    /// A key is missing or has a wrong length.
+    #[error("{path}: {reason}; it must hold 32 random bytes")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The journal cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The replica's name is no file name.
+    #[error("replica {0:?} must be letters, digits, '-', '_' and '.', and not begin with '.'")]
+    Replica(String),
+}
+
+/// A gateway that serves.
+pub struct Running {
+    /// Where MCP is served.
+    pub address: SocketAddr,
+    /// Where health and metrics are served.
+    pub admin_address: SocketAddr,
+    gateway: Arc<Gateway>,
+    drain: watch::Sender<bool>,
+    services: Vec<JoinHandle<()>>,
+    watchers: Vec<JoinHandle<()>>,
+    recorder: RecorderThread,
+}
+
+/// Starts a gateway. It serves from the moment that this returns.
+///
+/// # Errors
+/// What it needs cannot be had; see [`StartError`]. A policy that cannot be read is no reason not to start:
+/// calls are refused until it can.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    install_crypto_provider();
+    check_replica(&settings.replica)?;
+    let session_key = read_key(&settings.keys_dir, SESSION_KEY_FILE)?;
+    let unusable = |file: &str| StartError::Key {
+        path: settings.keys_dir.join(file),
+        reason: "the key cannot be used".to_owned(),
+    };
+    let sealer = Sealer::new(&session_key).ok_or_else(|| unusable(SESSION_KEY_FILE))?;
+    let signing_key = read_key(&settings.keys_dir, SIGNING_KEY_FILE)?;
+    let signing_key = SigningKey::from_seed(&signing_key).map_err(|_| unusable(SIGNING_KEY_FILE))?;
+    let certificate = settings.tls_dir.clone().map(Certificate::load).transpose()?.map(Arc::new);
+    let (calls, address) = listener::bind(settings.listen).await.map_err(StartError::Listen)?;
+    let (admin, admin_address) = listener::bind(settings.admin_listen).await.map_err(StartError::Listen)?;
+    let (recorder, recorder_thread) = Recorder::start(&settings.journal_dir, &settings.replica, signing_key)?;
+    let (drain, draining) = watch::channel(false);
+    let gateway = Arc::new(Gateway {
+        configurations: Configurations::new(settings.config_dir, settings.mounts.clone()),
+        mounts: settings.mounts,
+        sealer,
+        recorder,
+        metrics: Metrics::default(),
+        draining: draining.clone(),
+    });
+    let serve = |socket, service, certificate| {
+        let (gateway, draining) = (Arc::clone(&gateway), draining.clone());
+        tokio::spawn(listener::serve(socket, service, gateway, certificate, draining, settings.drain))
+    };
+    let services =
+        vec![serve(calls, Service::Calls, certificate.clone()), serve(admin, Service::Admin, None)];
+    let watched = Arc::clone(&gateway);
+    let mut watchers = vec![tokio::spawn(async move { watched.configurations.watch().await })];
+    if let Some(certificate) = certificate {
+        watchers.push(tokio::spawn(async move { certificate.watch().await }));
+    }
+    tracing::info!(%address, %admin_address, "gateway serves");
+    Ok(Running { address, admin_address, gateway, drain, services, watchers, recorder: recorder_thread })
+}
+
+impl Running {
+    /// What the gateway's requests share.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Stops accepting, lets requests under way end, and closes the journal with a signed head.
+    pub async fn stop(self) {
+        // Nobody listening any more is what is wanted.
+        let _nobody_listens = self.drain.send(true);
+        for service in self.services {
+            if service.await.is_err() {
+                tracing::error!("a service has panicked");
+            }
+        }
+        for watcher in self.watchers {
+            watcher.abort();
+            // An aborted task has nothing more to say.
+            let _aborted = watcher.await;
+        }
+        drop(self.gateway);
+        let joined = tokio::task::spawn_blocking(move || self.recorder.join());
+        if tokio::time::timeout(JOURNAL_CLOSE_TIMEOUT, joined).await.is_err() {
+            tracing::warn!("the journal was not closed in time");
+        }
+    }
+}
+
+/// How long the journal may take to be closed: cut-off requests may still hold it.
+const JOURNAL_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn check_replica(replica: &str) -> Result<(), StartError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if replica.is_empty() || replica.starts_with('.') || !replica.bytes().all(legal) {
+        return Err(StartError::Replica(replica.to_owned()));
+    }
+    Ok(())
+}
+
+fn read_key(folder: &Path, file: &str) -> Result<Zeroizing<[u8; 32]>, StartError> {
+    let path = folder.join(file);
+    let wrong = |reason: String| StartError::Key { path: path.clone(), reason };
+    let bytes = Zeroizing::new(std::fs::read(&path).map_err(|error| wrong(error.to_string()))?);
+    let length = bytes.len();
+    <[u8; 32]>::try_from(bytes.as_slice())
+        .map(Zeroizing::new)
+        .map_err(|_| wrong(format!("has {length} bytes")))
+}

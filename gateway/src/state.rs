@@ -1,0 +1,32 @@
+//! What all requests of one gateway share.
+
+use tokio::sync::watch;
+
+use crate::configuration::Configurations;
+use crate::metrics::Metrics;
+use crate::recorder::Recorder;
+use crate::secret::Mounts;
+use crate::session::Sealer;
+
+/// One running gateway.
+pub struct Gateway {
+    /// The connections and their policies, as of now.
+    pub configurations: Configurations,
+    /// Where secrets are read from.
+    pub mounts: Mounts,
+    /// Makes and opens session ids.
+    pub sealer: Sealer,
+    /// The journal.
+    pub recorder: Recorder,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// True from the moment on that the gateway drains.
+    pub draining: watch::Receiver<bool>,
+}
+
+/// Seconds since the Unix epoch.
+#[must_use]
+pub fn now_seconds() -> u64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| elapsed.as_secs())
+}

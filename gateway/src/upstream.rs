@@ -1,0 +1,195 @@
+//! One connection's MCP server: what is sent to it, and the first look at what comes back.
+//!
+//! [`Upstream::send`] takes a [`Permit`] and nothing else for what a client asks, so that no message reaches
+//! a server that was not decided on. Headers are not copied but chosen: what a client sends beside the
+//! protocol's own headers, its token above all, does not travel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use lychgate_gateway_mcp::headers::{
+    LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
+};
+use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
+
+use crate::fault::Fault;
+use crate::issuer::chain;
+use crate::outbound::HttpClient;
+
+/// The name under which the gateway calls.
+const AGENT: &str = concat!("lychgate/", env!("CARGO_PKG_VERSION"));
+/// The client's headers that travel on, besides `Mcp-Param-*`: the protocol's own, and trace context.
+const RELAYED: [&str; 6] =
+    [MCP_PROTOCOL_VERSION, MCP_METHOD, MCP_NAME, LAST_EVENT_ID, "traceparent", "tracestate"];
+/// The longest header value that travels on, in bytes.
+const MAXIMUM_HEADER_BYTES: usize = 8 * 1024;
+
+/// The headers for the server that a client's request gives rise to; credentials are added by
+/// [`crate::credential::inject`].
+#[must_use]
+pub fn headers(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in client {
+        let ours = RELAYED.contains(&name.as_str()) || name.as_str().starts_with(MCP_PARAM_PREFIX);
+        if ours && value.len() <= MAXIMUM_HEADER_BYTES {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(value) = session.and_then(|session| HeaderValue::from_str(session).ok()) {
+        headers.insert(HeaderName::from_static(MCP_SESSION_ID), value);
+    }
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers
+}
+
+/// A server, as the gateway reaches it.
+pub struct Upstream {
+    client: HttpClient,
+    policy: Arc<Policy>,
+}
+
+impl Upstream {
+    /// The server of `policy`, reached through `client`.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, client: HttpClient) -> Self {
+        Self { client, policy }
+    }
+
+    /// How long a call may take until its last byte.
+    #[must_use]
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.policy.config().upstream.call_timeout_milliseconds)
+    }
+
+    /// Sends a permitted call.
+    ///
+    /// # Errors
+    /// The server cannot be reached, does not answer in time, or answers what is no answer.
+    pub async fn send(&self, permit: &Permit, headers: HeaderMap) -> Result<Response<Incoming>, Fault> {
+        self.exchange(Method::POST, headers, permit.outbound().clone()).await
+    }
+
+    /// Opens the stream of a session (GET), or ends the session (DELETE). Neither has a body, and both need
+    /// a permit of their own.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn send_empty(
+        &self,
+        _permit: &StreamPermit,
+        method: EmptyMethod,
+        headers: HeaderMap,
+    ) -> Result<Response<Incoming>, Fault> {
+        let method = match method {
+            EmptyMethod::Get => Method::GET,
+            EmptyMethod::Delete => Method::DELETE,
+        };
+        self.exchange(method, headers, Bytes::new()).await
+    }
+
+    /// Answers a request of the server with the gateway's own words.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn reply(&self, reply: Bytes, headers: HeaderMap) -> Result<(), Fault> {
+        self.exchange(Method::POST, headers, reply).await.map(|_| ())
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Fault> {
+        let accept =
+            if method == Method::GET { "text/event-stream" } else { "application/json, text/event-stream" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        if method == Method::POST {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.remove(HOST);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self
+            .policy
+            .upstream()
+            .as_str()
+            .parse()
+            .map_err(|_| Fault::Unreachable("the URL is no request target".to_owned()))?;
+        *request.headers_mut() = headers;
+        let answer = tokio::time::timeout(self.call_timeout(), self.client.request(request))
+            .await
+            .map_err(|_| Fault::Timeout)?
+            .map_err(|error| Fault::Unreachable(chain(&error)))?;
+        inspect(answer)
+    }
+}
+
+/// The methods without a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyMethod {
+    /// GET.
+    Get,
+    /// DELETE.
+    Delete,
+}
+
+/// The answers that are never relayed, whatever is in them.
+fn inspect(answer: Response<Incoming>) -> Result<Response<Incoming>, Fault> {
+    let status = answer.status();
+    if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+        return Err(Fault::CredentialRefused(status));
+    }
+    if status.is_redirection() {
+        return Err(Fault::Redirect);
+    }
+    if answer.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Fault::Rubbish("a content encoding that was not asked for".to_owned()));
+    }
+    Ok(answer)
+}
+
+/// The form of an answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// One message.
+    Json,
+    /// Messages as server-sent events.
+    Events,
+    /// Something else, or nothing.
+    Other,
+}
+
+/// The form that an answer's `Content-Type` announces.
+#[must_use]
+pub fn body_form(headers: &HeaderMap) -> BodyForm {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        BodyForm::Json
+    } else if essence.eq_ignore_ascii_case("text/event-stream") {
+        BodyForm::Events
+    } else {
+        BodyForm::Other
+    }
+}
+
+/// Reads an answer's whole body, up to `limit` bytes.
+///
+/// # Errors
+/// It is larger, does not arrive in time, or breaks off.
+pub async fn read_whole(body: Incoming, limit: u64, time: Duration) -> Result<Bytes, Fault> {
+    let bytes = usize::try_from(limit).unwrap_or(usize::MAX);
+    let read = tokio::time::timeout(time, Limited::new(body, bytes).collect());
+    match read.await {
+        Err(_) => Err(Fault::Timeout),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Fault::TooLarge { limit }),
+        Ok(Err(error)) => Err(Fault::Unreachable(format!("the answer broke off: {error}"))),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+    }
+}

@@ -35,8 +35,8 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String 
     }
 }
 
-/// What becomes of a JSON number, given and returned as it is spelled. A number has no place for text: where a
-/// string is given as the replacement, it becomes 0.
+/// What becomes of a JSON number, given and returned as it is spelled. A number has no place for text: where
+/// a string is given as the replacement, it becomes 0.
 pub(super) fn apply_to_number(action: &Action, value: &str) -> String {
     match action {
         Action::Redact {} => "0".to_owned(),
@@ -76,8 +76,8 @@ fn partial_text(value: &str, keep_last: u32) -> String {
     reversed.into_iter().rev().collect()
 }
 
-/// The last digits of a number, all before them 0, but the first 1 unless the number begins with 0: a number as
-/// long as before and as short as it can be taken for. One with an exponent becomes 0.
+/// The last digits of a number, all before them 0, but the first 1 unless the number begins with 0: a number
+/// as long as before and as short as it can be taken for. One with an exponent becomes 0.
 fn partial_number(value: &str, keep_last: u32) -> String {
     if value.contains(['e', 'E']) {
         return "0".to_owned();

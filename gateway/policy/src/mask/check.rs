@@ -1,7 +1,7 @@
 //! What is wrong with a MaskingRule: every fault, each at its field, with what to write instead.
 //!
-//! Paths are spelled as in the MaskingRule's `spec`, so that the operator, `lychgate validate` and the gateway
-//! show one and the same text. Nothing is compiled for later here.
+//! Paths are spelled as in the MaskingRule's `spec`, so that the operator, `lychgate validate` and the
+//! gateway show one and the same text. Nothing is compiled for later here.
 
 use super::path::Path;
 use super::program::whole_value;
@@ -14,8 +14,8 @@ const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
 /// bound.
 const MAXIMUM_REPLACEMENT: usize = 256;
 
-/// Everything that is wrong with `rule`, at paths relative to it such as `detectors[0].action.partial.keepLast`.
-/// None if it can be compiled.
+/// Everything that is wrong with `rule`, at paths relative to it such as
+/// `detectors[0].action.partial.keepLast`. None if it can be compiled.
 #[must_use]
 pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -356,7 +356,7 @@ mod tests {
                 "exclude",
                 r#"{"values":{"regex":["(\\w{1000}){1000}"]}}"#,
                 "exclude.values.regex[0]",
-                "takes more than 10485760 bytes when compiled; write a pattern in RE2 syntax",
+                "takes more than 1048576 bytes when compiled; write a pattern in RE2 syntax",
             ),
             (
                 "exclude",

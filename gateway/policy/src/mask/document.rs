@@ -38,8 +38,8 @@ impl Spot {
 }
 
 impl<'a> Masker<'a> {
-    /// Masks a document from its root. `label` is the name it stands under, `around` the place of the text that it
-    /// is, if it is one.
+    /// Masks a document from its root. `label` is the name it stands under, `around` the place of the text
+    /// that it is, if it is one.
     pub(super) fn document(
         &mut self,
         root: Value<'_>,
@@ -201,8 +201,8 @@ impl<'a> Masker<'a> {
         if self.active.has_keys() { without_marks(name).to_lowercase() } else { String::new() }
     }
 
-    /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if it
-    /// stays as it is.
+    /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if
+    /// it stays as it is.
     fn nested(&mut self, text: &str, label: &str, spot: &Spot) -> Option<Option<String>> {
         if !looks_like_json(text) {
             return None;

@@ -1,8 +1,8 @@
 //! Masking a whole message: which of its members belong to the protocol, and which are data.
 //!
 //! What a client must give back as it came, or finds its way by, stays: see [`Region`]. Everything else is
-//! masked, and what is not known counts as data. The table follows the schemas of MCP 2025-03-26 to 2026-07-28;
-//! `docs/masking.md` lists for users what stays.
+//! masked, and what is not known counts as data. The table follows the schemas of MCP 2025-03-26 to
+//! 2026-07-28; `docs/masking.md` lists for users what stays.
 
 use lychgate_gateway_mcp::json::{Edits, Kind, Member, Value, quote};
 
@@ -24,7 +24,8 @@ enum Region {
     Result,
     /// `error`.
     Error,
-    /// What the protocol defines, without names to keep: texts are masked, names of members mean nothing to rules.
+    /// What the protocol defines, without names to keep: texts are masked, names of members mean nothing to
+    /// rules.
     Envelope,
     /// A tool, prompt, or argument of a prompt, whose name the client must give back.
     Definition,
@@ -218,8 +219,8 @@ impl Masker<'_> {
         }
     }
 
-    /// Binary content passes, but for known credentials: one of those makes the whole of it a mask, for a part of
-    /// it cannot be replaced. What is no base64 is no binary content but text.
+    /// Binary content passes, but for known credentials: one of those makes the whole of it a mask, for a
+    /// part of it cannot be replaced. What is no base64 is no binary content but text.
     fn binary(&mut self, text: &str, label: &str) -> Option<String> {
         if self.has_known(text) {
             return Some(base64::encode(b"[REDACTED:credential]"));

@@ -1,8 +1,8 @@
 //! Credentials whose value is known, and which therefore must never be shown, whatever the rules say.
 //!
-//! A server may echo the credential that the gateway gave it: as it is, percent-encoded in a URL, in base64 (as
-//! part of a Basic header, say), with the escapes of JSON. All these forms are looked for. Forms that need a
-//! key or a guess (hashes, encryption, base64 over several lines) are not.
+//! A server may echo the credential that the gateway gave it: as it is, percent-encoded in a URL, in base64
+//! (as part of a Basic header, say), with the escapes of JSON. All these forms are looked for. Forms that
+//! need a key or a guess (hashes, encryption, base64 over several lines) are not.
 
 use std::ops::Range;
 
@@ -35,9 +35,9 @@ struct Needle {
 }
 
 impl Known {
-    /// The credential called `name` (as records call it) with this value; white space around it does not count,
-    /// because files end in line breaks. Of a value shorter than 8 bytes only a whole string is masked, or what
-    /// follows `Bearer`, `Basic` or `Token`: masking each `a` would help nobody.
+    /// The credential called `name` (as records call it) with this value; white space around it does not
+    /// count, because files end in line breaks. Of a value shorter than 8 bytes only a whole string is
+    /// masked, or what follows `Bearer`, `Basic` or `Token`: masking each `a` would help nobody.
     #[must_use]
     pub fn new(name: &str, value: &str) -> Self {
         let value = value.trim();
@@ -81,7 +81,8 @@ impl Known {
     fn find_needles(&self, text: &str, found: &mut Vec<Range<usize>>) {
         let bytes = text.as_bytes();
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
-        for needle in &self.needles {
+        // Most texts are shorter than a credential, and preparing a search costs more than they do.
+        for needle in self.needles.iter().filter(|needle| needle.text.len() <= text.len()) {
             for (mut start, hit) in text.match_indices(&needle.text) {
                 let mut end = start + hit.len();
                 if needle.base64_before > 0 && start.checked_sub(1).is_some_and(is_encoded) {
@@ -153,8 +154,8 @@ fn base64_at(value: &str, offset: usize) -> Needle {
     }
 }
 
-/// `text` with its percent-encoded ASCII characters (RFC 3986, section 2.1) decoded, and for each byte of that,
-/// and its end, the place in `text`.
+/// `text` with its percent-encoded ASCII characters (RFC 3986, section 2.1) decoded, and for each byte of
+/// that, and its end, the place in `text`.
 fn percent_decoded(text: &str) -> (String, Vec<usize>) {
     let mut decoded = String::with_capacity(text.len());
     let mut places = Vec::with_capacity(text.len() + 1);

@@ -1,11 +1,13 @@
 //! What must not be shown, and what stands there instead.
 //!
 //! [`mask`] takes a message and gives a [`Masked`] one; nothing else makes such a value but the gateway's own
-//! replies, and only such a value may reach a reply or a record. Rules are compiled into a [`Program`] once. A
-//! message in which nothing is found keeps its bytes; one that cannot be masked becomes an error, never itself.
+//! replies, and only such a value may reach a reply or a record. Rules are compiled into a [`Program`] once.
+//! A message in which nothing is found keeps its bytes; one that cannot be masked becomes an error, never
+//! itself.
 //!
-//! A message is read from outside in: `envelope` knows the protocol, `document` the data of tools, `text` masks
-//! one text with what `detect` and `known` find in it, as `action` says. `check` and `program` take the rules.
+//! A message is read from outside in: `envelope` knows the protocol, `document` the data of tools, `text`
+//! masks one text with what `detect` and `known` find in it, as `action` says. `check` and `program` take the
+//! rules.
 
 mod action;
 mod base64;
@@ -58,8 +60,8 @@ pub struct Context<'a> {
     pub audience: Audience<'a>,
     /// Which way it goes.
     pub direction: Direction,
-    /// The operation that it is, or is an answer to. `None` if that is not known, as for a stream that the server
-    /// began by itself: then it is taken for any tool's.
+    /// The operation that it is, or is an answer to. `None` if that is not known, as for a stream that the
+    /// server began by itself: then it is taken for any tool's.
     pub operation: Option<&'a Operation>,
     /// Credentials that must not be shown, whatever the rules say.
     pub known: &'a [Known],
@@ -92,8 +94,8 @@ impl Masked {
         self.bytes
     }
 
-    /// Whether the message could not be masked, so that these bytes are an error response in its place. It is for
-    /// the client: nothing of the kind may be sent to a server.
+    /// Whether the message could not be masked, so that these bytes are an error response in its place. It is
+    /// for the client: nothing of the kind may be sent to a server.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.is_refusal
@@ -126,6 +128,11 @@ pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Mask
     let mut masker = Masker::new(active, context.known);
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
+    seal(message, edits, masker)
+}
+
+/// The message with its edits made, or an error in its place: never the message as it was.
+fn seal(message: &Message, edits: Edits, masker: Masker<'_>) -> Masked {
     let has_failed = masker.has_failed;
     match edits.apply(message.bytes()) {
         Ok(bytes) if !has_failed => Masked { bytes, counts: masker.into_counts(), is_refusal: false },

@@ -1,12 +1,12 @@
 //! From the rules of a configuration to what a message can be masked with.
 //!
-//! [`Program`] holds every rule in compiled form; [`Active`] is the selection that counts for one message, put
-//! together so that a text is searched once for each kind and not once for each rule. What is wrong with a rule
-//! is found in `check`; nothing here complains.
+//! [`Program`] holds every rule in compiled form; [`Active`] is the selection that counts for one message,
+//! put together so that a text is searched once for each kind and not once for each rule. What is wrong with
+//! a rule is found in `check`; nothing here complains.
 
 use std::cmp::Reverse;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
 use super::path::Path;
@@ -139,14 +139,19 @@ impl Tools {
     }
 }
 
+/// What one pattern may take when compiled, in bytes.
+const MAXIMUM_PATTERN_BYTES: usize = 1 << 20;
+
 /// A pattern that matches nothing but a whole value. It is compiled alone first, so that no pattern can close
 /// the group around it.
 pub(super) fn whole_value(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(pattern)?;
-    Regex::new(&format!(r"\A(?:{pattern})\z"))
+    let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAXIMUM_PATTERN_BYTES).build();
+    compile(pattern)?;
+    compile(&format!(r"\A(?:{pattern})\z"))
 }
 
-/// The rules that count for one message, sorted by what they look for. A rule is named by its index among them.
+/// The rules that count for one message, sorted by what they look for. A rule is named by its index among
+/// them.
 #[derive(Debug)]
 pub(super) struct Active<'a> {
     rules: Vec<&'a Rule>,

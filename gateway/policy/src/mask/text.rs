@@ -258,8 +258,8 @@ impl<'a> Masker<'a> {
         }
     }
 
-    /// `text` with its findings masked, if that changes it. Findings that overlap become one, with the strongest
-    /// of their actions: no part of any of them may stay.
+    /// `text` with its findings masked, if that changes it. Findings that overlap become one, with the
+    /// strongest of their actions: no part of any of them may stay.
     fn splice(&mut self, text: &str, mut findings: Vec<Finding<'a>>) -> Option<String> {
         if findings.is_empty() {
             return None;
@@ -364,8 +364,8 @@ fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
     mask.is_some_and(|mask| range.end <= mask.end && range.start < mask.end)
 }
 
-/// The digits of a number that is an integer, however it is spelled: `4.2e1` is `42`. None if it is not, or has
-/// more digits than any value that is looked for.
+/// The digits of a number that is an integer, however it is spelled: `4.2e1` is `42`. None if it is not, or
+/// has more digits than any value that is looked for.
 fn integer_digits(spelled: &str) -> Option<String> {
     const MAXIMUM_DIGITS: usize = 19;
     let unsigned = spelled.trim_start_matches('-');

@@ -1,5 +1,5 @@
-//! Keys of Amazon Web Services: access key ids by their form, and secret access keys, which have none, where a
-//! name or an access key id stands shortly before them.
+//! Keys of Amazon Web Services: access key ids by their form, and secret access keys, which have none, where
+//! a name or an access key id stands shortly before them.
 //!
 //! Identifiers of users and roles (`AIDA…`, `AROA…`) open nothing and stay.
 
@@ -56,8 +56,8 @@ fn ids(text: &[u8], run: &Range<usize>) -> Vec<Range<usize>> {
     ids
 }
 
-/// Whether a run of the right length is a secret: its name is known, or an access key id stands before it. Hashes
-/// in hexadecimal have the same length.
+/// Whether a run of the right length is a secret: its name is known, or an access key id stands before it.
+/// Hashes in hexadecimal have the same length.
 fn is_secret(sample: Sample<'_>, run: &Range<usize>) -> bool {
     let text = sample.text.as_bytes();
     let bytes = text.get(run.clone()).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! Boundaries know the escapes of JSON, because a text may be JSON that was cut and cannot be parsed: in
 //! `\n4111` the letter before the digits is no letter.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The byte at `position`.
@@ -74,22 +75,50 @@ pub(super) fn runs<'a>(
     })
 }
 
-/// The groups of digits in a text, in order. Digits of an escape such as `\u0020` belong to none.
-pub(super) fn digit_groups(text: &[u8]) -> Vec<Range<usize>> {
-    let mut groups = Vec::new();
-    let mut position = 0;
-    while let Some(byte) = at(text, position) {
-        if byte.is_ascii_digit() {
-            let end = run_end(text, position, |byte| byte.is_ascii_digit());
-            groups.push(position..end);
-            position = end;
-        } else if byte == b'\\' && text.get(position..position + 6).is_some_and(is_unicode_escape) {
-            position += 6;
-        } else {
-            position += 1;
+/// How many groups of digits a detector may look at at once: more than any value has.
+const AHEAD: usize = 16;
+
+/// The groups of digits in a text, in order. Digits of an escape such as `\u0020` belong to none. Only a few are
+/// held at a time, for a text may be nothing but groups.
+pub(super) struct DigitGroups<'a> {
+    text: &'a [u8],
+    position: usize,
+    ahead: VecDeque<Range<usize>>,
+}
+
+impl<'a> DigitGroups<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Self {
+        Self { text, position: 0, ahead: VecDeque::with_capacity(AHEAD) }
+    }
+
+    /// The next groups, the first of which is the current one; none at the end.
+    pub(super) fn ahead(&mut self) -> &[Range<usize>] {
+        while self.ahead.len() < AHEAD
+            && let Some(group) = self.next_group()
+        {
+            self.ahead.push_back(group);
+        }
+        self.ahead.make_contiguous()
+    }
+
+    /// Makes the next group the current one.
+    pub(super) fn advance(&mut self) {
+        self.ahead.pop_front();
+    }
+
+    fn next_group(&mut self) -> Option<Range<usize>> {
+        loop {
+            let start = self.position;
+            match at(self.text, start)? {
+                b'0'..=b'9' => {
+                    self.position = run_end(self.text, start, |byte| byte.is_ascii_digit());
+                    return Some(start..self.position);
+                }
+                b'\\' if self.text.get(start..start + 6).is_some_and(is_unicode_escape) => self.position += 6,
+                _ => self.position += 1,
+            }
         }
     }
-    groups
 }
 
 /// The digits of a range, as numbers from 0 to 9.
@@ -118,7 +147,7 @@ pub(super) fn condensed(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{around, condensed, digit_groups, is_joined_before, runs};
+    use super::{DigitGroups, around, condensed, is_joined_before, runs};
 
     #[test]
     fn escapes_are_no_letters_and_their_digits_no_digits() {
@@ -127,7 +156,7 @@ mod tests {
         {
             assert_eq!(is_joined_before(text.as_bytes(), position), expected, "{text}");
         }
-        assert_eq!(digit_groups(br"1\u002022-3"), [0..1, 7..9, 10..11]);
+        assert_eq!(DigitGroups::of(br"1\u002022-3").ahead(), [0..1, 7..9, 10..11]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::bytes::{is_joined_before, run_end};
 pub(super) const MINIMUM_LENGTH: usize = 33;
 /// Letters and digits behind `ghp_` and its kin.
 const MINIMUM_SECRET: usize = 36;
-/// Letters, digits and underscores behind `github_pat_`: even a cut token that still has its identifying part.
+/// Letters, digits and underscores behind `github_pat_`: even a cut token that still has its identifying
+/// part.
 const MINIMUM_FINE_GRAINED_SECRET: usize = 22;
 
 const PREFIXES: [&str; 5] = ["ghp_", "gho_", "ghu_", INSTALLATION_PREFIX, "ghr_"];
@@ -31,8 +32,8 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The token whose prefix ends at `secret_start`. A run that is too short ends within the minimum, and one that
-/// is long enough is not read again, so that every byte is looked at a bounded number of times.
+/// The token whose prefix ends at `secret_start`. A run that is too short ends within the minimum, and one
+/// that is long enough is not read again, so that every byte is looked at a bounded number of times.
 fn token_at(text: &[u8], secret_start: usize) -> Option<Range<usize>> {
     let head = text.get(..secret_start)?;
     let (prefix, minimum) = if head.ends_with(FINE_GRAINED_PREFIX.as_bytes()) {

@@ -1,6 +1,6 @@
-//! JSON Web Tokens in compact form (RFC 7519): three parts in base64 for URLs with dots between them, of which
-//! the first is a JSON object with the member `alg`. Encrypted ones (RFC 7516) have five parts and are taken
-//! whole. Which algorithm, and whether the signature holds, is of no interest here.
+//! JSON Web Tokens in compact form (RFC 7519): three parts in base64 for URLs with dots between them, of
+//! which the first is a JSON object with the member `alg`. Encrypted ones (RFC 7516) have five parts and are
+//! taken whole. Which algorithm, and whether the signature holds, is of no interest here.
 
 use std::ops::Range;
 

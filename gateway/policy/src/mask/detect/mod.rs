@@ -33,8 +33,8 @@ pub(super) struct Sample<'a> {
 const MAXIMUM_LABEL: usize = 128;
 
 impl<'a> Sample<'a> {
-    /// `label` is the name of the member whose value the text is; empty where there is none. Some values are known
-    /// by the words around them, and a name is such a word.
+    /// `label` is the name of the member whose value the text is; empty where there is none. Some values are
+    /// known by the words around them, and a name is such a word.
     pub(super) fn new(text: &'a str, label: &'a str) -> Self {
         let end = (0..=MAXIMUM_LABEL).rev().find(|end| label.is_char_boundary(*end)).unwrap_or(0);
         Self { text, label: label.get(..end).unwrap_or(label) }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{at, before, digit_groups, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::bytes::{DigitGroups, at, before, digits, is_digit_at, is_joined_after, is_joined_before};
 
 /// A text with fewer digits holds no number.
 pub(super) const MINIMUM_DIGITS: usize = 8;
@@ -16,21 +16,19 @@ const NORTH_AMERICAN_DIGITS: usize = 11;
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     let text = text.as_bytes();
-    let groups = digit_groups(text);
+    let mut groups = DigitGroups::of(text);
     let mut free_from = 0;
-    for (index, group) in groups.iter().enumerate() {
-        if group.start < free_from {
-            continue;
-        }
-        let rest = groups.get(index..).unwrap_or_default();
+    while let groups_ahead @ [group, ..] = groups.ahead() {
         let number = match before(text, group.start) {
-            Some(b'+') => international(text, rest),
-            Some(_) | None => north_american(text, rest),
+            _ if group.start < free_from => None,
+            Some(b'+') => international(text, groups_ahead),
+            Some(_) | None => north_american(text, groups_ahead),
         };
         if let Some(number) = number {
             free_from = number.end;
             found.push(number);
         }
+        groups.advance();
     }
 }
 

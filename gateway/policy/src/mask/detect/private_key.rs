@@ -1,5 +1,5 @@
-//! Private keys in PEM (RFC 7468): from the line that begins one to the line that ends it, over line breaks of
-//! every kind, escaped ones included.
+//! Private keys in PEM (RFC 7468): from the line that begins one to the line that ends it, over line breaks
+//! of every kind, escaped ones included.
 //!
 //! A key that was cut is masked all the same: without an end, to the end of the text; without a beginning,
 //! back to where its encoded lines begin. Certificates and public keys stay.

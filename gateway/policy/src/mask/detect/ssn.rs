@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{
-    around, at, before, condensed, digit_groups, digits, is_digit_at, is_joined_after, is_joined_before,
+    DigitGroups, around, at, before, condensed, digits, is_digit_at, is_joined_after, is_joined_before,
 };
 
 /// How many digits a number has.
@@ -18,24 +18,27 @@ const REACH: usize = 40;
 
 pub(super) fn find(sample: Sample<'_>, found: &mut Vec<Range<usize>>) {
     let text = sample.text.as_bytes();
-    let groups = digit_groups(text);
+    let mut groups = DigitGroups::of(text);
     let mut free_from = 0;
-    for (index, group) in groups.iter().enumerate() {
-        if group.start < free_from {
-            continue;
-        }
-        let number = match (group, groups.get(index + 1), groups.get(index + 2)) {
-            (area, Some(middle), Some(serial)) if is_separated(text, area, middle, serial) => {
-                area.start..serial.end
+    while let [group, rest @ ..] = groups.ahead() {
+        let number = match rest {
+            [middle, serial, ..] if is_separated(text, group, middle, serial) => {
+                Some(group.start..serial.end)
             }
-            (bare, _, _) if bare.len() == DIGITS && is_named(sample, bare) => bare.clone(),
-            _ => continue,
+            _ if group.len() == DIGITS && is_named(sample, group) => Some(group.clone()),
+            _ => None,
         };
-        let stands_alone = !is_joined_before(text, number.start) && !is_joined_after(text, number.end);
-        if stands_alone && is_issued(text, &number) {
+        let number = number.filter(|number| {
+            number.start >= free_from
+                && !is_joined_before(text, number.start)
+                && !is_joined_after(text, number.end)
+                && is_issued(text, number)
+        });
+        if let Some(number) = number {
             free_from = number.end;
             found.push(number);
         }
+        groups.advance();
     }
 }
 
@@ -81,7 +84,8 @@ fn speaks_of_ssn(words: &str) -> bool {
         || words.bytes().enumerate().any(|(start, _)| is_ssn_at(words, start))
 }
 
-/// Whether the word `ssn` stands at `start`, by itself or as a part of a name such as `userSsn` or `ssn_hash`.
+/// Whether the word `ssn` or `ssns` stands at `start`, by itself or as a part of a name such as `userSsn` or
+/// `ssn_hash`.
 fn is_ssn_at(words: &str, start: usize) -> bool {
     let Some(word) = words.get(start..start + 3).filter(|word| word.eq_ignore_ascii_case("ssn")) else {
         return false;
@@ -95,7 +99,8 @@ fn is_ssn_at(words: &str, start: usize) -> bool {
         }
         Some(_) | None => true,
     };
-    let ends = match at(bytes, start + 3) {
+    let end = start + 3 + usize::from(matches!(at(bytes, start + 3), Some(b's')));
+    let ends = match at(bytes, end) {
         Some(byte) if byte.is_ascii_alphabetic() => byte.is_ascii_uppercase(),
         Some(_) | None => true,
     };

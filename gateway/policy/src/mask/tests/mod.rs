@@ -10,16 +10,21 @@ mod rules;
 mod values;
 
 use bytes::Bytes;
-use lychgate_gateway_mcp::json::Limits;
+use lychgate_gateway_mcp::json::{Edits, Limits};
 use lychgate_gateway_mcp::message::Message;
 use serde_json::{Value, json};
 
-use super::{Audience, Context, Known, Masked, Program, compile, mask};
+use super::program::Active;
+use super::text::Masker;
+use super::{
+    Audience, Context, Known, Masked, Program, UNMASKABLE, compile, mask, own_error, own_tool_error, seal,
+};
 use crate::call::Operation;
 use crate::config::Direction;
 use crate::decide::Caller;
 
-/// How a message is masked, unless a test says otherwise: an answer of the tool `query` on its way to a caller.
+/// How a message is masked, unless a test says otherwise: an answer of the tool `query` on its way to a
+/// caller.
 struct Setup {
     program: Program,
     known: Vec<Known>,
@@ -108,4 +113,29 @@ fn request(method: &str, params: Value) -> Value {
 
 fn notification(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "method": method, "params": params})
+}
+
+#[test]
+fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
+    let message = parse(r#"{"jsonrpc":"2.0","id":"a","result":{"secret":1}}"#);
+    let program = compile(&[]).unwrap();
+    let context =
+        Context { audience: Audience::Record, direction: Direction::Response, operation: None, known: &[] };
+    let root = message.document().root();
+    let result = root.get("result").unwrap();
+    let mut overlapping = Edits::new();
+    overlapping.replace(result.span(), "{}");
+    overlapping.replace(result.get("secret").unwrap().span(), "0");
+    let mut failed = Masker::new(Active::new(&program, &context), &[]);
+    failed.has_failed = true;
+    let intact = Masker::new(Active::new(&program, &context), &[]);
+    for masked in [seal(&message, overlapping, intact), seal(&message, Edits::new(), failed)] {
+        assert!(masked.is_refusal());
+        let answer: Value = serde_json::from_slice(masked.bytes()).unwrap();
+        assert_eq!(answer["id"], "a");
+        assert_eq!(answer["error"]["code"], UNMASKABLE);
+        assert_eq!(answer.get("result"), None);
+    }
+    assert!(!own_error(message.id(), -31_999, "no").is_refusal());
+    assert!(own_tool_error(message.id().unwrap(), "no").bytes().starts_with(b"{"));
 }

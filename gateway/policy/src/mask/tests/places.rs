@@ -28,8 +28,8 @@ fn every_text_of_a_result_is_masked() {
         result(json!({
             "content": [
                 {"type": "text", "text": format!("to {mail}"), "annotations": {"audience": ["user"], "note": mail}},
-                {"type": "resource_link", "uri": format!("mailto:{mail}"), "name": mail, "description": mail, "title": mail},
-                {"type": "resource", "resource": {"uri": format!("file:///{mail}/a"), "text": mail, "mimeType": "text/plain"}},
+                {"type": "resource_link", "uri": format!("mailto:{mail}"), "name": mail, "description": mail},
+                {"type": "resource", "resource": {"uri": format!("file:///{mail}/a"), "text": mail}},
             ],
             "structuredContent": {"a": [{"b": mail}], mail: mail},
             "isError": true,
@@ -38,18 +38,14 @@ fn every_text_of_a_result_is_masked() {
         }))
     };
     let masked = Setup::redacting().text(&with(MAIL).to_string());
-    let expected = with(MARK).to_string().replace("file:///[REDACTED:Email]/a", "file:///[REDACTED:Email]/a");
-    assert_eq!(
-        serde_json::from_str::<Value>(&masked).unwrap(),
-        serde_json::from_str::<Value>(&expected).unwrap()
-    );
+    assert_eq!(serde_json::from_str::<Value>(&masked).unwrap(), with(MARK));
 }
 
 #[test]
 fn every_other_kind_of_message_is_masked() {
     let messages = |mail: &str| {
         [
-            json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": format!("no {mail}"), "data": {"who": [mail]}}}),
+            json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": format!("no {mail}"), "data": [mail]}}),
             result(json!({"contents": [{"uri": "file:///a", "text": mail}]})),
             result(
                 json!({"description": mail, "messages": [{"role": "user", "content": {"type": "text", "text": mail}}]}),
@@ -81,8 +77,12 @@ fn every_other_kind_of_message_is_masked() {
                     "systemPrompt": mail, "maxTokens": 1,
                     "messages": [
                         {"role": "user", "content": {"type": "text", "text": mail}},
-                        {"role": "assistant", "content": [{"type": "tool_use", "id": "u", "name": "t", "input": {"a": mail}}]},
-                        {"role": "user", "content": [{"type": "tool_result", "toolUseId": "u", "content": [{"type": "text", "text": mail}], "structuredContent": {"a": mail}}]},
+                        {"role": "assistant", "content": [
+                            {"type": "tool_use", "id": "u", "name": "t", "input": {"a": mail}},
+                        ]},
+                        {"role": "user", "content": [
+                            {"type": "tool_result", "toolUseId": "u", "content": [], "structuredContent": {"a": mail}},
+                        ]},
                     ],
                 }),
             ),
@@ -120,7 +120,10 @@ fn requests_are_masked_in_what_they_carry_and_not_in_what_they_call() {
             result(json!({"roots": [{"uri": "file:///a", "name": mail}]})),
             request(
                 "tools/call",
-                json!({"name": "t", "requestState": MAIL, "inputResponses": {MAIL: {"action": "accept", "content": {"a": mail}}}}),
+                json!({
+                    "name": "t", "requestState": MAIL,
+                    "inputResponses": {MAIL: {"action": "accept", "content": {"a": mail}}},
+                }),
             ),
         ]
     };

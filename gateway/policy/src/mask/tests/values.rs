@@ -89,8 +89,8 @@ fn each_action_of_a_detector_works_inside_texts_in_numbers_and_in_names() {
 #[test]
 fn the_label_of_a_number_or_text_says_what_nine_digits_are() {
     let setup = detector("UsSsn", json!({"redact": {}}));
-    let content = json!({"ssn": 123_456_789, "ssns": ["123456789"], "userSsn": ["123456789", {"id": "123456789"}], "n": 123_456_789});
-    let expected = json!({"ssn": 0, "ssns": ["123456789"], "userSsn": ["[REDACTED:UsSsn]", {"id": "123456789"}], "n": 123_456_789});
+    let content = json!({"ssn": 123_456_789, "ids": ["123456789"], "userSsn": ["123456789", {"id": "123456789"}], "n": 123_456_789});
+    let expected = json!({"ssn": 0, "ids": ["123456789"], "userSsn": ["[REDACTED:UsSsn]", {"id": "123456789"}], "n": 123_456_789});
     assert_eq!(setup.structured(content), expected);
 }
 
@@ -163,7 +163,7 @@ fn json_in_json_is_opened_three_levels_deep_and_masked_as_text_below() {
         assert_eq!(setup.structured(content.clone()), expected, "level {level}");
     }
     let too_deep = json!({"inner": content.to_string()});
-    let masked = setup.structured(too_deep.clone()).to_string();
+    let masked = setup.structured(too_deep).to_string();
     assert!(!masked.contains(CARD) && masked.contains("1234"), "{masked}");
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SourceFile>, CommandError> {
         paths.push(path.to_owned());
     }
     paths.sort();
-    paths.into_iter().map(read_file).collect()
+    paths.iter().map(|path| read_file(path)).collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), CommandError> {
@@ -83,13 +83,13 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), CommandError> 
     Ok(())
 }
 
-fn read_file(path: PathBuf) -> Result<SourceFile, CommandError> {
+fn read_file(path: &Path) -> Result<SourceFile, CommandError> {
     let wrong = |error: &dyn std::fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
-    let length = std::fs::metadata(&path).map_err(|error| wrong(&error))?.len();
+    let length = std::fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > MAXIMUM_FILE_BYTES {
         return Err(wrong(&"larger than 16 MiB; name the folder or file with the manifests"));
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
     Ok(SourceFile { name: path.display().to_string(), text })
 }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_modern, is_modern};
@@ -18,6 +18,7 @@ use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Call, Decision, DenialReason, Permit, decide, decide_stream};
 use lychgate_gateway_record::{self as record, End, Entry, Outcome, Rejected};
 
+use crate::accept::{AcceptedMethod, accept, authority, connection_name};
 use crate::caller::Authenticated;
 use crate::connection::Connection;
 use crate::failure::Failure;
@@ -85,85 +86,13 @@ async fn route(
     let connection = gateway.configurations.connection(connection_name(path)?)?;
     trace.connection = Some(Arc::clone(&connection));
     trace.modern = header(request.headers(), MCP_PROTOCOL_VERSION).is_some_and(names_modern_era);
-    let method = accept(&connection, &request, trace)?;
+    let method = accept(&connection, &request, trace.authority.as_deref())?;
     let (parts, body) = request.into_parts();
     let visit = enter(gateway, connection, parts.headers).await?;
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
         AcceptedMethod::Empty(method) => stream_or_end(visit, method).await,
     }
-}
-
-/// The methods of the transport.
-enum AcceptedMethod {
-    Post,
-    Empty(EmptyMethod),
-}
-
-/// The name in `/<connection>/mcp`.
-fn connection_name(path: &str) -> Result<&str, Failure> {
-    path.strip_prefix('/')
-        .and_then(|path| path.strip_suffix("/mcp"))
-        .filter(|name| !name.is_empty() && !name.contains('/'))
-        .ok_or(Failure::NoConnection)
-}
-
-/// What can be refused by the request's head alone, before anybody is authenticated.
-fn accept(
-    connection: &Connection,
-    request: &Request<Incoming>,
-    trace: &Trace,
-) -> Result<AcceptedMethod, Failure> {
-    if !trace.authority.as_deref().is_some_and(|authority| connection.has_host(authority)) {
-        return Err(Failure::Host);
-    }
-    for origin in request.headers().get_all(ORIGIN) {
-        let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-        if !host.is_some_and(|host| connection.has_host(host)) {
-            return Err(Failure::Origin);
-        }
-    }
-    if request.uri().query().is_some_and(holds_token) {
-        return Err(Failure::TokenInQuery);
-    }
-    let method = match *request.method() {
-        Method::POST => AcceptedMethod::Post,
-        Method::GET => AcceptedMethod::Empty(EmptyMethod::Get),
-        Method::DELETE => AcceptedMethod::Empty(EmptyMethod::Delete),
-        _ => return Err(Failure::Method),
-    };
-    check_media(&method, request.headers())?;
-    Ok(method)
-}
-
-fn check_media(method: &AcceptedMethod, headers: &HeaderMap) -> Result<(), Failure> {
-    let needed: &[&str] = match method {
-        AcceptedMethod::Post => {
-            if upstream::body_form(headers) != BodyForm::Json
-                || headers.get_all(CONTENT_TYPE).iter().count() > 1
-            {
-                return Err(Failure::MediaType);
-            }
-            &["application/json", "text/event-stream"]
-        }
-        AcceptedMethod::Empty(EmptyMethod::Get) => &["text/event-stream"],
-        AcceptedMethod::Empty(EmptyMethod::Delete) => return Ok(()),
-    };
-    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    // No header accepts everything (RFC 9110, section 12.5.1).
-    let any = accepted.peek().is_none();
-    let fits = accepted.flat_map(|value| value.split(',')).any(|range| {
-        let range = range.split(';').next().unwrap_or_default().trim();
-        range == "*/*"
-            || needed.iter().any(|needed| range.eq_ignore_ascii_case(needed))
-            || (range == "application/*" && needed.len() > 1)
-            || range == "text/*"
-    });
-    if any || fits { Ok(()) } else { Err(Failure::NotAcceptable) }
-}
-
-fn holds_token(query: &str) -> bool {
-    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
 /// Who is there, and in which session.
@@ -299,9 +228,14 @@ fn check_revision(headers: &HeaderMap, message: &Message, trace: &mut Trace) -> 
     match named {
         Some(name) if Revision::parse(name).is_none() => Err(Failure::Revision),
         Some(name) => Ok(name.to_owned()),
-        // A client of the first revisions, or one that initialises, names none.
-        None => Ok(String::new()),
+        // Who initialises says so in the message; a client of the first revisions names none at all.
+        None => Ok(initialized_revision(message).unwrap_or_default()),
     }
+}
+
+fn initialized_revision(message: &Message) -> Option<String> {
+    let named = message.params()?.get("protocolVersion")?.text()?;
+    Revision::parse(&named).map(|revision| revision.as_str().to_owned())
 }
 
 /// Sends the permitted call, and relays what comes back.
@@ -534,17 +468,6 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
         }
     }
     response
-}
-
-/// The host that was called: from the `Host` header, or from the target of an HTTP/2 request. A request with
-/// several `Host` headers names none.
-fn authority(request: &Request<Incoming>) -> Option<String> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().map(str::to_owned),
-        (Some(_), Some(_)) => None,
-        (None, _) => request.uri().authority().map(|authority| authority.as_str().to_owned()),
-    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Validation};
 use lychgate_gateway_policy::Caller;
 use lychgate_gateway_policy::config::{GatewayConfig, OidcIssuer};
@@ -177,9 +179,18 @@ impl Authenticator {
         if token.len() > MAXIMUM_TOKEN_BYTES {
             return Err(Unauthenticated::MalformedToken);
         }
+        let members = header_members(token).ok_or(Unauthenticated::MalformedToken)?;
+        // An extension that must be understood and is not (RFC 7515, section 4.1.11).
+        if members.contains_key("crit") {
+            return Err(Unauthenticated::MalformedToken);
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| {
             // A name that the library does not know, `none` among them, does not parse.
-            if names_algorithm(token) { Unauthenticated::Algorithm } else { Unauthenticated::MalformedToken }
+            if members.contains_key("alg") {
+                Unauthenticated::Algorithm
+            } else {
+                Unauthenticated::MalformedToken
+            }
         })?;
         if !ALGORITHMS.contains(&header.alg) {
             return Err(Unauthenticated::Algorithm);
@@ -223,15 +234,10 @@ fn bearer(header: &[u8]) -> Result<&str, Unauthenticated> {
     Ok(token)
 }
 
-/// Whether the token's header is a JSON object with an `alg`, so that the algorithm is what is wrong with it.
-fn names_algorithm(token: &str) -> bool {
-    use base64::Engine as _;
-    let header = token.split('.').next().unwrap_or_default();
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(header)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok())
-        .is_some_and(|header| header.contains_key("alg"))
+/// The members of the token's header, as they are written.
+fn header_members(token: &str) -> Option<Map<String, Value>> {
+    let header = token.split('.').next()?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
 }
 
 /// `at+jwt` (RFC 9068) or plain `JWT`; logout tokens, DPoP proofs and their kin are for others.

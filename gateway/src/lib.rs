@@ -4,6 +4,7 @@
 //! servers and writes the journal. It holds no rules: what may be called and what must be masked is decided
 //! in `lychgate-gateway-policy`. [`call`] is the whole path of a request; [`start`] brings a gateway up.
 
+pub mod accept;
 pub mod admin;
 pub mod call;
 pub mod caller;

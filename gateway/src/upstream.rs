@@ -36,8 +36,9 @@ pub fn headers(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in client {
         let ours = RELAYED.contains(&name.as_str()) || name.as_str().starts_with(MCP_PARAM_PREFIX);
-        if ours && value.len() <= MAXIMUM_HEADER_BYTES {
-            headers.append(name.clone(), value.clone());
+        // The first of several is the one that was looked at.
+        if ours && value.len() <= MAXIMUM_HEADER_BYTES && !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
         }
     }
     if let Some(value) = session.and_then(|session| HeaderValue::from_str(session).ok()) {

@@ -1,0 +1,33 @@
+# The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
+# test` Python 3.11 or newer; everything else they install themselves, pinned, from package registries.
+
+.PHONY: demo test lint lint-format golden
+
+NODE := target/counterparts/bin/node
+LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
+
+## demo: walk through examples/quickstart with a real MCP server and a real client, each step checked
+demo:
+	tests/counterparts/install --node-only
+	cargo build --locked --quiet --package lychgate
+	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
+
+## test: everything that is checked: units, properties, golden files, the house, scenarios, the demo
+test:
+	tests/counterparts/install
+	cargo build --locked --package lychgate --package lychgate-gateway
+	cargo test --locked --workspace
+	$(NODE) --test tests/counterparts/counterparts.test.mjs
+	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
+
+lint-format:
+	cargo fmt --all --check
+
+## lint: formatting, clippy and docs, with warnings denied
+lint: lint-format
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
+
+## golden: write generated files anew, after a change that is meant
+golden:
+	UPDATE_GOLDEN=1 cargo test --locked --workspace

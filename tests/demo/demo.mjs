@@ -1,0 +1,217 @@
+// The demo: a real MCP server with a real credential behind `lychgate dev`, and an unmodified MCP client
+// that meets the rules of examples/quickstart. Each step prints what happened and checks it; the first
+// check that fails ends the demo with exit code 1.
+//
+// Usage: demo.mjs --lychgate BINARY
+
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { Processes } from "./processes.mjs";
+
+const { values } = parseArgs({ options: { lychgate: { type: "string" } } });
+if (values.lychgate === undefined) throw new Error("--lychgate BINARY is missing");
+const lychgate = path.resolve(values.lychgate);
+const repository = path.resolve(import.meta.dirname, "../..");
+const counterparts = path.join(repository, "tests/counterparts");
+const folder = mkdtempSync(path.join(tmpdir(), "lychgate-demo-"));
+const manifests = path.join(folder, "quickstart");
+const state = path.join(folder, "state");
+const database = path.join(folder, "customers.sqlite");
+const processes = new Processes();
+
+const QUERY = "select name, email, card, ssn from customers order by id limit 2";
+const FIRST_TOKEN = "quickstart-token-1";
+const SECOND_TOKEN = "quickstart-token-2";
+let step = 0;
+
+try {
+  await demo();
+  say(`\nThe demo is over, and every step was checked. On your own: README.md, "By hand".`);
+} catch (error) {
+  say(`\nStep ${step} failed: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  await processes.endAll();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function demo() {
+  title("A real MCP server, dbhub, serves a database and wants a bearer token");
+  await node("servers/seed-customers.mjs", ["--database", database]);
+  let server = await startServer(0, FIRST_TOKEN);
+  const bare = await fetch(server.url, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
+  assert.equal(bare.status, 401, "the server refuses a request without its token");
+  say(`dbhub serves ${server.url} and answers 401 without its token.`);
+
+  title("Lychgate stands in front of it, by the manifests of examples/quickstart");
+  cpSync(path.join(repository, "examples/quickstart"), manifests, { recursive: true });
+  edit("customers.yaml", "http://127.0.0.1:8931/mcp", server.url);
+  const gateway = await startGateway();
+  say(`${gateway.url} serves; tokens for ${gateway.personas.map((persona) => persona.user).join(", ")}.`);
+
+  title("alice, an analyst, lists tools and sees only hers");
+  const tools = names(await call("alice", gateway, { op: "listTools" }));
+  assert.deepEqual(tools, ["execute_sql"]);
+  const everything = names(await call("bob", gateway, { op: "listTools" }));
+  assert.deepEqual(everything, ["execute_sql", "search_objects"]);
+  say(`alice sees ${tools.join(", ")}; bob, a database administrator, sees ${everything.join(", ")}.`);
+
+  title("alice queries customers; what is personal comes back masked");
+  const before = await direct(server.url, FIRST_TOKEN);
+  const masked = text(await call("alice", gateway, { op: "callTool", name: "execute_sql", arguments: { sql: QUERY } }));
+  const address = /[a-z.]+@example\.com/;
+  assert.match(before, address, "the server itself answers with e-mail addresses");
+  assert.doesNotMatch(masked, address, "no e-mail address passes");
+  assert.match(masked, /\[REDACTED:Email\]/);
+  const card = JSON.parse(before).data.statements[0].rows[0].card;
+  assert.ok(!masked.includes(card), "no whole card number passes");
+  const row = JSON.parse(masked).data.statements[0].rows[0];
+  assert.ok(row.card.endsWith(card.slice(-4)), "the last four digits of a card stay");
+  say(`before: ${JSON.stringify(JSON.parse(before).data.statements[0].rows[0])}`);
+  say(`masked: ${JSON.stringify(row)}`);
+
+  title("alice calls a tool that is not hers; mallory, who has no grant, calls anything");
+  const refused = await call("alice", gateway, { op: "callTool", name: "search_objects", arguments: { object_type: "table" } });
+  assert.match(refused.error.message, /Unknown tool: search_objects/);
+  const stranger = await run("mallory", gateway, [{ op: "listTools" }]);
+  assert.equal(stranger.at(-1).error.status ?? stranger.at(-1).error.code, 403);
+  say(`alice: ${refused.error.message}`);
+  say(`mallory: ${stranger.at(-1).error.message}`);
+
+  title("dbhub's token was injected on the way, and shown to nobody");
+  const seen = JSON.stringify([tools, masked, refused, stranger]) + processes.output("lychgate");
+  assert.ok(!seen.includes(FIRST_TOKEN), "the token is in no answer and in no log");
+  assert.ok(!records().includes(FIRST_TOKEN), "the token is not in the record");
+  assert.match(records(), /"kind":"Injected"/);
+  say("The record says which version of which credential went where, and never its value.");
+
+  title("dbhub's token is rotated");
+  const port = Number(new URL(server.url).port);
+  await server.end();
+  server = await startServer(port, SECOND_TOKEN);
+  const old = await call("alice", gateway, { op: "callTool", name: "execute_sql", arguments: { sql: "select 1" } }, "connect");
+  assert.match(old.error.message, /refused the gateway's credential/);
+  say(`With the old token: ${old.error.message}`);
+  edit("customers.yaml", FIRST_TOKEN, SECOND_TOKEN);
+  const fresh = await eventually(async () => {
+    const answer = await call("alice", gateway, { op: "callTool", name: "execute_sql", arguments: { sql: "select 1 as one" } }, "connect");
+    return answer.error === undefined ? text(answer) : undefined;
+  });
+  assert.match(fresh, /"one": 1/);
+  say("The Secret was changed in its manifest; the next call went through. Nothing was restarted but dbhub.");
+
+  title("The session is replayed, and the record is verified");
+  const listed = await command(["sessions", "list", "--records", gateway.records]);
+  const session = listed.split("\n").find((line) => line.includes("alice") && !line.includes(", 0 masked"))?.match(/s-[0-9a-f]{16}/)?.[0];
+  assert.ok(session, "the session in which alice's answer was masked is in the list");
+  say(listed.trimEnd());
+  const replay = await command(["replay", session, "--records", gateway.records, "--width", "140"]);
+  assert.match(replay, /tools\/call execute_sql/);
+  assert.doesNotMatch(replay, address, "the record is masked too");
+  say(replay.trimEnd());
+  await eventually(async () => /, 0 entries after the last head/.test(await command(["verify", "--records", gateway.records])) || undefined);
+  say((await command(["verify", "--records", gateway.records])).trimEnd());
+  const segment = path.join(gateway.records, "dev", readdirSync(path.join(gateway.records, "dev")).find((name) => name.endsWith(".jsonl")));
+  const forged = path.join(folder, "forged");
+  cpSync(gateway.records, path.join(forged, "records"), { recursive: true });
+  cpSync(path.join(state, "signing.pub"), path.join(forged, "signing.pub"));
+  const copy = path.join(forged, "records/dev", path.basename(segment));
+  writeFileSync(copy, readFileSync(copy, "utf8").replace("search_objects", "search_nothing"));
+  const caught = await processes.finish(lychgate, ["verify", "--records", path.join(forged, "records")]);
+  assert.equal(caught.code, 1, "a changed record is found out");
+  say(`And with one word changed in a copy: ${caught.output.split("\n").find((line) => line.includes("DAMAGED"))}`);
+}
+
+function startServer(port, token) {
+  const script = path.join(counterparts, "servers/dbhub.mjs");
+  return processes.startReady("dbhub", process.execPath, [script, "--database", database, "--token", token, "--port", String(port)]);
+}
+
+async function startGateway() {
+  const free = ["--listen", "127.0.0.1:0", "--issuer-listen", "127.0.0.1:0"];
+  processes.start("lychgate", lychgate, ["dev", manifests, "--state", state, ...free]);
+  const summary = await eventually(() => {
+    processes.assertAlive("lychgate");
+    try {
+      return JSON.parse(readFileSync(path.join(state, "dev.json"), "utf8"));
+    } catch {
+      return undefined;
+    }
+  });
+  return { ...summary, url: summary.connections[0].url };
+}
+
+// Runs an unmodified client (@modelcontextprotocol/sdk) as a persona.
+async function run(user, gateway, script) {
+  const persona = gateway.personas.find((persona) => persona.user === user);
+  const environment = { MCP_TOKEN: readFileSync(persona.tokenFile, "utf8") };
+  return node("clients/legacy.mjs", ["--url", gateway.url], JSON.stringify(script), environment);
+}
+
+async function call(user, gateway, operation, alsoFailing) {
+  const lines = await run(user, gateway, [operation]);
+  const answer = lines.at(-1);
+  assert.ok(answer.op === operation.op || answer.op === alsoFailing, `${user}: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+async function direct(url, token) {
+  const script = [{ op: "callTool", name: "execute_sql", arguments: { sql: QUERY } }];
+  return text((await node("clients/legacy.mjs", ["--url", url], JSON.stringify(script), { MCP_TOKEN: token })).at(-1));
+}
+
+async function node(script, args, input = "", environment = {}) {
+  const finished = await processes.finish(process.execPath, [path.join(counterparts, script), ...args], input, environment);
+  assert.equal(finished.code, 0, `${script}: ${finished.errors}`);
+  return finished.output.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+async function command(args) {
+  const finished = await processes.finish(lychgate, args);
+  assert.equal(finished.code, 0, `lychgate ${args.join(" ")}: ${finished.output}${finished.errors}`);
+  return finished.output;
+}
+
+function edit(file, from, to) {
+  const target = path.join(manifests, file);
+  const content = readFileSync(target, "utf8");
+  assert.ok(content.includes(from), `${file} holds ${from}`);
+  writeFileSync(target, content.replaceAll(from, to));
+}
+
+function records() {
+  const journal = path.join(state, "records/dev");
+  const segments = readdirSync(journal).filter((name) => name.endsWith(".jsonl"));
+  return segments.map((name) => readFileSync(path.join(journal, name), "utf8")).join("");
+}
+
+async function eventually(attempt) {
+  for (let tries = 0; tries < 150; tries += 1) {
+    const found = await attempt();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("waited 15 seconds for what did not come");
+}
+
+function names(answer) {
+  assert.equal(answer.error, undefined, JSON.stringify(answer.error));
+  return answer.ok.tools.map((tool) => tool.name).sort();
+}
+
+function text(answer) {
+  assert.equal(answer.error, undefined, JSON.stringify(answer.error));
+  return answer.ok.content[0].text;
+}
+
+function title(words) {
+  step += 1;
+  say(`\n${step}. ${words}`);
+}
+
+function say(words) {
+  console.log(words);
+}

@@ -1,0 +1,154 @@
+//! The shape of the sources.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use syn::spanned::Spanned as _;
+use syn::visit::Visit;
+
+use crate::workspace;
+
+/// The longest file, in lines.
+const FILE_LINES: usize = 500;
+/// The longest function, in lines.
+const FUNCTION_LINES: usize = 70;
+/// The longest function of a test, in lines: tables are long.
+const TEST_FUNCTION_LINES: usize = 140;
+/// The longest line, in characters; rustfmt breaks code, but not texts and comments.
+const LINE_CHARACTERS: usize = 140;
+
+/// The files that git knows or would take, below the workspace.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .current_dir(workspace())
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    names
+        .lines()
+        .filter(|name| name.ends_with(ending))
+        .map(|name| workspace().join(name))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn files_and_lines_are_short_and_open_with_what_they_hold() {
+    let sources = files(".rs");
+    assert!(sources.len() > 50, "the sources were found");
+    let mut wrong = Vec::new();
+    for path in sources {
+        let text = read(&path);
+        let lines = text.lines().count();
+        if lines > FILE_LINES {
+            wrong.push(format!("{}: {lines} lines; split it along its meaning", path.display()));
+        }
+        if !text.starts_with("//!") {
+            wrong.push(format!("{}: begin with `//!` and what lives here", path.display()));
+        }
+        for (number, line) in text.lines().enumerate() {
+            if line.chars().count() > LINE_CHARACTERS && !line.contains("r#\"") && !line.contains("http") {
+                wrong.push(format!(
+                    "{}:{}: more than {LINE_CHARACTERS} characters",
+                    path.display(),
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Collects functions that are too long.
+struct Functions {
+    path: PathBuf,
+    long: Vec<String>,
+    in_tests: bool,
+}
+
+impl Functions {
+    fn check(&mut self, name: &syn::Ident, whole: proc_macro2::Span) {
+        let lines = whole.end().line - whole.start().line + 1;
+        let most = if self.in_tests { TEST_FUNCTION_LINES } else { FUNCTION_LINES };
+        if lines > most {
+            let place = format!("{}:{}", self.path.display(), whole.start().line);
+            self.long.push(format!("{place}: fn {name} has {lines} lines"));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Functions {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        let outside = self.in_tests;
+        self.in_tests |= module.ident == "tests";
+        syn::visit::visit_item_mod(self, module);
+        self.in_tests = outside;
+    }
+
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        self.check(&function.sig.ident, function.sig.span().join(function.block.span()).unwrap());
+        syn::visit::visit_item_fn(self, function);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.check(&function.sig.ident, function.sig.span().join(function.block.span()).unwrap());
+        syn::visit::visit_impl_item_fn(self, function);
+    }
+}
+
+#[test]
+fn functions_fit_on_a_screen() {
+    let mut long = Vec::new();
+    for path in files(".rs") {
+        let file = syn::parse_file(&read(&path)).unwrap();
+        let in_tests = path.components().any(|part| part.as_os_str() == "tests");
+        let mut functions = Functions { path, long: Vec::new(), in_tests };
+        functions.visit_file(&file);
+        long.append(&mut functions.long);
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// Follows `mod` declarations from the root file of a crate, a binary or a test.
+fn reach(file: &Path, folder: &Path, reached: &mut BTreeSet<PathBuf>) {
+    reached.insert(file.to_owned());
+    let parsed = syn::parse_file(&read(file)).unwrap();
+    reach_items(&parsed.items, folder, reached);
+}
+
+fn reach_items(items: &[syn::Item], folder: &Path, reached: &mut BTreeSet<PathBuf>) {
+    for item in items {
+        let syn::Item::Mod(module) = item else { continue };
+        let name = module.ident.to_string();
+        let below = folder.join(&name);
+        match &module.content {
+            Some((_, items)) => reach_items(items, &below, reached),
+            None => {
+                let flat = folder.join(format!("{name}.rs"));
+                let file = if flat.exists() { flat } else { below.join("mod.rs") };
+                reach(&file, &below, reached);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_source_is_compiled_into_something() {
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(workspace()).exec().unwrap();
+    let mut reached = BTreeSet::new();
+    for package in metadata.workspace_packages() {
+        for target in &package.targets {
+            let root = target.src_path.as_std_path();
+            reach(root, root.parent().unwrap(), &mut reached);
+        }
+    }
+    let dead: Vec<_> = files(".rs").into_iter().filter(|path| !reached.contains(path)).collect();
+    assert!(dead.is_empty(), "in no crate: {dead:?}");
+}

@@ -1,0 +1,123 @@
+//! The command line as people type it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::manifests::{MASKING, Manifests};
+use crate::support::process::{Finished, lychgate};
+use crate::support::workspace;
+
+fn folder(yaml: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("all.yaml"), yaml).unwrap();
+    folder
+}
+
+async fn on(folder: &Path, verb: &str, more: &[&str], input: &str) -> Finished {
+    let mut arguments = vec![verb, "-f", folder.to_str().unwrap()];
+    arguments.extend(more);
+    lychgate(&arguments, input).await
+}
+
+#[tokio::test]
+async fn every_example_is_valid_and_rendered() {
+    for example in std::fs::read_dir(workspace().join("examples")).unwrap() {
+        let example = example.unwrap().path();
+        let validated = on(&example, "validate", &[], "").await;
+        assert_eq!(validated.code, 0, "{}", validated.output);
+        let rendered = on(&example, "render", &[], "").await;
+        assert_eq!(rendered.code, 0, "{}", rendered.errors);
+        let kinds: Vec<&str> =
+            rendered.output.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+        for kind in
+            ["ServiceAccount", "ConfigMap", "Role", "RoleBinding", "Deployment", "Service", "NetworkPolicy"]
+        {
+            assert!(kinds.contains(&kind), "{kinds:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn problems_are_told_with_file_line_and_field() {
+    let broken = Manifests { token: "t", ..Manifests::default() }
+        .to_yaml()
+        .replace("insecurePlaintext: true", "insecurePlaintxt: true")
+        .replace("groups: [limited]", "groups: []");
+    let folder = folder(&broken);
+    let validated = on(folder.path(), "validate", &[], "").await;
+    assert_eq!(validated.code, 1, "{}", validated.output);
+    for expected in ["spec.upstream.insecurePlaintxt", "insecurePlaintext", "spec.access[1]"] {
+        assert!(validated.output.contains(expected), "{}", validated.output);
+    }
+    let places = validated.output.lines().filter(|line| line.contains("all.yaml:")).count();
+    assert!(places >= 2, "each problem has its line: {}", validated.output);
+    let rendered = on(folder.path(), "render", &[], "").await;
+    assert_eq!(
+        (rendered.code, rendered.output.as_str()),
+        (1, ""),
+        "nothing of an invalid connection is rendered"
+    );
+    let missing = lychgate(&["validate", "-f", "/no/such/folder"], "").await;
+    assert_eq!(missing.code, 2);
+    assert!(missing.errors.contains("/no/such/folder"), "{}", missing.errors);
+}
+
+#[tokio::test]
+async fn a_decision_is_told_with_its_rules() {
+    let folder = folder(&Manifests::default().to_yaml());
+    let call = json!({"name": "query", "arguments": {}}).to_string();
+    let decide = async |user: &str, groups: &str, input: &str| {
+        let more = ["--connection", "server", "--user", user, "--groups", groups];
+        let finished = on(folder.path(), "decide", &more, input).await;
+        let answer = serde_json::from_str::<Value>(&finished.output).unwrap_or_default();
+        (finished.code, answer, finished.errors)
+    };
+    let (code, answer, _) = decide("alice", "staff", &call).await;
+    assert_eq!((code, answer), (0, json!({"decision": "Allow", "rules": ["access[0]"], "reason": null})));
+    let (code, answer, _) = decide("bob", "limited", &call).await;
+    assert_eq!((code, answer), (1, json!({"decision": "Deny", "rules": [], "reason": "NoGrant"})));
+    let (code, _, errors) = decide("bob", "limited", "{").await;
+    assert_eq!(code, 2);
+    assert!(errors.contains("standard input"), "{errors}");
+    let unknown = on(folder.path(), "decide", &["--connection", "other"], &call).await;
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.errors.contains("test/server"), "{}", unknown.errors);
+}
+
+#[tokio::test]
+async fn a_message_is_shown_as_the_caller_would_see_it() {
+    let folder = folder(&Manifests { more: MASKING, ..Manifests::default() }.to_yaml());
+    let message = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [
+        {"type": "text", "text": "write to alice@example.com about 4111 1111 1111 1111"},
+    ]}});
+    let more = ["--connection", "server", "--tool", "query", "--user", "alice", "--explain"];
+    let masked = on(folder.path(), "mask", &more, &message.to_string()).await;
+    assert_eq!(masked.code, 0, "{}", masked.errors);
+    let text =
+        serde_json::from_str::<Value>(&masked.output).unwrap()["result"]["content"][0]["text"].to_string();
+    assert_eq!(text, r#""write to [REDACTED:Email] about **** **** **** 1111""#);
+    assert!(
+        masked.errors.contains("Email: 1") && masked.errors.contains("CreditCard: 1"),
+        "{}",
+        masked.errors
+    );
+}
+
+#[tokio::test]
+async fn dev_refuses_what_it_could_not_protect() {
+    let folder = folder(&Manifests::default().to_yaml());
+    let state = folder.path().join("state");
+    let start = async |more: &[&str]| {
+        let mut arguments = vec!["dev", folder.path().to_str().unwrap(), "--state", state.to_str().unwrap()];
+        arguments.extend(more);
+        lychgate(&arguments, "").await
+    };
+    let open = start(&["--listen", "0.0.0.0:0"]).await;
+    assert_eq!(open.code, 2);
+    assert!(open.errors.contains("loopback"), "{}", open.errors);
+    let elsewhere = ["--listen", "127.0.0.1:0", "--issuer-listen", "127.0.0.1:0", "--namespace", "other"];
+    let elsewhere = start(&elsewhere).await;
+    assert_eq!(elsewhere.code, 2);
+    assert!(elsewhere.errors.contains("no connection in namespace other"), "{}", elsewhere.errors);
+}

@@ -1,0 +1,21 @@
+//! Scenarios: `lychgate dev` and `lychgate-gateway` as people run them, between real clients and real servers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::large_futures,
+    unreachable_pub,
+    reason = "a test fails by panicking, and its futures may be large"
+)]
+
+mod canary;
+mod clients;
+mod commands;
+mod credentials;
+mod faults;
+mod identity;
+mod lifecycle;
+mod refusals;
+mod support;

@@ -1,0 +1,226 @@
+//! Requests that no client should send: each with its exact HTTP status and JSON-RPC code, each recorded, none
+//! of them seen by the server.
+
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::counterparts::{fixture, logged};
+use crate::support::dev::Dev;
+use crate::support::http::{Ask, tool_call};
+use crate::support::manifests::Manifests;
+
+/// A request with the answer that it must get.
+struct Case {
+    what: &'static str,
+    ask: Ask,
+    status: StatusCode,
+    code: i64,
+    reason: &'static str,
+}
+
+fn case(what: &'static str, ask: Ask, status: u16, code: i64, reason: &'static str) -> Case {
+    Case { what, ask, status: StatusCode::from_u16(status).unwrap(), code, reason }
+}
+
+fn transport_cases(url: &str, alice: &str) -> Vec<Case> {
+    let call = || Ask::post(url, tool_call("echo", &json!({}))).token(alice);
+    let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let root = format!("http://{host}");
+    vec![
+        case("another path", Ask::post(&format!("{root}/other/mcp"), "{}"), 404, -31_404, "NoConnection"),
+        case("the root", Ask::get(&root), 404, -31_404, "NoConnection"),
+        case("a longer path", Ask::post(&format!("{url}/x"), "{}"), 404, -31_404, "NoConnection"),
+        case("another host", call().header("host", "evil.example"), 403, -31_403, "HostRefused"),
+        case(
+            "another origin",
+            call().header("origin", "https://evil.example"),
+            403,
+            -31_403,
+            "OriginRefused",
+        ),
+        case("the null origin", call().header("origin", "null"), 403, -31_403, "OriginRefused"),
+        case("PUT", call().method(Method::PUT), 405, -31_405, "MethodNotAllowed"),
+        case("OPTIONS", call().method(Method::OPTIONS), 405, -31_405, "MethodNotAllowed"),
+        case("text", call().header("content-type", "text/plain"), 415, -31_415, "UnsupportedMediaType"),
+        case("two types", call().also("content-type", "text/plain"), 415, -31_415, "UnsupportedMediaType"),
+        case("images only", call().header("accept", "image/png"), 406, -31_406, "NotAcceptable"),
+        case(
+            "a stream as JSON",
+            Ask::get(url).token(alice).header("accept", "application/json"),
+            406,
+            -31_406,
+            "NotAcceptable",
+        ),
+        case(
+            "a token in the URL",
+            Ask::post(&format!("{url}?access_token={alice}"), tool_call("echo", &json!({}))),
+            400,
+            -31_400,
+            "TokenInQuery",
+        ),
+        case("no token", Ask::post(url, "{}"), 401, -31_401, "MissingToken"),
+        case(
+            "basic",
+            Ask::post(url, "{}").header("authorization", "Basic eA=="),
+            401,
+            -31_401,
+            "MalformedHeader",
+        ),
+        case(
+            "two tokens",
+            Ask::post(url, "{}").token(alice).also("authorization", "Bearer x"),
+            401,
+            -31_401,
+            "MalformedHeader",
+        ),
+        case("a short token", Ask::post(url, "{}").token("abc"), 401, -31_401, "MalformedToken"),
+        case("a huge token", Ask::post(url, "{}").token(&"a".repeat(20_000)), 401, -31_401, "MalformedToken"),
+        case("a foreign session", call().header("mcp-session-id", "abc"), 404, -31_404, "SessionUnknown"),
+        case(
+            "an unknown revision",
+            call().header("mcp-protocol-version", "2020-01-01"),
+            400,
+            -32_022,
+            "RevisionUnsupported",
+        ),
+    ]
+}
+
+fn message_cases(url: &str, alice: &str) -> Vec<Case> {
+    let post = |body: &str| Ask::post(url, body.to_owned()).token(alice);
+    let malformed = |what, body: &str, code| case(what, post(body), 400, code, "MessageMalformed");
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{}1{}}}"#,
+        "[".repeat(99),
+        "]".repeat(99)
+    );
+    vec![
+        malformed("nothing", "", -32_700),
+        malformed("half a message", r#"{"jsonrpc":"2.0","id":1"#, -32_700),
+        malformed("two messages", r#"{"jsonrpc":"2.0","method":"a"}{}"#, -32_700),
+        malformed("a byte order mark", "\u{feff}{}", -32_700),
+        malformed("a member twice", r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}"#, -32_700),
+        malformed(
+            "an argument twice, once escaped",
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","n\u0061me":"leak"}}"#,
+            -32_700,
+        ),
+        malformed("a lone surrogate", r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#, -32_700),
+        malformed("too deep", &deep, -32_700),
+        malformed("a batch", r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32_600),
+        malformed("a number", "7", -32_600),
+        malformed("no version", r#"{"id":1,"method":"ping"}"#, -32_600),
+        malformed("a fraction as id", r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32_600),
+        malformed("params in a list", r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#, -32_600),
+        case(
+            "a call of nothing",
+            post(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#),
+            200,
+            -32_602,
+            "TargetMissing",
+        ),
+        case("too large", post(&"x".repeat(70_000)), 413, -31_413, "MessageTooLarge"),
+    ]
+}
+
+fn denied_cases(url: &str, alice: &str, bob: &str, mallory: &str) -> Vec<Case> {
+    let ask = |token: &str, method: &str, params: Value| {
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        Ask::post(url, message.to_string()).token(token)
+    };
+    let modern = |method: &str, header: &str| {
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        ask(bob, method, json!({"_meta": meta}))
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", header)
+    };
+    vec![
+        case("no grant at all", ask(mallory, "tools/list", json!({})), 403, -31_403, "NoAccess"),
+        case("no grant, even to begin", ask(mallory, "initialize", json!({})), 403, -31_403, "NoAccess"),
+        case("another's tool", ask(bob, "tools/call", json!({"name": "leak"})), 200, -32_602, "NoGrant"),
+        case("a tool that is not", ask(bob, "tools/call", json!({"name": "nope"})), 200, -32_602, "NoGrant"),
+        case(
+            "a resource",
+            ask(bob, "resources/read", json!({"uri": "fixture://customers/1"})),
+            200,
+            -32_002,
+            "NoGrant",
+        ),
+        case("a prompt", ask(bob, "prompts/get", json!({"name": "summarize"})), 200, -32_602, "NoGrant"),
+        case("an unknown method", ask(alice, "tasks/list", json!({})), 200, -32_601, "UnknownMethod"),
+        case("an unknown modern method", modern("tasks/list", "tasks/list"), 404, -32_601, "UnknownMethod"),
+        case("headers that disagree", modern("tools/list", "tools/call"), 400, -32_020, "HeaderMismatch"),
+        case(
+            "an answer that nobody asked for",
+            Ask::post(url, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).token(alice),
+            400,
+            -32_602,
+            "NoGrant",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_bad_request_gets_its_exact_answer_is_recorded_and_never_reaches_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let server = fixture("both", "fixture-token-0123456789", &log).await;
+    let manifests = Manifests {
+        upstream: &server.url,
+        token: "fixture-token-0123456789",
+        connection: "limits: {messageBytes: 64Ki}",
+        ..Manifests::default()
+    };
+    let dev = Dev::start(&manifests.to_yaml()).await;
+    let (alice, bob, mallory) = (dev.token("alice"), dev.token("bob"), dev.token("mallory"));
+    let cases = [
+        transport_cases(&dev.url, &alice),
+        message_cases(&dev.url, &alice),
+        denied_cases(&dev.url, &alice, &bob, &mallory),
+    ];
+    for case in cases.into_iter().flatten() {
+        let before = dev.entries().len();
+        let answer = case.ask.send().await;
+        assert_eq!(answer.status, case.status, "{}: {}", case.what, answer.text);
+        assert_eq!(answer.code(), case.code, "{}: {}", case.what, answer.text);
+        assert!(!answer.text.contains(&alice), "{}: the token comes back", case.what);
+        let entries = dev.entries();
+        let recorded = entries[before..]
+            .iter()
+            .any(|entry| entry["reason"] == case.reason || entry["decision"]["reason"] == case.reason);
+        assert!(recorded, "{} is in the record as {}: {:?}", case.what, case.reason, &entries[before..]);
+    }
+    assert!(logged(&log).is_empty(), "the server saw nothing: {:?}", logged(&log));
+    let verified = dev.verify().await;
+    assert_eq!(verified.code, 0, "{}", verified.output);
+}
+
+#[tokio::test]
+async fn a_challenge_leads_to_the_metadata_and_the_metadata_to_the_issuer() {
+    let manifests = Manifests { issuer: "https://idp.example.com", ..Manifests::default() };
+    let dev = Dev::start(&manifests.to_yaml()).await;
+    for (ask, expected_error) in [
+        (Ask::post(&dev.url, "{}"), None),
+        (Ask::get(&dev.url).header("accept", "text/event-stream"), None),
+        (Ask::post(&dev.url, "{}").method(Method::DELETE), None),
+        (Ask::post(&dev.url, "{}").token("abc"), Some("invalid_token")),
+    ] {
+        let answer = ask.send().await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert_eq!(challenge.contains("error="), expected_error.is_some(), "{challenge}");
+        let address = challenge.split(r#"resource_metadata=""#).nth(1).unwrap().split('"').next().unwrap();
+        let metadata = Ask::get(address).send().await;
+        assert_eq!(metadata.status, StatusCode::OK);
+        assert_eq!(metadata.header("access-control-allow-origin"), Some("*"));
+        let metadata: Value = serde_json::from_str(&metadata.text).unwrap();
+        assert_eq!(metadata["resource"], dev.url);
+        let issuers = metadata["authorization_servers"].as_array().unwrap();
+        assert!(issuers.contains(&json!("https://idp.example.com")), "{metadata}");
+    }
+    let root = dev.url.replace("/server/mcp", "/.well-known/oauth-protected-resource");
+    assert_eq!(Ask::get(&root).send().await.status, StatusCode::OK, "one connection: also at the root");
+}

@@ -1,0 +1,148 @@
+//! Real servers, clients and the identity provider, as `tests/counterparts` starts them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::process::{Process, finish};
+use super::workspace;
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    pub process: Process,
+    pub url: String,
+}
+
+/// An interpreter that `tests/counterparts/install` put there.
+fn interpreter(name: &str) -> PathBuf {
+    let path = workspace().join("target/counterparts/bin").join(name);
+    assert!(path.exists(), "{} is missing; run tests/counterparts/install", path.display());
+    path
+}
+
+fn script(path: &str) -> PathBuf {
+    workspace().join("tests/counterparts").join(path)
+}
+
+async fn server(script_path: &str, arguments: &[&str]) -> Server {
+    let mut command = Command::new(interpreter("node"));
+    // A server that shows its environment shall show nothing of the machine's.
+    command.env_clear().env("PATH", "/usr/bin:/bin").arg(script(script_path)).args(arguments);
+    let mut process = Process::start(script_path, command);
+    let facts = process.ready().await;
+    let url = facts["url"].as_str().or(facts["issuer"].as_str()).unwrap().to_owned();
+    Server { process, url }
+}
+
+/// dbhub on a database of customers, behind a bearer token.
+pub async fn dbhub(folder: &Path, token: &str) -> Server {
+    let database = folder.join("customers.sqlite");
+    let database = database.to_str().unwrap();
+    let mut seed = Command::new(interpreter("node"));
+    seed.arg(script("servers/seed-customers.mjs")).args(["--database", database]);
+    assert_eq!(finish(seed, "").await.code, 0);
+    server("servers/dbhub.mjs", &["--database", database, "--token", token]).await
+}
+
+/// The reference server, with sessions, event streams and requests to the client.
+pub async fn everything() -> Server {
+    server("servers/everything.mjs", &[]).await
+}
+
+/// The fixture of all revisions; `log` gets every request that reaches it.
+pub async fn fixture(era: &str, token: &str, log: &Path) -> Server {
+    let log = log.to_str().unwrap();
+    server("servers/modern.mjs", &["--era", era, "--token", token, "--log", log]).await
+}
+
+/// The server that misbehaves on demand.
+pub async fn hostile(log: &Path) -> Server {
+    server("servers/hostile.mjs", &["--log", log.to_str().unwrap()]).await
+}
+
+/// The identity provider, with its keys in `keys`.
+pub async fn identity_provider(keys: &Path, personas: &[&str]) -> Server {
+    let mut arguments = vec!["--keys", keys.to_str().unwrap()];
+    for persona in personas {
+        arguments.extend(["--persona", persona]);
+    }
+    server("servers/oidc.mjs", &arguments).await
+}
+
+/// A token from the provider, as a client gets it: discovery, then `client_credentials`.
+pub async fn token(issuer: &str, client: &str, resource: &str) -> String {
+    let mut command = Command::new(interpreter("node"));
+    command.arg(script("clients/token.mjs")).args([
+        "--issuer",
+        issuer,
+        "--client",
+        client,
+        "--resource",
+        resource,
+    ]);
+    let finished = finish(command, "").await;
+    assert_eq!(finished.code, 0, "{}", finished.errors);
+    finished.output.trim().to_owned()
+}
+
+/// A token of our own making, signed with the provider's key, with one fault (`none` for a good one).
+pub async fn minted(keys: &Path, issuer: &str, audience: &str, fault: &str, more: &[&str]) -> String {
+    let mut command = Command::new(interpreter("node"));
+    command
+        .arg(script("clients/mint.mjs"))
+        .args(["--keys", keys.to_str().unwrap(), "--issuer", issuer, "--audience", audience])
+        .args(["--fault", fault])
+        .args(more);
+    let finished = finish(command, "").await;
+    assert_eq!(finished.code, 0, "{}", finished.errors);
+    finished.output.trim().to_owned()
+}
+
+/// The unmodified clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// `@modelcontextprotocol/sdk`, which speaks the revisions with sessions.
+    TypeScript,
+    /// `@modelcontextprotocol/client`, told to speak 2026-07-28.
+    TypeScriptModern,
+    /// The same, probing for 2026-07-28 and falling back.
+    TypeScriptAuto,
+    /// PyPI `mcp` with sessions.
+    Python,
+    /// The same, speaking 2026-07-28.
+    PythonModern,
+}
+
+impl Client {
+    /// Runs a script of operations; gives the line for each, the connection's first.
+    pub async fn run(self, url: &str, token: &str, operations: Value) -> Vec<Value> {
+        self.run_with(url, token, operations, &[]).await
+    }
+
+    /// Runs a script with further arguments of the client's.
+    pub async fn run_with(self, url: &str, token: &str, operations: Value, more: &[&str]) -> Vec<Value> {
+        let (interpreter_name, path, mode) = match self {
+            Self::TypeScript => ("node", "clients/legacy.mjs", None),
+            Self::TypeScriptModern => ("node", "clients/modern.mjs", Some("pin")),
+            Self::TypeScriptAuto => ("node", "clients/modern.mjs", Some("auto")),
+            Self::Python => ("python", "clients/python_client.py", Some("legacy")),
+            Self::PythonModern => ("python", "clients/python_client.py", Some("2026-07-28")),
+        };
+        let mut command = Command::new(interpreter(interpreter_name));
+        command.arg(script(path)).args(["--url", url]).env("MCP_TOKEN", token);
+        if let Some(mode) = mode {
+            command.args(["--mode", mode]);
+        }
+        command.args(more);
+        let finished = finish(command, &operations.to_string()).await;
+        assert_eq!(finished.code, 0, "{self:?}: {}", finished.errors);
+        finished.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// What a counterpart with `--log` wrote: every request that reached it.
+pub fn logged(log: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

@@ -42,7 +42,7 @@ enum Verb {
     Sessions(records::Sessions),
     /// Tell what happened in a recorded session, step by step
     Replay(records::ReplayArguments),
-    /// Prove that nothing in the record was changed, cut or removed
+    /// Check that no entry of the record was changed or taken out, and that its heads are signed
     Verify(records::VerifyArguments),
 }
 

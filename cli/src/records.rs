@@ -130,7 +130,11 @@ fn print_report(journal: &Path, report: &Report) {
 fn trusted_keys(arguments: &VerifyArguments) -> Result<Vec<VerifyingKey>, CommandError> {
     let mut texts = arguments.public_key.clone();
     let beside = arguments.records.records.with_file_name(PUBLIC_KEY_FILE);
-    if let (true, Ok(text)) = (texts.is_empty(), std::fs::read_to_string(beside)) {
+    if let (true, Ok(text)) = (texts.is_empty(), std::fs::read_to_string(&beside)) {
+        note(&format!(
+            "the key in {} is believed; --public-key names one that came another way",
+            beside.display()
+        ));
         texts.push(text.trim().to_owned());
     }
     let parse = |text: &String| {

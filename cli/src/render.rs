@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
     gateway_image: String,
 }
 
-/// Renders nothing if there is any error, as the operator would apply nothing of an invalid connection.
+/// Renders the valid connections, as the operator would apply nothing of an invalid one. Exit code 1 if there is
+/// any error.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let checked = manifests::check(&arguments.source.filename, &Options::default())?;
     manifests::report(checked.problems());

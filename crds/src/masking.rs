@@ -173,7 +173,7 @@ pub enum DetectorGroup {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::FIELD_PATH_OR_KEYS])))]
 pub struct Field {
-    /// A path such as $.rows[*].salary from the root of structured content, of JSON in a text, or of the
+    /// A path such as `$.rows[*].salary` from the root of structured content, of JSON in a text, or of the
     /// arguments: names, indices and wildcards of RFC 9535. Write either jsonPath or keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_path")]
@@ -192,8 +192,8 @@ pub struct Field {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
 pub struct Action {
-    /// The value becomes [REDACTED:<kind>]; a number becomes 0, a boolean false, objects and arrays empty.
-    /// Write redact: {}.
+    /// The value becomes `[REDACTED:<kind>]`; a number becomes 0, a boolean false, objects and arrays empty.
+    /// Write `redact: {}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redact: Option<Redact>,
     /// The value becomes the given one.
@@ -236,7 +236,7 @@ pub struct Partial {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Exclude {
-    /// Paths as in fields[].jsonPath. What stands there, and below, stays.
+    /// Paths as in `fields[].jsonPath`. What stands there, and below, stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "json_paths")]
     pub fields: Vec<String>,

@@ -1,5 +1,6 @@
 //! Holds what is made from the types: the manifests in `crds/yaml` and the reference in `docs/reference.md`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the test, not the crate, reads and writes golden files")]
 
 use std::path::{Path, PathBuf};
 

@@ -19,6 +19,8 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
         "/healthz" => reply::document("text/plain", "ok\n".to_owned()),
         "/readyz" => ready(gateway),
         "/metrics" => {
+            // Connections that are no longer served have no series.
+            gateway.metrics.policy_sequence.clear();
             for (connection, sequence) in gateway.configurations.sequences() {
                 gateway.metrics.policy_sequence.get_or_create(&ConnectionLabels { connection }).set(sequence);
             }
@@ -27,7 +29,7 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
         }
         _ => reply::message(
             StatusCode::NOT_FOUND,
-            own_error(None, -31_404, "Use /healthz, /readyz or /metrics"),
+            own_error(None, -31_404, "Use /healthz, /readyz or /metrics", None, &[]),
         ),
     }
 }

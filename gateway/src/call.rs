@@ -15,22 +15,23 @@ use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_
 use lychgate_gateway_mcp::message::{Form, Id, Message};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::mask::Known;
-use lychgate_gateway_policy::{Call, Decision, DenialReason, Permit, decide, decide_stream};
-use lychgate_gateway_record::{self as record, End, Entry, Outcome, Rejected};
+use lychgate_gateway_policy::{Call, Decision, DenialReason, Operation, Permit, decide, decide_stream};
+use lychgate_gateway_record::{self as record, End, Outcome, Rejected};
 
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
 use crate::caller::Authenticated;
 use crate::connection::Connection;
+use crate::credential::Credentials;
 use crate::failure::Failure;
 use crate::fault::Fault;
+use crate::metadata;
 use crate::metrics::{CallLabels, ConnectionLabels, ReasonLabels};
-use crate::relay::{self, Origin, Page};
-use crate::reply::{self, ReplyBody};
+use crate::relay::{self, Origin};
+use crate::reply::{self, Asker, ReplyBody};
 use crate::session::{self, LIFETIME_SECONDS, Session};
 use crate::state::{Gateway, now_seconds};
-use crate::ticket::{self, RequestFacts, ServerMessage, StreamTicket, Ticket};
+use crate::ticket::{self, RequestFacts, ServerMessage, Subject, Ticket};
 use crate::upstream::{self, BodyForm, EmptyMethod};
-use crate::{credential, metadata};
 
 /// How long a request's body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,7 +42,9 @@ struct Visit {
     connection: Arc<Connection>,
     headers: HeaderMap,
     authenticated: Authenticated,
-    known: Vec<Known>,
+    credentials: Credentials,
+    /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
+    known: Arc<[Known]>,
     session: Option<Session>,
     /// The name of the session in the record.
     session_name: String,
@@ -54,6 +57,7 @@ struct Trace {
     authority: Option<String>,
     id: Option<Id>,
     modern: bool,
+    known: Option<Arc<[Known]>>,
     bytes: u64,
     /// Whether the record already has a page for it.
     recorded: bool,
@@ -81,7 +85,7 @@ async fn route(
             path => gateway.configurations.connection(connection_name(path)?)?,
         };
         let text = metadata::document(&connection, trace.authority.as_deref());
-        return Ok(reply::document("application/json", text));
+        return Ok(reply::public_document("application/json", text));
     }
     let connection = gateway.configurations.connection(connection_name(path)?)?;
     trace.connection = Some(Arc::clone(&connection));
@@ -89,9 +93,10 @@ async fn route(
     let method = accept(&connection, &request, trace.authority.as_deref())?;
     let (parts, body) = request.into_parts();
     let visit = enter(gateway, connection, parts.headers).await?;
+    trace.known = Some(Arc::clone(&visit.known));
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
-        AcceptedMethod::Empty(method) => stream_or_end(visit, method).await,
+        AcceptedMethod::Empty(method) => stream_or_end(visit, method, trace).await,
     }
 }
 
@@ -121,25 +126,19 @@ async fn enter(
         Some(session) => session.name.clone(),
         None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
     };
-    let known = known(gateway, &connection, &authenticated);
+    let credentials = Credentials::read(&connection.policy, &gateway.mounts);
+    let token = (!caller.anonymous).then(|| Known::new("caller", authenticated.token.expose()));
+    let known = credentials.known().chain(token).collect();
     Ok(Visit {
         gateway: Arc::clone(gateway),
         connection,
         headers,
         authenticated,
+        credentials,
         known,
         session,
         session_name,
     })
-}
-
-/// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
-fn known(gateway: &Gateway, connection: &Connection, authenticated: &Authenticated) -> Vec<Known> {
-    let mut known = credential::known(&connection.policy, &gateway.mounts);
-    if !authenticated.caller.anonymous {
-        known.push(Known::new("caller", authenticated.token.expose()));
-    }
-    known
 }
 
 async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
@@ -154,30 +153,39 @@ async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Res
         Decision::Allow(permit) => permit,
         Decision::Deny(denial) => {
             let reason = denial.reason();
-            let mut ticket = open(&visit, denial.call(), revision, &[], Some(reason)).await?;
-            trace.recorded = true;
-            let failure = Failure::denied(reason, denial.call());
-            ticket.failed(failure.as_str(), failure.answer(trace.modern).status.as_u16()).await;
-            return Err(failure);
+            let subject = Subject::Call(denial.call());
+            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
+            return close(ticket, Failure::denied(reason, denial.call()), trace).await;
         }
     };
-    let ticket = open(&visit, permit.call(), revision, permit.rules(), None).await?;
-    trace.recorded = true;
-    forward(visit, permit, ticket, trace.modern).await
+    let subject = Subject::Call(permit.call());
+    let ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
+    match forward(visit, &permit, ticket).await {
+        Ok(response) => Ok(response),
+        Err((failure, ticket)) => close(*ticket, failure, trace).await,
+    }
 }
 
-/// Opens the call's page of the record, with the decision.
+/// Closes the page of a call that the gateway itself answers.
+async fn close(mut ticket: Ticket, failure: Failure, trace: &Trace) -> Result<Response<ReplyBody>, Failure> {
+    ticket.failed(failure.as_str(), failure.answer(trace.modern).status.as_u16()).await;
+    Err(failure)
+}
+
+/// A failure, and the page of the record that it belongs on.
+type Failed = (Failure, Box<Ticket>);
+
+/// Opens the call's page of the record, with the decision: the rules that allow it, or the reason that denies.
 async fn open(
     visit: &Visit,
-    call: &Call,
+    subject: Subject<'_>,
     revision: String,
-    rules: &[String],
-    denied: Option<DenialReason>,
+    decided: Result<&[String], DenialReason>,
+    trace: &mut Trace,
 ) -> Result<Ticket, Failure> {
-    let reason = denied.map(DenialReason::as_str);
-    let (outcome, label) = match denied {
-        Some(_) => (Outcome::Deny, "Deny"),
-        None => (Outcome::Allow, "Allow"),
+    let (outcome, label, rules, reason) = match decided {
+        Ok(rules) => (Outcome::Allow, "Allow", rules.to_vec(), None),
+        Err(reason) => (Outcome::Deny, "Deny", Vec::new(), Some(reason.as_str())),
     };
     let labels = CallLabels {
         connection: visit.connection.label.clone(),
@@ -185,10 +193,13 @@ async fn open(
         reason: reason.unwrap_or_default(),
     };
     visit.gateway.metrics.calls.get_or_create(&labels).inc();
-    let decision = record::Decision { outcome, rules: rules.to_vec(), reason: reason.map(str::to_owned) };
-    let facts = RequestFacts { caller: &visit.authenticated.caller, call, revision, decision };
+    let decision = record::Decision { outcome, rules, reason: reason.map(str::to_owned) };
+    let facts = RequestFacts { caller: &visit.authenticated.caller, subject, revision, decision };
     let policy = &visit.connection.policy;
-    Ticket::open(&visit.gateway.recorder, policy, &visit.session_name, facts, &visit.known).await
+    let ticket =
+        Ticket::open(&visit.gateway.recorder, policy, &visit.session_name, facts, &visit.known).await?;
+    trace.recorded = true;
+    Ok(ticket)
 }
 
 /// Reads the message, no further than the connection's limit.
@@ -224,9 +235,14 @@ fn check_revision(headers: &HeaderMap, message: &Message, trace: &mut Trace) -> 
     if trace.modern {
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         check_modern(pairs, message).map_err(Failure::Headers)?;
+        if matches!(message.form(), Form::Response { .. } | Form::Error { .. }) {
+            return Err(Failure::UnaskedAnswer);
+        }
     }
     match named {
-        Some(name) if Revision::parse(name).is_none() => Err(Failure::Revision),
+        Some(name) if Revision::parse(name).is_none() => {
+            Err(Failure::Revision { requested: name.to_owned() })
+        }
         Some(name) => Ok(name.to_owned()),
         // Who initialises says so in the message; a client of the first revisions names none at all.
         None => Ok(initialized_revision(message).unwrap_or_default()),
@@ -239,55 +255,41 @@ fn initialized_revision(message: &Message) -> Option<String> {
 }
 
 /// Sends the permitted call, and relays what comes back.
-async fn forward(
-    mut visit: Visit,
-    permit: Permit,
-    mut ticket: Ticket,
-    modern: bool,
-) -> Result<Response<ReplyBody>, Failure> {
-    let mut origin = Origin {
+async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
+    let call = permit.call();
+    let masked = permit.outbound() != call.message().bytes();
+    let (headers, sent) = match prepare(&visit, masked, &mut ticket).await {
+        Ok(headers) => (headers.clone(), visit.connection.upstream.send(permit, headers).await),
+        Err(failure) => return Err((failure, Box::new(ticket))),
+    };
+    let labels = ConnectionLabels { connection: visit.connection.label.clone() };
+    let seconds = ticket.since_sent().as_secs_f64();
+    visit.gateway.metrics.upstream_seconds.get_or_create(&labels).observe(seconds);
+    let origin = Origin {
         gateway: Arc::clone(&visit.gateway),
         connection: Arc::clone(&visit.connection),
         caller: visit.authenticated.caller.clone(),
-        operation: Some(permit.call().operation().clone()),
-        id: match permit.call().message().form() {
+        operation: Some(call.operation().clone()),
+        id: match call.message().form() {
             Form::Request { id, .. } => Some(id.clone()),
             Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => None,
         },
-        known: std::mem::take(&mut visit.known),
-        reply_headers: HeaderMap::new(),
+        known: Arc::clone(&visit.known),
+        reply_headers: headers,
     };
-    let answered = match send(&visit, &permit, &mut ticket, &mut origin).await {
+    match sent {
         Ok(answer) => respond(&visit, origin, answer, ticket).await,
-        Err(failure) => Err((failure, ticket)),
-    };
-    match answered {
-        Ok(response) => Ok(response),
-        Err((failure, mut ticket)) => {
-            ticket.failed(failure.as_str(), failure.answer(modern).status.as_u16()).await;
-            Err(failure)
-        }
+        Err(fault) => Err((fault.into(), Box::new(ticket))),
     }
 }
 
-async fn send(
-    visit: &Visit,
-    permit: &Permit,
-    ticket: &mut Ticket,
-    origin: &mut Origin,
-) -> Result<Response<Incoming>, Failure> {
+/// The headers of what is about to leave, with the credentials in them, once the record has it.
+async fn prepare(visit: &Visit, masked: bool, ticket: &mut Ticket) -> Result<HeaderMap, Failure> {
     let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
-    let mut headers = upstream::headers(&visit.headers, session);
-    let policy = &visit.connection.policy;
-    let gateway = &visit.gateway;
-    let injected = credential::inject(policy, &gateway.mounts, gateway.sealer.naming(), &mut headers)?;
-    ticket.injected(&injected, policy).await?;
-    origin.known.extend(injected.into_iter().map(|injected| injected.known));
-    origin.reply_headers = headers.clone();
-    let answer = visit.connection.upstream.send(permit, headers).await.map_err(Failure::from);
-    let labels = ConnectionLabels { connection: visit.connection.label.clone() };
-    gateway.metrics.upstream_seconds.get_or_create(&labels).observe(ticket.since_sent().as_secs_f64());
-    answer
+    let mut headers = upstream::headers(&visit.headers, session, &visit.known, masked);
+    let injected = visit.credentials.inject(visit.gateway.sealer.naming(), &mut headers)?;
+    ticket.injected(&injected, &visit.connection.policy).await?;
+    Ok(headers)
 }
 
 async fn respond(
@@ -295,24 +297,23 @@ async fn respond(
     origin: Origin,
     answer: Response<Incoming>,
     mut ticket: Ticket,
-) -> Result<Response<ReplyBody>, (Failure, Ticket)> {
+) -> Result<Response<ReplyBody>, Failed> {
     let session_header = match new_session(visit, &origin, &answer) {
         Ok(header) => header,
-        Err(failure) => return Err((failure, ticket)),
+        Err(failure) => return Err((failure, Box::new(ticket))),
     };
     let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
     let mut response = match form {
         BodyForm::Events if status.is_success() => {
-            let long_lived =
-                matches!(origin.operation, Some(lychgate_gateway_policy::Operation::Listen { .. }));
+            let long_lived = matches!(origin.operation, Some(Operation::Listen { .. }));
             let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
             let deadline = (!long_lived).then_some(left);
-            reply::events(relay::events(origin, Page::Call(ticket), answer.into_body(), deadline))
+            reply::events(relay::events(origin, ticket, answer.into_body(), deadline))
         }
         BodyForm::Events | BodyForm::Json | BodyForm::Other => {
             match whole(visit, &origin, answer, &mut ticket).await {
                 Ok(response) => response,
-                Err(failure) => return Err((failure, ticket)),
+                Err(failure) => return Err((failure, Box::new(ticket))),
             }
         }
     };
@@ -378,7 +379,7 @@ fn new_session(
 ) -> Result<Option<HeaderValue>, Failure> {
     let initializes = matches!(
         &origin.operation,
-        Some(lychgate_gateway_policy::Operation::Protocol { method }) if method == "initialize"
+        Some(Operation::Protocol { method }) if method == "initialize"
     );
     if !initializes || answer.status() != StatusCode::OK {
         return Ok(None);
@@ -403,49 +404,59 @@ fn new_session(
 }
 
 /// GET and DELETE: the stream of a session, or its end.
-async fn stream_or_end(visit: Visit, method: EmptyMethod) -> Result<Response<ReplyBody>, Failure> {
-    let connection = Arc::clone(&visit.connection);
-    let caller = &visit.authenticated.caller;
-    let permit = decide_stream(&connection.policy, caller).map_err(|reason| Failure::Denied {
-        reason,
-        operation: lychgate_gateway_policy::Operation::Protocol { method: String::new() },
-    })?;
-    let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
-    let mut headers = upstream::headers(&visit.headers, session);
-    let gateway = &visit.gateway;
-    let injected =
-        credential::inject(&connection.policy, &gateway.mounts, gateway.sealer.naming(), &mut headers)?;
-    let mut known = visit.known;
-    known.extend(injected.into_iter().map(|injected| injected.known));
-    let mut page = StreamTicket::new(&gateway.recorder, &visit.session_name, &connection.label);
-    let answer = match connection.upstream.send_empty(&permit, method, headers.clone()).await {
-        Ok(answer) => answer,
-        Err(failure) => {
-            page.ended(End::UpstreamClosed).await;
-            return Err(failure.into());
+async fn stream_or_end(
+    visit: Visit,
+    method: EmptyMethod,
+    trace: &mut Trace,
+) -> Result<Response<ReplyBody>, Failure> {
+    let subject = Subject::Session(method);
+    let revision = header(&visit.headers, MCP_PROTOCOL_VERSION)
+        .and_then(Revision::parse)
+        .map_or_else(String::new, |revision| revision.as_str().to_owned());
+    let permit = match decide_stream(&visit.connection.policy, &visit.authenticated.caller) {
+        Ok(permit) => permit,
+        Err(reason) => {
+            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
+            let operation = Operation::Protocol { method: method.as_str().to_owned() };
+            return close(ticket, Failure::Denied { reason, operation }, trace).await;
         }
+    };
+    let mut ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
+    let answered = match prepare(&visit, false, &mut ticket).await {
+        Ok(headers) => {
+            let answer = visit.connection.upstream.send_empty(&permit, method, headers.clone()).await;
+            answer.map(|answer| (answer, headers)).map_err(Failure::from)
+        }
+        Err(failure) => Err(failure),
+    };
+    let (answer, headers) = match answered {
+        Ok(answered) => answered,
+        Err(failure) => return close(ticket, failure, trace).await,
     };
     let status = answer.status();
     if status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events {
         let origin = Origin {
-            gateway: Arc::clone(gateway),
-            connection,
-            caller: caller.clone(),
+            gateway: visit.gateway,
+            connection: visit.connection,
+            caller: visit.authenticated.caller,
             operation: None,
             id: None,
-            known,
+            known: visit.known,
             reply_headers: headers,
         };
-        return Ok(reply::events(relay::events(origin, Page::Session(page), answer.into_body(), None)));
+        return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), None)));
     }
-    page.ended(End::Completed).await;
-    match status {
-        _ if status.is_success() => Ok(reply::empty(status)),
+    let reply = match status {
+        _ if status.is_success() => reply::empty(status),
         // A server without streams or sessions says so; clients expect it.
-        StatusCode::METHOD_NOT_ALLOWED => Ok(reply::post_only()),
-        StatusCode::NOT_FOUND if visit.session.is_some() => Err(Failure::Session),
-        _ => Err(Fault::Status(status).into()),
-    }
+        StatusCode::METHOD_NOT_ALLOWED => reply::post_only(),
+        StatusCode::NOT_FOUND if visit.session.is_some() => {
+            return close(ticket, Failure::Session, trace).await;
+        }
+        _ => return close(ticket, Fault::Status(status).into(), trace).await,
+    };
+    ticket.ended(End::Completed).await;
+    Ok(reply)
 }
 
 /// Replies to a failure, and records and counts it where no page of the record tells of it.
@@ -454,18 +465,22 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
     let labels = ReasonLabels { connection: label.clone().unwrap_or_default(), reason: failure.as_str() };
     gateway.metrics.failures.get_or_create(&labels).inc();
     tracing::warn!(connection = label, reason = failure.as_str(), %failure, "request refused");
-    let connection = trace.connection.as_deref().map(|connection| (connection, trace.authority.as_deref()));
-    let response = reply::failure(failure, trace.id.as_ref(), trace.modern, connection);
+    let connection = trace.connection.as_deref();
+    let asker = Asker {
+        id: trace.id.as_ref(),
+        modern: trace.modern,
+        known: trace.known.as_deref().unwrap_or_default(),
+        resource: connection.map(|connection| connection.resource(trace.authority.as_deref())),
+    };
+    let response = reply::failure(failure, &asker);
     if !trace.recorded {
-        let rejected = Entry::Rejected(Rejected {
+        let rejected = Rejected {
             connection: label,
             reason: failure.as_str().to_owned(),
             status: response.status().as_u16(),
             bytes: trace.bytes,
-        });
-        if gateway.recorder.append(rejected).await.is_err() {
-            tracing::error!(reason = failure.as_str(), "a refused request could not be recorded");
-        }
+        };
+        gateway.rejections.record(&gateway.recorder, rejected).await;
     }
     response
 }

@@ -266,7 +266,8 @@ fn caller_of(settings: &OidcIssuer, claims: &Map<String, Value>) -> Result<Calle
         .and_then(Value::as_str)
         .filter(|name| !name.is_empty())
         .ok_or(Unauthenticated::NoUsername)?;
-    if settings.username_claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false)) {
+    let verified = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
+    if settings.username_claim == "email" && !verified {
         return Err(Unauthenticated::UnverifiedEmail);
     }
     let subject = claims.get("sub").and_then(Value::as_str).unwrap_or(username);

@@ -21,7 +21,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The largest document, in bytes (the limit of a ConfigMap).
 const MAXIMUM_DOCUMENT_BYTES: u64 = 1024 * 1024;
 
-/// The connections at this moment, by name.
+/// The connections at this moment, by name; one whose document was never good, by its file's name.
 pub struct Configurations {
     folder: PathBuf,
     mounts: Mounts,
@@ -32,6 +32,9 @@ pub struct Configurations {
 /// What is known of one connection.
 #[derive(Clone)]
 struct Slot {
+    /// The file's name without `.json`. It need not be the connection's, which may be longer than a key of a
+    /// ConfigMap.
+    file: String,
     /// The document that was last read, good or not, so that the same one is not tried again.
     text: Option<String>,
     /// What is served: the last good one.
@@ -115,19 +118,27 @@ impl Configurations {
             }
         };
         let current = self.current.load();
-        let mut next = HashMap::with_capacity(documents.len());
+        let known_by_file: HashMap<&str, &Slot> =
+            current.values().map(|slot| (slot.file.as_str(), slot)).collect();
+        let mut next: HashMap<String, Slot> = HashMap::with_capacity(documents.len());
         let mut changed = documents.len() != current.len();
-        for (name, read) in documents {
-            let slot = match (current.get(&name), read) {
-                (Some(slot), Ok(text)) if slot.text.as_deref() == Some(&text) && slot.connection.is_ok() => {
-                    slot.clone()
-                }
-                (known, read) => {
-                    let slot = self.make(&name, known, read);
-                    changed |= known.is_none_or(|known| !known.same_as(&slot));
-                    slot
-                }
+        for (file, read) in documents {
+            let known = known_by_file.get(file.as_str()).copied();
+            let slot = match known.filter(|known| self.is_up_to_date(known, &read)) {
+                Some(known) => known.clone(),
+                None => self.make(&file, known, read),
             };
+            changed |= known.is_none_or(|known| !known.same_as(&slot));
+            let name = slot.name();
+            if let Some(other) = next.get(&name) {
+                tracing::error!(
+                    name,
+                    file,
+                    other = other.file,
+                    "two documents of one connection; the first counts"
+                );
+                continue;
+            }
             next.insert(name, slot);
         }
         if changed {
@@ -135,34 +146,48 @@ impl Configurations {
         }
     }
 
-    /// The slot for a document that is new, or that did not serve when it was last tried (what it refers to
-    /// may have come since).
-    fn make(&self, name: &str, known: Option<&Slot>, read: Result<String, String>) -> Slot {
+    /// Whether a slot serves what was read. One that does not serve is tried again each time: what it refers to
+    /// may have come since.
+    fn is_up_to_date(&self, slot: &Slot, read: &Result<String, String>) -> bool {
+        let same_text = read.as_ref().is_ok_and(|text| slot.text.as_ref() == Some(text));
+        let current = slot.connection.as_ref().is_ok_and(|connection| connection.is_current(&self.mounts));
+        same_text && current
+    }
+
+    fn make(&self, file: &str, known: Option<&Slot>, read: Result<String, String>) -> Slot {
         let text = read.as_ref().ok().cloned();
         let made = read
-            .and_then(|text| parse(name, &text))
+            .and_then(|text| parse(&text))
             .and_then(|config| newer(known, config))
             .and_then(|config| Connection::new(config, &self.mounts, &self.shared));
+        let file = file.to_owned();
         match made {
             Ok(connection) => {
                 let sequence = connection.policy.config().sequence;
                 tracing::info!(connection = connection.label, sequence, "policy in use");
-                Slot { text, connection: Ok(Arc::new(connection)) }
+                Slot { file, text, connection: Ok(Arc::new(connection)) }
             }
             Err(error) => {
                 let last_good = known.and_then(|known| known.connection.clone().ok());
-                let repeated = known.is_some_and(|known| known.connection.as_ref().err() == Some(&error));
-                if !repeated {
+                let tried_before = known.is_some_and(|known| known.text == text);
+                if !tried_before {
                     let kept = last_good.is_some();
-                    tracing::error!(connection = name, error, kept, "policy refused");
+                    tracing::error!(file, error, kept, "policy refused");
                 }
-                Slot { text, connection: last_good.ok_or(error) }
+                Slot { file, text, connection: last_good.ok_or(error) }
             }
         }
     }
 }
 
 impl Slot {
+    fn name(&self) -> String {
+        match &self.connection {
+            Ok(connection) => connection.policy.config().connection.name.clone(),
+            Err(_) => self.file.clone(),
+        }
+    }
+
     fn same_as(&self, other: &Self) -> bool {
         let same_connection = match (&self.connection, &other.connection) {
             (Ok(one), Ok(two)) => Arc::ptr_eq(one, two),
@@ -186,13 +211,8 @@ fn newer(known: Option<&Slot>, config: GatewayConfig) -> Result<GatewayConfig, S
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<GatewayConfig, String> {
-    let config: GatewayConfig = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if config.connection.name == name {
-        Ok(config)
-    } else {
-        Err(format!("{name}.json holds the policy of {}", config.connection))
-    }
+fn parse(text: &str) -> Result<GatewayConfig, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// The documents of a folder, by the name of their file without `.json`.
@@ -208,6 +228,8 @@ fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, Result<String, Str
             documents.push((name.to_owned(), read_document(&path)));
         }
     }
+    // Where two documents are of one connection, it is always the same that counts.
+    documents.sort();
     Ok(documents)
 }
 

@@ -29,6 +29,8 @@ pub struct Connection {
     /// As records show it: `namespace/name`.
     pub label: String,
     hosts: Vec<String>,
+    /// The bundles of authorities that it was made with.
+    bundles: Vec<(ConfigMapKey, Option<String>)>,
 }
 
 /// HTTP clients and issuers that outlive a change of configuration, so that it closes no connection and
@@ -62,9 +64,16 @@ impl Connection {
         let authenticator = Authenticator::new(config, issuers);
         let label = config.connection.to_string();
         let hosts = hosts(config);
+        let bundles = bundle_keys(config).map(|key| (key.clone(), mounts.config_map(key).ok())).collect();
         let policy = Arc::new(policy);
         let upstream = Upstream::new(Arc::clone(&policy), client);
-        Ok(Self { policy, authenticator, upstream, label, hosts })
+        Ok(Self { policy, authenticator, upstream, label, hosts, bundles })
+    }
+
+    /// Whether the bundles of authorities are still those that it was made with.
+    #[must_use]
+    pub fn is_current(&self, mounts: &Mounts) -> bool {
+        self.bundles.iter().all(|(key, bundle)| mounts.config_map(key).ok() == *bundle)
     }
 
     /// Whether `authority`, from a `Host` or an `Origin` header, is one of this connection's.
@@ -100,6 +109,10 @@ fn hosts(config: &GatewayConfig) -> Vec<String> {
         .map(|url| url.authority().to_ascii_lowercase());
     let named = config.hostnames.iter().map(|host| host.to_ascii_lowercase());
     of_resources.chain(named).collect()
+}
+
+fn bundle_keys(config: &GatewayConfig) -> impl Iterator<Item = &ConfigMapKey> {
+    config.upstream.ca.iter().chain(config.identity.oidc.iter().filter_map(|issuer| issuer.ca.as_ref()))
 }
 
 fn bundle(mounts: &Mounts, key: Option<&ConfigMapKey>, path: &str) -> Result<Option<String>, String> {

@@ -1,76 +1,90 @@
-//! Just-in-time injection: a credential is read when a request is about to leave, put into its header, and
-//! forgotten. It goes only to hosts that its Secret names.
+//! Just-in-time injection: a credential is read for the one request that is about to leave, put into its
+//! header, and forgotten. It goes only to hosts that its Secret names.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lychgate_gateway_policy::Policy;
-use lychgate_gateway_policy::config::SecretKey;
+use lychgate_gateway_policy::config::{Credential, SecretKey};
 use lychgate_gateway_policy::destination::{self, ALLOWED_HOSTS_KEY};
 use lychgate_gateway_policy::mask::Known;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::secret::Mounts;
+use crate::secret::{Mounts, ReadError, Secret};
 
-/// What was injected, for the record and for masking: names and versions, no values that could be printed.
+/// A connection's credentials as they are at this moment, for one request.
+pub struct Credentials(Vec<Held>);
+
+struct Held {
+    settings: Credential,
+    value: Result<Secret, ReadError>,
+    /// Whether the Secret names the upstream's host.
+    admitted: bool,
+}
+
+/// What was injected, for the record: names and versions.
 pub struct Injected {
     /// The credential's name.
     pub name: String,
     /// The version of its value, an HMAC.
     pub version: String,
-    /// What must not come back in an answer.
-    pub known: Known,
 }
 
-/// The connection's credentials as they are now, for masking. One that cannot be read cannot be shown either.
-#[must_use]
-pub fn known(policy: &Policy, mounts: &Mounts) -> Vec<Known> {
-    let credentials = policy.config().credentials.iter();
-    credentials
-        .filter_map(|credential| {
-            let secret = mounts.secret(&credential.from).ok()?;
-            Some(Known::new(&credential.name, secret.expose()))
+impl Credentials {
+    /// Reads what the connection's credentials are now. What cannot be read is told when it is needed.
+    #[must_use]
+    pub fn read(policy: &Policy, mounts: &Mounts) -> Self {
+        let held = policy.config().credentials.iter().map(|settings| {
+            let allowed_hosts =
+                SecretKey { secret: settings.from.secret.clone(), key: ALLOWED_HOSTS_KEY.to_owned() };
+            let admitted = mounts
+                .secret(&allowed_hosts)
+                .is_ok_and(|allowed| destination::admits(allowed.expose(), policy.upstream()));
+            Held { settings: settings.clone(), value: mounts.secret(&settings.from), admitted }
+        });
+        Self(held.collect())
+    }
+
+    /// The values that no answer and no record may show.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        self.0.iter().filter_map(|held| {
+            let value = held.value.as_ref().ok()?;
+            Some(Known::new(&held.settings.name, value.expose()))
         })
-        .collect()
+    }
+
+    /// Puts the credentials into `headers`.
+    ///
+    /// # Errors
+    /// A value is missing or unusable ([`Failure::Credential`]), or may not go to the upstream's host
+    /// ([`Failure::HostNotAllowed`]). Nothing is sent then.
+    pub fn inject(
+        &self,
+        naming: &aws_lc_rs::hmac::Key,
+        headers: &mut HeaderMap,
+    ) -> Result<Vec<Injected>, Failure> {
+        self.0.iter().map(|held| held.inject(naming, headers)).collect()
+    }
 }
 
-/// Puts the connection's credentials into `headers`.
-///
-/// # Errors
-/// A value is missing or unusable ([`Failure::Credential`]), or may not go to the upstream's host
-/// ([`Failure::HostNotAllowed`]). Nothing is sent then.
-pub fn inject(
-    policy: &Policy,
-    mounts: &Mounts,
-    naming: &aws_lc_rs::hmac::Key,
-    headers: &mut HeaderMap,
-) -> Result<Vec<Injected>, Failure> {
-    let mut injected = Vec::new();
-    for credential in &policy.config().credentials {
-        let allowed_hosts =
-            SecretKey { secret: credential.from.secret.clone(), key: ALLOWED_HOSTS_KEY.to_owned() };
-        let admitted = mounts
-            .secret(&allowed_hosts)
-            .is_ok_and(|allowed| destination::admits(allowed.expose(), policy.upstream()));
-        if !admitted {
-            return Err(Failure::HostNotAllowed { secret: credential.from.secret.clone() });
+impl Held {
+    fn inject(&self, naming: &aws_lc_rs::hmac::Key, headers: &mut HeaderMap) -> Result<Injected, Failure> {
+        let Credential { name, inject, from } = &self.settings;
+        if !self.admitted {
+            return Err(Failure::HostNotAllowed { secret: from.secret.clone() });
         }
-        let secret =
-            mounts.secret(&credential.from).map_err(|error| Failure::Credential(error.to_string()))?;
+        let secret = self.value.as_ref().map_err(|error| Failure::Credential(error.to_string()))?;
         let unusable = || {
-            let SecretKey { secret, key } = &credential.from;
-            Failure::Credential(format!("key {key} of Secret {secret} cannot stand in a header"))
+            Failure::Credential(format!(
+                "key {} of Secret {} cannot stand in a header",
+                from.key, from.secret
+            ))
         };
-        let name = HeaderName::from_bytes(credential.inject.header.as_bytes()).map_err(|_| unusable())?;
-        let text = Zeroizing::new(credential.inject.format.replace("{value}", secret.expose()));
+        let header = HeaderName::from_bytes(inject.header.as_bytes()).map_err(|_| unusable())?;
+        let text = Zeroizing::new(inject.format.replace("{value}", secret.expose()));
         let mut value = HeaderValue::from_str(&text).map_err(|_| unusable())?;
         // Sensitive values are neither printed by Debug nor indexed by HTTP/2's header compression.
         value.set_sensitive(true);
-        headers.insert(name, value);
-        injected.push(Injected {
-            name: credential.name.clone(),
-            version: secret.version(naming),
-            known: Known::new(&credential.name, secret.expose()),
-        });
+        headers.insert(header, value);
+        Ok(Injected { name: name.clone(), version: secret.version(naming) })
     }
-    Ok(injected)
 }

@@ -6,6 +6,7 @@
 use http::StatusCode;
 use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::{MessageError, codes};
+use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::{Call, DenialReason, Operation};
 
 use crate::caller::Unauthenticated;
@@ -65,7 +66,10 @@ pub enum Failure {
     Headers(HeaderMismatch),
     /// The revision is not one that this gateway relays.
     #[error("unsupported protocol version")]
-    Revision,
+    Revision {
+        /// What the client asked for.
+        requested: String,
+    },
     /// The session is unknown, foreign or over.
     #[error("no such session")]
     Session,
@@ -80,6 +84,12 @@ pub enum Failure {
     /// The record cannot be written, and what is not recorded does not happen.
     #[error("the record cannot be written")]
     Recorder,
+    /// The call was made, but its answer cannot be recorded and is therefore not shown.
+    #[error("the answer cannot be recorded")]
+    AnswerUnrecorded,
+    /// A client answers in a revision in which servers ask nothing that way.
+    #[error("an answer that the revision does not have")]
+    UnaskedAnswer,
     /// The credential is missing or unusable.
     #[error("credential: {0}")]
     Credential(String),
@@ -103,6 +113,8 @@ pub struct Answer {
     pub code: i64,
     /// What the client is told.
     pub text: String,
+    /// The error's `data`, as JSON.
+    pub data: Option<String>,
 }
 
 impl Failure {
@@ -130,10 +142,12 @@ impl Failure {
             Self::Malformed(_) => "MessageMalformed",
             Self::Target(_) => "TargetMissing",
             Self::Headers(_) => "HeaderMismatch",
-            Self::Revision => "RevisionUnsupported",
+            Self::Revision { .. } => "RevisionUnsupported",
             Self::Session => "SessionUnknown",
             Self::Denied { reason, .. } => reason.as_str(),
             Self::Recorder => "RecordUnavailable",
+            Self::AnswerUnrecorded => "AnswerUnrecorded",
+            Self::UnaskedAnswer => "UnaskedAnswer",
             Self::Credential(_) => "CredentialUnavailable",
             Self::HostNotAllowed { .. } => "HostNotAllowed",
             Self::Upstream(fault) => fault.as_str(),
@@ -168,10 +182,15 @@ impl Failure {
                 format!("Invalid params: {text}"),
             ),
             Self::Headers(mismatch) => Answer::new(400, mismatch.code(), mismatch.to_string()),
-            Self::Revision => Answer::new(
+            Self::Revision { requested } => unsupported(requested),
+            Self::AnswerUnrecorded => own(
+                502,
+                "The call was made, but its answer cannot be recorded and is withheld; do not just repeat it",
+            ),
+            Self::UnaskedAnswer => Answer::new(
                 400,
-                codes::UNSUPPORTED_PROTOCOL_VERSION,
-                "Unsupported MCP-Protocol-Version; this gateway relays 2024-11-05 to 2026-07-28",
+                codes::INVALID_REQUEST,
+                "MCP 2026-07-28 has no answers of clients; put inputResponses into the repeated request",
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
             Self::Denied { reason, operation } => denied(*reason, operation, modern),
@@ -189,8 +208,24 @@ impl Failure {
 impl Answer {
     fn new(status: u16, code: i64, text: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, text: text.into() }
+        Self { status, code, text: text.into(), data: None }
     }
+}
+
+/// A revision that is not relayed. The code of MCP 2026-07-28 tells a client that this is a server of its era, so
+/// only who asks for that era gets it.
+fn unsupported(requested: &str) -> Answer {
+    let text = "Unsupported MCP-Protocol-Version; this gateway relays 2024-11-05 to 2026-07-28";
+    if !names_modern_era(requested) {
+        return own(400, text);
+    }
+    let modern: Vec<&str> = Revision::ALL
+        .iter()
+        .filter(|revision| revision.is_modern())
+        .map(|revision| revision.as_str())
+        .collect();
+    let data = serde_json::json!({ "supported": modern, "requested": requested });
+    Answer { data: Some(data.to_string()), ..Answer::new(400, codes::UNSUPPORTED_PROTOCOL_VERSION, text) }
 }
 
 /// An answer whose code follows from its status.
@@ -200,7 +235,25 @@ fn own(status: u16, text: impl Into<String>) -> Answer {
 
 /// A token that cannot be checked is not a wrong one: the client shall try again, not log in anew.
 fn unauthenticated_status(reason: &Unauthenticated) -> u16 {
-    if *reason == Unauthenticated::KeysUnavailable { 503 } else { 401 }
+    match reason {
+        Unauthenticated::KeysUnavailable => 503,
+        // RFC 6750, section 3.1: a malformed request.
+        Unauthenticated::MalformedHeader => 400,
+        Unauthenticated::MissingToken
+        | Unauthenticated::MalformedToken
+        | Unauthenticated::Algorithm
+        | Unauthenticated::TokenType
+        | Unauthenticated::UnknownIssuer
+        | Unauthenticated::UnknownKey
+        | Unauthenticated::Signature
+        | Unauthenticated::Expired
+        | Unauthenticated::NotYetValid
+        | Unauthenticated::Audience
+        | Unauthenticated::NoUsername
+        | Unauthenticated::UnverifiedEmail
+        | Unauthenticated::TooManyGroups
+        | Unauthenticated::MalformedGroups => 401,
+    }
 }
 
 /// What is not granted looks like what does not exist, in the words that servers use for it.
@@ -268,6 +321,7 @@ mod tests {
             same(Failure::NotAcceptable, (406, -31_406)),
             same(Failure::TokenInQuery, (400, -31_400)),
             same(Failure::Unauthenticated(Unauthenticated::Expired), (401, -31_401)),
+            same(Failure::Unauthenticated(Unauthenticated::MalformedHeader), (400, -31_400)),
             same(Failure::Unauthenticated(Unauthenticated::KeysUnavailable), (503, -31_503)),
             same(Failure::TooLarge { limit: 1 }, (413, -31_413)),
             same(Failure::Incomplete, (408, -31_408)),
@@ -275,7 +329,8 @@ mod tests {
             (Failure::Target(text()), (200, -32_602), (400, -32_602)),
             same(Failure::Headers(HeaderMismatch::Missing { header: "a", member: "b" }), (400, -32_020)),
             same(Failure::Headers(HeaderMismatch::NoVersionInBody), (400, -32_602)),
-            same(Failure::Revision, (400, -32_022)),
+            same(Failure::Revision { requested: "2099-01-01".into() }, (400, -32_022)),
+            same(Failure::Revision { requested: "1999-01-01".into() }, (400, -31_400)),
             same(Failure::Session, (404, -31_404)),
             same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
             same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
@@ -293,6 +348,8 @@ mod tests {
             ),
             same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
             same(Failure::Recorder, (503, -31_503)),
+            same(Failure::AnswerUnrecorded, (502, -31_502)),
+            same(Failure::UnaskedAnswer, (400, -32_600)),
             same(Failure::Credential(text()), (502, -31_502)),
             same(Failure::HostNotAllowed { secret: text() }, (502, -31_502)),
             same(Failure::Upstream(Fault::Unreachable(text())), (502, -31_502)),

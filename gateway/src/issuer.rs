@@ -144,6 +144,7 @@ fn usable(jwk: Jwk) -> Option<(Jwk, Arc<DecodingKey>)> {
 
 async fn get(client: HttpClient, request: HttpRequest) -> Result<HttpResponse, FetchError> {
     let (parts, body) = request.into_parts();
+    crate::outbound::check(&parts.uri).map_err(FetchError)?;
     let request = http::Request::from_parts(parts, Full::new(body.into()));
     let response = client.request(request).await.map_err(|error| FetchError(chain(&error)))?;
     let (parts, body) = response.into_parts();

@@ -19,6 +19,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod outbound;
 pub mod recorder;
+pub mod rejection;
 pub mod relay;
 pub mod reply;
 pub mod secret;

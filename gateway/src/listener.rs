@@ -23,8 +23,8 @@ const MAXIMUM_CONNECTIONS: usize = 8192;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest head of a request over HTTP/1.1, in bytes.
-const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
+/// The largest head of a request, in bytes.
+const MAXIMUM_HEAD_BYTES: u32 = 64 * 1024;
 /// The pause after the system refused to accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -109,8 +109,12 @@ async fn connection<S>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAXIMUM_HEAD_BYTES);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+        .max_buf_size(MAXIMUM_HEAD_BYTES as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .max_header_list_size(MAXIMUM_HEAD_BYTES);
     let handler = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
         async move {

@@ -44,6 +44,9 @@ struct Flags {
     /// Name of this replica, as the journal has it
     #[arg(long)]
     replica: String,
+    /// MiB that the journal may hold; at the limit calls are refused, so keep it below the volume's size
+    #[arg(long, default_value_t = 10 * 1024)]
+    journal_limit_mebibytes: u64,
     /// Seconds that requests under way have when the gateway is told to end
     #[arg(long, default_value_t = 30)]
     drain_seconds: u64,
@@ -63,6 +66,7 @@ async fn main() -> std::process::ExitCode {
         tls_dir: flags.tls_dir,
         journal_dir: flags.journal_dir,
         replica: flags.replica,
+        journal_limit_bytes: flags.journal_limit_mebibytes.saturating_mul(1024 * 1024),
         drain: Duration::from_secs(flags.drain_seconds),
     };
     match run(settings).await {

@@ -51,7 +51,7 @@ pub struct Metrics {
     registry: Registry,
     /// Decided calls.
     pub calls: Family<CallLabels, Counter>,
-    /// Requests that ended in a failure of the gateway's own table, denials apart.
+    /// Requests, and streams, that ended in a failure of the gateway's own table; denials are among them.
     pub failures: Family<ReasonLabels, Counter>,
     /// Values that were masked on the way to a client.
     pub masks: Family<MaskLabels, Counter>,

@@ -78,6 +78,18 @@ fn read_bundle(bundle: &str) -> Result<rustls::RootCertStore, BundleError> {
     if roots.is_empty() { Err(BundleError::Empty) } else { Ok(roots) }
 }
 
+/// Whether a request may go to `uri`, as far as its text tells: an address in numbers passes no resolver.
+///
+/// # Errors
+/// A sentence for the log.
+pub fn check(uri: &http::Uri) -> Result<(), String> {
+    let url = url::Url::parse(&uri.to_string()).map_err(|error| error.to_string())?;
+    match destination::literal_address(&url).filter(|address| destination::is_refused(*address)) {
+        Some(refused) => Err(format!("{refused} is an address that no gateway connects to")),
+        None => Ok(()),
+    }
+}
+
 /// Resolves names with the system's resolver, and hands out only addresses that may be connected to.
 #[derive(Clone, Copy, Debug)]
 pub struct GuardedResolver;
@@ -123,7 +135,7 @@ pub type SharedClient = Arc<HttpClient>;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{BundleError, admit, client, install_crypto_provider};
+    use super::{BundleError, admit, check, client, install_crypto_provider};
     use std::time::Duration;
 
     #[test]
@@ -132,6 +144,19 @@ mod tests {
         assert!(admit(addresses(&["10.0.0.1:0", "[2001:db8::1]:0"])).is_ok());
         let error = admit(addresses(&["10.0.0.1:0", "169.254.169.254:0"])).unwrap_err();
         assert!(error.to_string().contains("169.254.169.254"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_address_in_numbers_is_refused_in_any_spelling() {
+        for (uri, expected) in [
+            ("http://169.254.169.254/keys", false),
+            ("http://2852039166/keys", false),
+            ("https://[fe80::1]/keys", false),
+            ("https://idp.example.com/keys", true),
+            ("http://127.0.0.1:1/keys", true),
+        ] {
+            assert_eq!(check(&uri.parse().unwrap()).is_ok(), expected, "{uri}");
+        }
     }
 
     #[test]

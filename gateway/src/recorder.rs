@@ -50,7 +50,8 @@ struct Pending {
 pub struct RecorderThread(std::thread::JoinHandle<()>);
 
 impl Recorder {
-    /// Takes up, or begins, the journal of `replica` under `folder`. Call within a tokio runtime.
+    /// Takes up, or begins, the journal of `replica` under `folder`, which may hold `limit_bytes` in all. Call within
+    /// a tokio runtime.
     ///
     /// # Errors
     /// The folder cannot be used, or another process uses it.
@@ -58,8 +59,9 @@ impl Recorder {
         folder: &Path,
         replica: &str,
         key: SigningKey,
+        limit_bytes: u64,
     ) -> Result<(Self, RecorderThread), JournalError> {
-        let journal = Journal::open(folder, replica, key)?;
+        let journal = Journal::open(folder, replica, key, limit_bytes)?;
         let (queue, entries) = mpsc::channel(QUEUE_ENTRIES);
         let healthy = Arc::new(AtomicBool::new(true));
         let writer = Writer { journal, entries, healthy: Arc::clone(&healthy) };
@@ -170,8 +172,11 @@ impl Writer {
         }
     }
 
+    /// Signs what is not signed. After a failure a head is written although there is nothing to sign: it is how
+    /// the gateway learns, while nobody calls it any more, that it can write again.
     fn sign(&mut self) {
-        let result = self.journal.sign();
+        let failed_before = !self.healthy.load(Ordering::Relaxed);
+        let result = self.journal.sign(failed_before);
         self.note(&result);
     }
 

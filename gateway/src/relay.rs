@@ -13,21 +13,22 @@ use futures_util::Stream;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use lychgate_gateway_mcp::message::{Form, Id, Message, codes, error_response, response};
+use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_mcp::sse::{self, Decoder, Event};
 use lychgate_gateway_policy::config::Direction;
-use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error};
+use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error, own_pong};
 use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::{Caller, Operation, list};
+use lychgate_gateway_record::Direction::{ToClient, ToServer};
 use lychgate_gateway_record::End;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::metrics::MaskLabels;
+use crate::metrics::{MaskLabels, ReasonLabels};
 use crate::state::Gateway;
-use crate::ticket::{self, ServerMessage, StreamTicket, Ticket};
+use crate::ticket::{self, ServerMessage, Ticket};
 
 /// What an answer is an answer to.
 pub struct Origin {
@@ -42,7 +43,7 @@ pub struct Origin {
     /// The id that the answer must have; nothing for a session's own stream.
     pub id: Option<Id>,
     /// Values that must never be shown.
-    pub known: Vec<Known>,
+    pub known: Arc<[Known]>,
     /// Headers for answering a request of the server in the client's place.
     pub reply_headers: HeaderMap,
 }
@@ -57,11 +58,19 @@ pub struct Passing {
     pub last: bool,
 }
 
+/// A request of the server that does not reach the client.
+struct Aside {
+    /// For the record.
+    recorded: Masked,
+    /// What the server is answered.
+    reply: Masked,
+}
+
 /// What becomes of a message of the server.
 enum Verdict {
     Pass(Box<Passing>),
-    /// The client is told nothing, and the server gets this answer from the gateway.
-    Reply(Bytes),
+    /// The client is told nothing, and the server gets an answer of the gateway's.
+    Reply(Box<Aside>),
 }
 
 impl Origin {
@@ -84,16 +93,17 @@ impl Origin {
         let limits = ticket::limits(policy);
         let message = Message::parse(bytes, limits).map_err(|error| rubbish(&error))?;
         let last = self.is_answer(&message)?;
-        match (screen(policy, &message), message.form()) {
-            (Screening::Relay, _) => {}
-            (Screening::Pong, _) => {
-                let pong = message.id().map(|id| response(id, "{}"));
-                return pong.map(Verdict::Reply).ok_or_else(|| rubbish(&"a ping without an id"));
-            }
-            (Screening::Refuse, Form::Request { id, .. }) => return Ok(Verdict::Reply(refusal(id))),
+        let reply = match (screen(policy, &message), message.form()) {
+            (Screening::Relay, _) => None,
+            (Screening::Pong, _) => message.id().map(own_pong),
+            (Screening::Refuse, Form::Request { id, .. }) => Some(refusal(id)),
             (Screening::Refuse, Form::Notification { .. } | Form::Response { .. } | Form::Error { .. }) => {
                 return Err(Fault::ServerRequest);
             }
+        };
+        if let Some(reply) = reply {
+            let recorded = self.for_record(&message);
+            return Ok(Verdict::Reply(Box::new(Aside { recorded, reply })));
         }
         let operation = self.operation.as_ref();
         let filtered =
@@ -106,9 +116,23 @@ impl Origin {
             known: &self.known,
         };
         let masked = mask(policy.masking(), &context, &message);
+        if masked.is_refusal() && !last {
+            // An error in the place of anything but an answer would look like the answer to another call.
+            return Err(rubbish(&"a message that cannot be masked"));
+        }
         self.count(&masked);
-        let recorded = ticket::for_record(policy, Direction::Response, operation, &self.known, &message);
+        let recorded = self.for_record(&message);
         Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last })))
+    }
+
+    fn for_record(&self, message: &Message) -> Masked {
+        let (policy, operation) = (&self.connection.policy, self.operation.as_ref());
+        ticket::for_record(policy, Direction::Response, operation, &self.known, message)
+    }
+
+    /// Whether a text beside the messages holds what must not be shown.
+    fn holds_known(&self, text: &str) -> bool {
+        self.known.iter().any(|known| known.is_in(text))
     }
 
     /// Whether `message` is the answer that the call waits for. An answer to anything else is an error: it
@@ -136,33 +160,30 @@ impl Origin {
     }
 
     /// Answers the server in the client's place, without holding up what comes after it.
-    fn reply(&self, reply: Bytes) {
+    fn reply(&self, reply: Masked) {
         let (connection, headers) = (Arc::clone(&self.connection), self.reply_headers.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.upstream.reply(reply, headers).await {
+            if let Err(error) = connection.upstream.reply(reply.into_bytes(), headers).await {
                 tracing::warn!(connection = connection.label, %error, "a reply did not reach the server");
             }
         });
     }
 }
 
-fn refusal(id: &Id) -> Bytes {
-    let text = "The gateway does not allow this request to the client";
-    error_response(Some(id), codes::METHOD_NOT_FOUND, text, None)
-}
-
-/// The page of the record that a stream is written on.
-pub enum Page {
-    /// The stream answers a call.
-    Call(Ticket),
-    /// The stream is a session's own.
-    Session(StreamTicket),
+fn refusal(id: &Id) -> Masked {
+    own_error(
+        Some(id),
+        codes::METHOD_NOT_FOUND,
+        "The gateway does not allow this request to the client",
+        None,
+        &[],
+    )
 }
 
 /// A stream on its way from the server to the client.
 struct Relay {
     origin: Origin,
-    page: Page,
+    ticket: Ticket,
     body: Incoming,
     decoder: Option<Decoder>,
     events: VecDeque<Event>,
@@ -184,14 +205,14 @@ enum Next {
 /// A stream that answers no call ends when the gateway drains.
 pub fn events(
     origin: Origin,
-    page: Page,
+    ticket: Ticket,
     body: Incoming,
     deadline: Option<Duration>,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
     let limit = ticket::limits(&origin.connection.policy).bytes;
     let relay = Relay {
         origin,
-        page,
+        ticket,
         body,
         decoder: Some(Decoder::new(limit)),
         events: VecDeque::new(),
@@ -285,60 +306,61 @@ impl Relay {
     /// One event on its way out: recorded first. Events without a message (comments, ids for resumption) hold
     /// nothing to mask, but only their own members are passed on.
     async fn pass(&mut self, event: Event) -> Result<Option<Bytes>, Failure> {
+        let event = self.clean(event);
         let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
             let comment = event.comment.as_ref().map(|_| String::new());
             return Ok(Some(encode(&Event { comment, ..event })));
         };
         let passing = match self.origin.judge(data)? {
             Verdict::Pass(passing) => *passing,
-            Verdict::Reply(reply) => {
+            Verdict::Reply(aside) => {
+                let Aside { recorded, reply } = *aside;
+                self.ticket.event(ToClient, &recorded, recorded.bytes().len()).await?;
+                self.ticket.event(ToServer, &reply, reply.bytes().len()).await?;
                 self.origin.reply(reply);
                 return Ok(None);
             }
         };
         let relayed_bytes = passing.masked.bytes().len();
-        match &mut self.page {
-            Page::Call(ticket) => {
-                let message = ServerMessage {
-                    recorded: &passing.recorded,
-                    relayed_bytes,
-                    status: StatusCode::OK.as_u16(),
-                    stream: true,
-                    last: passing.last,
-                };
-                ticket.answered(message).await?;
-            }
-            Page::Session(ticket) => ticket.event(&passing.recorded, relayed_bytes).await?,
+        if self.origin.id.is_some() {
+            let message = ServerMessage {
+                recorded: &passing.recorded,
+                relayed_bytes,
+                status: StatusCode::OK.as_u16(),
+                stream: true,
+                last: passing.last,
+            };
+            self.ticket.answered(message).await?;
+        } else {
+            self.ticket.event(ToClient, &passing.recorded, relayed_bytes).await?;
         }
         self.answered |= passing.last;
         Ok(Some(encode(&Event { data: Some(passing.masked.into_bytes()), comment: None, ..event })))
     }
 
+    /// What an event may carry beside its message: the type that MCP uses, and an id that hides nothing.
+    fn clean(&self, event: Event) -> Event {
+        let id = event.id.filter(|id| !self.origin.holds_known(id));
+        Event { id, event: event.event.filter(|kind| kind == "message"), ..event }
+    }
+
     async fn end(&mut self, reason: End) {
         self.finished = true;
-        match &mut self.page {
-            Page::Call(ticket) => ticket.ended(reason).await,
-            Page::Session(ticket) => ticket.ended(reason).await,
-        }
+        self.ticket.ended(reason).await;
     }
 
     /// Ends the stream with an error for the call that waits, if one does.
     async fn fail(&mut self, failure: &Failure) -> Option<Bytes> {
         self.finished = true;
         self.decoder = None;
-        tracing::warn!(connection = self.origin.connection.label, %failure, "a stream failed");
+        let connection = self.origin.connection.label.clone();
+        tracing::warn!(connection, %failure, "a stream failed");
+        let labels = ReasonLabels { connection, reason: failure.as_str() };
+        self.origin.gateway.metrics.failures.get_or_create(&labels).inc();
         let answer = failure.answer(false);
-        let reason = if matches!(failure, Failure::Upstream(Fault::Timeout)) {
-            End::Timeout
-        } else {
-            End::UpstreamClosed
-        };
-        match &mut self.page {
-            Page::Call(ticket) => ticket.failed(failure.as_str(), answer.status.as_u16()).await,
-            Page::Session(ticket) => ticket.ended(reason).await,
-        }
+        self.ticket.failed(failure.as_str(), answer.status.as_u16()).await;
         let id = self.origin.id.as_ref().filter(|_| !self.answered)?;
-        let error = own_error(Some(id), answer.code, &answer.text);
+        let error = own_error(Some(id), answer.code, &answer.text, None, &self.origin.known);
         Some(encode(&Event::message(error.into_bytes())))
     }
 }

@@ -11,10 +11,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::Frame;
 use lychgate_gateway_mcp::message::Id;
-use lychgate_gateway_policy::mask::{Masked, own_error};
+use lychgate_gateway_policy::mask::{Known, Masked, own_error};
 
 use crate::caller::Unauthenticated;
-use crate::connection::Connection;
 use crate::failure::Failure;
 
 /// The body of every reply.
@@ -62,39 +61,54 @@ where
     response
 }
 
-/// A public document of the gateway's own, readable by pages of any origin.
+/// A document of the gateway's own.
 #[must_use]
 pub fn document(kind: &'static str, text: String) -> Response<ReplyBody> {
-    let mut response = with_body(StatusCode::OK, kind, Bytes::from(text));
+    with_body(StatusCode::OK, kind, Bytes::from(text))
+}
+
+/// A document of the gateway's own that pages of any origin may read.
+#[must_use]
+pub fn public_document(kind: &'static str, text: String) -> Response<ReplyBody> {
+    let mut response = document(kind, text);
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
+/// What a reply to a failure depends on beside the failure.
+#[derive(Default)]
+pub struct Asker<'a> {
+    /// The id of the request, if one was read.
+    pub id: Option<&'a Id>,
+    /// Whether the request is of MCP 2026-07-28.
+    pub modern: bool,
+    /// Values that the reply must not repeat.
+    pub known: &'a [Known],
+    /// The resource identifier that was called, if there is such a resource.
+    pub resource: Option<&'a str>,
+}
+
 /// The reply to a failure.
 #[must_use]
-pub fn failure(
-    failure: &Failure,
-    id: Option<&Id>,
-    modern: bool,
-    connection: Option<(&Connection, Option<&str>)>,
-) -> Response<ReplyBody> {
-    let answer = failure.answer(modern);
+pub fn failure(failure: &Failure, asker: &Asker<'_>) -> Response<ReplyBody> {
+    let answer = failure.answer(asker.modern);
     // A notification has no answer whose error could stand in a 200.
-    let status = match id {
+    let status = match asker.id {
         None if answer.status == StatusCode::OK => StatusCode::BAD_REQUEST,
         Some(_) | None => answer.status,
     };
-    let mut response = message(status, own_error(id, answer.code, &answer.text));
+    let error = own_error(asker.id, answer.code, &answer.text, answer.data.as_deref(), asker.known);
+    let mut response = message(status, error);
     let headers = response.headers_mut();
-    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
-    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+    if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
     }
-    if answer.status == StatusCode::UNAUTHORIZED
-        && let (Failure::Unauthenticated(reason), Some((connection, authority))) = (failure, connection)
-        && let Some(challenge) = challenge(reason, connection.resource(authority))
+    if let (Failure::Unauthenticated(reason), Some(resource)) = (failure, asker.resource)
+        && status != StatusCode::SERVICE_UNAVAILABLE
+        && let Some(challenge) = challenge(reason, resource)
     {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
@@ -105,10 +119,13 @@ pub fn failure(
 /// without a token is told no error.
 fn challenge(reason: &Unauthenticated, resource: &str) -> Option<HeaderValue> {
     let metadata = crate::metadata::address(resource)?;
+    let description = reason.to_string().replace('"', "'");
     let error = if *reason == Unauthenticated::MissingToken {
         String::new()
+    } else if *reason == Unauthenticated::MalformedHeader {
+        format!(r#", error="invalid_request", error_description="{description}""#)
     } else {
-        format!(r#", error="invalid_token", error_description="{}""#, reason.to_string().replace('"', "'"))
+        format!(r#", error="invalid_token", error_description="{description}""#)
     };
     HeaderValue::from_str(&format!(r#"Bearer resource_metadata="{metadata}"{error}"#)).ok()
 }

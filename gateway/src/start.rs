@@ -15,6 +15,7 @@ use crate::listener::{self, Service};
 use crate::metrics::Metrics;
 use crate::outbound::install_crypto_provider;
 use crate::recorder::{JournalError, Recorder, RecorderThread};
+use crate::rejection::Rejections;
 use crate::secret::Mounts;
 use crate::session::Sealer;
 use crate::state::Gateway;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub journal_dir: PathBuf,
     /// The name of this replica, a file name.
     pub replica: String,
+    /// How much the journal may hold, in bytes; at the limit calls are refused.
+    pub journal_limit_bytes: u64,
     /// How long requests under way may take when the gateway is told to end.
     pub drain: Duration,
 }
@@ -105,13 +108,15 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let certificate = settings.tls_dir.clone().map(Certificate::load).transpose()?.map(Arc::new);
     let (calls, address) = listener::bind(settings.listen).await.map_err(StartError::Listen)?;
     let (admin, admin_address) = listener::bind(settings.admin_listen).await.map_err(StartError::Listen)?;
-    let (recorder, recorder_thread) = Recorder::start(&settings.journal_dir, &settings.replica, signing_key)?;
+    let (recorder, recorder_thread) =
+        Recorder::start(&settings.journal_dir, &settings.replica, signing_key, settings.journal_limit_bytes)?;
     let (drain, draining) = watch::channel(false);
     let gateway = Arc::new(Gateway {
         configurations: Configurations::new(settings.config_dir, settings.mounts.clone()),
         mounts: settings.mounts,
         sealer,
         recorder,
+        rejections: Rejections::default(),
         metrics: Metrics::default(),
         draining: draining.clone(),
     });

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 use crate::configuration::Configurations;
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
+use crate::rejection::Rejections;
 use crate::secret::Mounts;
 use crate::session::Sealer;
 
@@ -18,6 +19,8 @@ pub struct Gateway {
     pub sealer: Sealer,
     /// The journal.
     pub recorder: Recorder,
+    /// The bound on what unauthenticated rubbish may write into it.
+    pub rejections: Rejections,
     /// What is counted.
     pub metrics: Metrics,
     /// True from the moment on that the gateway drains.

@@ -18,6 +18,7 @@ use lychgate_gateway_record::{
 use crate::credential;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
+use crate::upstream::EmptyMethod;
 
 /// A call in the record, from its request to its end.
 pub struct Ticket {
@@ -35,11 +36,20 @@ pub struct RequestFacts<'a> {
     /// Who asks.
     pub caller: &'a Caller,
     /// What is asked.
-    pub call: &'a Call,
+    pub subject: Subject<'a>,
     /// The revision that the request speaks.
     pub revision: String,
     /// What policy decided.
     pub decision: Decision,
+}
+
+/// What a request asks: a call, or the stream or the end of a session, which have no message.
+#[derive(Clone, Copy)]
+pub enum Subject<'a> {
+    /// A message.
+    Call(&'a Call),
+    /// A GET or a DELETE.
+    Session(EmptyMethod),
 }
 
 /// A message of the server on its way to the client, for the record.
@@ -80,21 +90,22 @@ impl Ticket {
             part: 0,
             closed: false,
         };
-        let message = facts.call.message();
-        let masked = for_record(policy, MaskDirection::Request, Some(facts.call.operation()), known, message);
-        let (method, target) = recorded_subject(&masked, policy);
+        let asked = match facts.subject {
+            Subject::Call(call) => asked(policy, call, known),
+            Subject::Session(method) => Asked { method: method.as_str().to_owned(), ..Asked::default() },
+        };
         let entry = Entry::Request(Box::new(record::Request {
             call: ticket.call.clone(),
             session: ticket.session.clone(),
             connection: ticket.connection.clone(),
             caller: (!facts.caller.anonymous).then(|| record_caller(facts.caller)),
-            method,
-            target,
+            method: asked.method,
+            target: asked.target,
             revision: facts.revision,
             decision: facts.decision,
-            message: recorded_message(&masked),
-            message_bytes: message.bytes().len() as u64,
-            masks: masks(&masked),
+            message: asked.message,
+            message_bytes: asked.bytes,
+            masks: asked.masks,
             configuration_sequence: config.sequence,
         }));
         recorder.append(entry).await.map_err(|_| Failure::Recorder)?;
@@ -129,10 +140,10 @@ impl Ticket {
         self.sent.elapsed()
     }
 
-    /// Records a message before it leaves for the client.
+    /// Records a message of the answer before it leaves for the client.
     ///
     /// # Errors
-    /// [`Failure::Recorder`].
+    /// [`Failure::AnswerUnrecorded`].
     pub async fn answered(&mut self, message: ServerMessage<'_>) -> Result<(), Failure> {
         let entry = Entry::Response(Response {
             call: self.call.clone(),
@@ -146,7 +157,30 @@ impl Ticket {
             upstream_microseconds: u64::try_from(self.sent.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         self.part = self.part.saturating_add(1);
-        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
+        self.recorder.append(entry).await.map_err(|_| Failure::AnswerUnrecorded)
+    }
+
+    /// Records a message outside the answer, before it goes on: one of a session's own stream, or a request of
+    /// the server that does not reach the client, with what the gateway replies.
+    ///
+    /// # Errors
+    /// [`Failure::AnswerUnrecorded`].
+    pub async fn event(
+        &mut self,
+        direction: record::Direction,
+        recorded: &Masked,
+        bytes: usize,
+    ) -> Result<(), Failure> {
+        let entry = Entry::Event(Box::new(Event {
+            call: Some(self.call.clone()),
+            session: self.session.clone(),
+            connection: self.connection.clone(),
+            direction,
+            message: recorded_message(recorded),
+            message_bytes: bytes as u64,
+            masks: masks(recorded),
+        }));
+        self.recorder.append(entry).await.map_err(|_| Failure::AnswerUnrecorded)
     }
 
     /// Records that the gateway itself answers, with an error.
@@ -179,64 +213,6 @@ impl Drop for Ticket {
     }
 }
 
-/// The page of a session's own stream, which belongs to no call.
-pub struct StreamTicket {
-    recorder: Recorder,
-    session: String,
-    connection: String,
-    closed: bool,
-}
-
-impl StreamTicket {
-    /// A page for the stream of `session`.
-    #[must_use]
-    pub fn new(recorder: &Recorder, session: &str, connection: &str) -> Self {
-        Self {
-            recorder: recorder.clone(),
-            session: session.to_owned(),
-            connection: connection.to_owned(),
-            closed: false,
-        }
-    }
-
-    /// Records a message before it leaves for the client.
-    ///
-    /// # Errors
-    /// [`Failure::Recorder`].
-    pub async fn event(&mut self, recorded: &Masked, relayed_bytes: usize) -> Result<(), Failure> {
-        let entry = Entry::Event(Box::new(Event {
-            call: None,
-            session: self.session.clone(),
-            connection: self.connection.clone(),
-            direction: record::Direction::ToClient,
-            message: recorded_message(recorded),
-            message_bytes: relayed_bytes as u64,
-            masks: masks(recorded),
-        }));
-        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
-    }
-
-    /// Records the end of the stream.
-    pub async fn ended(&mut self, reason: End) {
-        self.closed = true;
-        if self.recorder.append(self.end(reason)).await.is_err() {
-            tracing::error!("the end of a stream could not be recorded");
-        }
-    }
-
-    fn end(&self, reason: End) -> Entry {
-        Entry::Ended(Ended { call: None, session: Some(self.session.clone()), reason })
-    }
-}
-
-impl Drop for StreamTicket {
-    fn drop(&mut self) {
-        if !self.closed {
-            self.recorder.leave(self.end(End::ClientGone));
-        }
-    }
-}
-
 /// A message as the record may show it: masked by every rule, whoever calls and whichever way it goes.
 #[must_use]
 pub fn for_record(
@@ -250,14 +226,31 @@ pub fn for_record(
     mask(policy.masking(), &context, message)
 }
 
-/// Method and target as the masked message has them, so that neither tells what the message hides.
-fn recorded_subject(masked: &Masked, policy: &Policy) -> (String, Option<String>) {
-    let Ok(message) = Message::parse(masked.bytes().clone(), limits(policy)) else {
-        return ("(unreadable)".to_owned(), None);
-    };
-    let method = message.method().unwrap_or("(answer)").to_owned();
-    let target = Operation::of(&message).ok().and_then(|operation| operation.target().map(str::to_owned));
-    (method, target)
+/// What the record says about what was asked.
+#[derive(Default)]
+struct Asked {
+    method: String,
+    target: Option<String>,
+    message: Option<record::Message>,
+    bytes: u64,
+    masks: record::Masks,
+}
+
+/// A call for the record. Method and target are read from the masked message, so that neither tells what the
+/// message hides.
+fn asked(policy: &Policy, call: &Call, known: &[Known]) -> Asked {
+    let message = call.message();
+    let masked = for_record(policy, MaskDirection::Request, Some(call.operation()), known, message);
+    let seen = Message::parse(masked.bytes().clone(), limits(policy)).ok();
+    let method = seen.as_ref().and_then(Message::method).unwrap_or("(answer)").to_owned();
+    let operation = seen.as_ref().and_then(|seen| Operation::of(seen).ok());
+    Asked {
+        method,
+        target: operation.as_ref().and_then(Operation::target).map(str::to_owned),
+        message: recorded_message(&masked),
+        bytes: message.bytes().len() as u64,
+        masks: masks(&masked),
+    }
 }
 
 /// The limits of a connection's messages.

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{
     LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
 };
+use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
 
 use crate::fault::Fault;
@@ -31,13 +32,18 @@ const MAXIMUM_HEADER_BYTES: usize = 8 * 1024;
 
 /// The headers for the server that a client's request gives rise to; credentials are added by
 /// [`crate::credential::inject`].
+///
+/// A header that holds one of `known` stays behind. So do `Mcp-Param-*` where the arguments that they repeat
+/// were masked: what is hidden in the body must not travel beside it.
 #[must_use]
-pub fn headers(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
+pub fn headers(client: &HeaderMap, session: Option<&str>, known: &[Known], masked: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in client {
-        let ours = RELAYED.contains(&name.as_str()) || name.as_str().starts_with(MCP_PARAM_PREFIX);
+        let repeats_argument = name.as_str().starts_with(MCP_PARAM_PREFIX);
+        let is_ours = RELAYED.contains(&name.as_str()) || (repeats_argument && !masked);
         // The first of several is the one that was looked at.
-        if ours && value.len() <= MAXIMUM_HEADER_BYTES && !headers.contains_key(name) {
+        let is_first = !headers.contains_key(name);
+        if is_ours && is_first && value.len() <= MAXIMUM_HEADER_BYTES && !holds(value, known) {
             headers.insert(name.clone(), value.clone());
         }
     }
@@ -46,6 +52,11 @@ pub fn headers(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
     }
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers
+}
+
+fn holds(value: &HeaderValue, known: &[Known]) -> bool {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    known.iter().any(|known| known.is_in(&text))
 }
 
 /// A server, as the gateway reaches it.
@@ -138,6 +149,17 @@ pub enum EmptyMethod {
     Get,
     /// DELETE.
     Delete,
+}
+
+impl EmptyMethod {
+    /// As HTTP spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
 /// The answers that are never relayed, whatever is in them.

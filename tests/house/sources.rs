@@ -14,7 +14,7 @@ const FILE_LINES: usize = 500;
 /// The longest function, in lines.
 const FUNCTION_LINES: usize = 70;
 /// The longest function of a test, in lines: tables are long.
-const TEST_FUNCTION_LINES: usize = 140;
+const TEST_FUNCTION_LINES: usize = 160;
 /// The longest line, in characters; rustfmt breaks code, but not texts and comments.
 const LINE_CHARACTERS: usize = 140;
 

@@ -59,7 +59,7 @@ async fn only_a_token_without_any_fault_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_provider_rotates_in_is_fetched_and_one_that_it_retires_is_forgotten() {
+async fn a_key_that_the_provider_rotates_in_is_fetched_while_the_old_one_still_counts() {
     let folder = tempfile::tempdir().unwrap();
     let mut provider = identity_provider(&folder.path().join("keys.json"), &["alice=staff"]).await;
     let dev = Dev::start(&Manifests { issuer: &provider.url, ..Manifests::default() }.to_yaml()).await;

@@ -62,15 +62,15 @@ fn transport_cases(url: &str, alice: &str) -> Vec<Case> {
         case(
             "basic",
             Ask::post(url, "{}").header("authorization", "Basic eA=="),
-            401,
-            -31_401,
+            400,
+            -31_400,
             "MalformedHeader",
         ),
         case(
             "two tokens",
             Ask::post(url, "{}").token(alice).also("authorization", "Bearer x"),
-            401,
-            -31_401,
+            400,
+            -31_400,
             "MalformedHeader",
         ),
         case("a short token", Ask::post(url, "{}").token("abc"), 401, -31_401, "MalformedToken"),
@@ -80,7 +80,7 @@ fn transport_cases(url: &str, alice: &str) -> Vec<Case> {
             "an unknown revision",
             call().header("mcp-protocol-version", "2020-01-01"),
             400,
-            -32_022,
+            -31_400,
             "RevisionUnsupported",
         ),
     ]
@@ -152,6 +152,22 @@ fn denied_cases(url: &str, alice: &str, bob: &str, mallory: &str) -> Vec<Case> {
         case("a prompt", ask(bob, "prompts/get", json!({"name": "summarize"})), 200, -32_602, "NoGrant"),
         case("an unknown method", ask(alice, "tasks/list", json!({})), 200, -32_601, "UnknownMethod"),
         case("an unknown modern method", modern("tasks/list", "tasks/list"), 404, -32_601, "UnknownMethod"),
+        case(
+            "a modern revision to come",
+            modern("ping", "ping").header("mcp-protocol-version", "2099-01-01"),
+            400,
+            -32_020,
+            "HeaderMismatch",
+        ),
+        case(
+            "a modern answer",
+            Ask::post(url, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)
+                .token(alice)
+                .header("mcp-protocol-version", "2026-07-28"),
+            400,
+            -32_600,
+            "UnaskedAnswer",
+        ),
         case("headers that disagree", modern("tools/list", "tools/call"), 400, -32_020, "HeaderMismatch"),
         case(
             "an answer that nobody asked for",

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lychgate_gateway::secret::Mounts;
 use lychgate_gateway::{Running, Settings, start};
 use lychgate_gateway_policy::config::OidcIssuer;
-use lychgate_operator_plan::{Options, SourceFile};
+use lychgate_operator_plan::{Options, SourceFile, ValidConnection};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -134,7 +134,8 @@ impl Dev {
         let taken_up = manifests::check(&self.folder, &self.options).and_then(|checked| {
             manifests::report(checked.problems());
             if checked.is_servable() {
-                self.publish(&checked)
+                self.publish(&checked)?;
+                self.greet(&checked)
             } else {
                 Err(CommandError::new(
                     "the changed manifests have errors; what was served before is served on",
@@ -149,12 +150,7 @@ impl Dev {
 
     /// Writes what the gateway reads, as the operator and the kubelet would, and tokens for the personas.
     fn publish(&self, checked: &Checked) -> Result<(), CommandError> {
-        let connections: Vec<_> = checked
-            .validated
-            .connections
-            .iter()
-            .filter(|connection| connection.name().namespace == self.namespace)
-            .collect();
+        let connections: Vec<_> = self.served(checked).collect();
         let audiences: Vec<String> =
             connections.iter().flat_map(|connection| connection.config(0).resources).collect();
         for persona in checked.loaded.inventory.personas() {
@@ -162,6 +158,11 @@ impl Dev {
             self.state.write_token(&persona.user, &token)?;
         }
         volumes::write(&self.state, &self.namespace, &checked.loaded.inventory, &connections, milliseconds())
+    }
+
+    fn served<'a>(&self, checked: &'a Checked) -> impl Iterator<Item = &'a ValidConnection> {
+        let connections = checked.validated.connections.iter();
+        connections.filter(|connection| connection.name().namespace == self.namespace)
     }
 
     /// The gateway finds the documents by itself; a person shall see addresses only when they answer.
@@ -183,7 +184,7 @@ impl Dev {
         print_line(&format!("Metrics:  http://{}/metrics", self.gateway.admin_address));
         print_line(&format!("Issuer:   {}", self.issuer.url()));
         let mut connections = Vec::new();
-        for connection in &checked.validated.connections {
+        for connection in self.served(checked) {
             let url = format!("http://{address}/{}/mcp", connection.name().name);
             print_line(&format!("MCP:      {url}   ({})", connection.name()));
             connections.push((connection.name().to_string(), url));
@@ -221,6 +222,7 @@ fn settings(arguments: &Arguments, state: &State) -> Settings {
         tls_dir: None,
         journal_dir: state.records(),
         replica: REPLICA.to_owned(),
+        journal_limit_bytes: u64::MAX,
         drain: DRAIN,
     }
 }

@@ -25,7 +25,9 @@ pub(super) fn write(
         kept.insert(put(&state.config_maps(), file.name, file.key, file.value.as_bytes())?);
     }
     for connection in connections {
-        let document = serde_json::to_vec_pretty(&connection.config(sequence))
+        let mut config = connection.config(sequence);
+        config.hostnames.push("localhost".to_owned());
+        let document = serde_json::to_vec_pretty(&config)
             .map_err(|error| CommandError::new(format!("{}: {error}", connection.name())))?;
         let path = state.config().join(format!("{}.json", connection.name().name));
         write_private(&path, &document)?;

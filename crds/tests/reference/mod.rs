@@ -115,5 +115,5 @@ fn says(schema: &JSONSchemaProps, item: Option<&JSONSchemaProps>, required: bool
             None => format!("At most {maximum} items."),
         });
     }
-    sentences.join(" ").replace('|', "\\|").replace('<', "&lt;")
+    sentences.join(" ").replace('|', "\\|")
 }

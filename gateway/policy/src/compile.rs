@@ -170,6 +170,11 @@ fn check_issuer(issuer: &OidcIssuer) -> Result<(), String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("has a query or a fragment, which no issuer has; remove it".to_owned());
     }
+    if destination::literal_address(&url).is_some_and(destination::is_refused) {
+        return Err(
+            "is a link-local, metadata, multicast or unspecified address; name the issuer's host".to_owned()
+        );
+    }
     match url.scheme() {
         "https" => Ok(()),
         "http" if issuer.insecure_loopback && is_loopback(&url) => Ok(()),
@@ -361,7 +366,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_found_at_its_place() {
-        let cases: [(&str, Change); 28] = [
+        let cases: [(&str, Change); 29] = [
             ("apiVersion", |config| config.api_version = "v1".into()),
             ("resources", |config| config.resources.clear()),
             ("resources[0]", |config| config.resources = vec!["mcp.example.com".into()]),
@@ -373,6 +378,9 @@ mod tests {
             ("identity.oidc[0].issuer", |config| {
                 config.identity.oidc[0].issuer = "http://10.0.0.1".into();
                 config.identity.oidc[0].insecure_loopback = true;
+            }),
+            ("identity.oidc[0].issuer", |config| {
+                config.identity.oidc[0].issuer = "https://169.254.169.254".into();
             }),
             ("identity.oidc[1].issuer", |config| {
                 let again = config.identity.oidc[0].clone();

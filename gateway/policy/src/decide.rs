@@ -153,7 +153,17 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known]) -> 
 
 /// Leave to open the stream of a session, or to end the session: requests without a message.
 #[derive(Debug)]
-pub struct StreamPermit(());
+pub struct StreamPermit {
+    rules: Vec<String>,
+}
+
+impl StreamPermit {
+    /// The grants that allow it.
+    #[must_use]
+    pub fn rules(&self) -> &[String] {
+        &self.rules
+    }
+}
 
 /// Decides a request without a message: open to whoever has any grant. What comes over the stream is
 /// filtered and masked like every answer.
@@ -161,7 +171,7 @@ pub struct StreamPermit(());
 /// # Errors
 /// The caller has no grant.
 pub fn decide_stream(policy: &Policy, caller: &Caller) -> Result<StreamPermit, DenialReason> {
-    judge(policy, caller, &Operation::Protocol { method: String::new() }).map(|_| StreamPermit(()))
+    judge(policy, caller, &Operation::Protocol { method: String::new() }).map(|rules| StreamPermit { rules })
 }
 
 /// The rules that allow `operation`, never none, or why there are none. Lists are filtered with this very

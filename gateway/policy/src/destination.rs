@@ -48,6 +48,16 @@ pub fn is_refused(address: IpAddr) -> bool {
     }
 }
 
+/// The address that a URL names by its numbers, if it does: no resolver sees such a one.
+#[must_use]
+pub fn literal_address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
+        Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
+        Host::Domain(_) => None,
+    }
+}
+
 /// What is wrong with `text` as the URL of an upstream, if anything is.
 ///
 /// # Errors
@@ -67,13 +77,10 @@ pub fn parse_upstream(text: &str) -> Result<Url, String> {
     if url.fragment().is_some() {
         return Err("has a fragment (#…), which no server sees; remove it".to_owned());
     }
-    let address = match url.host() {
-        Some(Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
-        Some(Host::Ipv6(v6)) => Some(IpAddr::V6(v6)),
-        Some(Host::Domain(_)) => None,
-        None => return Err("names no host; write for example https://server.example.com/mcp".to_owned()),
-    };
-    match address {
+    if url.host().is_none() {
+        return Err("names no host; write for example https://server.example.com/mcp".to_owned());
+    }
+    match literal_address(&url) {
         Some(address) if is_refused(address) => Err(format!(
             "{address} is a link-local, metadata, multicast or unspecified address, which no upstream may \
              have; name the server's own address"

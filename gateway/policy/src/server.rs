@@ -4,7 +4,7 @@
 //! result (`inputRequests`). Requests of kinds that are not known here are refused.
 
 use lychgate_gateway_mcp::json::Kind;
-use lychgate_gateway_mcp::message::{Form, Message};
+use lychgate_gateway_mcp::message::{Form, Message, codes};
 
 use crate::compile::Policy;
 
@@ -27,7 +27,8 @@ pub fn screen(policy: &Policy, message: &Message) -> Screening {
         Form::Request { method, .. } if method == "ping" => return Screening::Pong,
         Form::Request { method, .. } => may_ask(policy, method),
         Form::Response { .. } => embedded_requests_allowed(policy, message),
-        Form::Notification { .. } | Form::Error { .. } => true,
+        Form::Error { .. } => !asks_by_error(message) || policy.config().server_requests.elicitation,
+        Form::Notification { .. } => true,
     };
     if relayed { Screening::Relay } else { Screening::Refuse }
 }
@@ -40,6 +41,12 @@ fn may_ask(policy: &Policy, method: &str) -> bool {
         "roots/list" => allowed.roots,
         _ => false,
     }
+}
+
+/// Whether an error asks the person to visit a URL (elicitation by URL, MCP 2025-11-25).
+fn asks_by_error(message: &Message) -> bool {
+    let code = message.error().and_then(|error| error.get("code")).and_then(|code| code.as_i64());
+    code == Some(codes::URL_ELICITATION_REQUIRED)
 }
 
 /// Whether every request in `result.inputRequests` may be asked. A member of a wrong type may not.
@@ -66,6 +73,8 @@ mod tests {
                 r#"{{"jsonrpc":"2.0","id":1,"result":{{"inputRequests":{{"a":{{"method":"{method}"}}}}}}}}"#
             )
         };
+        let error =
+            |code: i64| format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"visit"}}}}"#);
         for (allowed, text, expected) in [
             (ServerRequests::default(), request("elicitation/create", "{}"), Screening::Refuse),
             (elicitation.clone(), request("elicitation/create", "{}"), Screening::Relay),
@@ -76,6 +85,9 @@ mod tests {
             (ServerRequests::default(), embedded("elicitation/create"), Screening::Refuse),
             (elicitation.clone(), embedded("elicitation/create"), Screening::Relay),
             (elicitation.clone(), embedded("roots/list"), Screening::Refuse),
+            (ServerRequests::default(), error(-32_042), Screening::Refuse),
+            (elicitation.clone(), error(-32_042), Screening::Relay),
+            (ServerRequests::default(), error(-32_603), Screening::Relay),
             (
                 elicitation,
                 r#"{"jsonrpc":"2.0","id":1,"result":{"inputRequests":[]}}"#.to_owned(),

@@ -55,6 +55,9 @@ pub(super) struct Journal {
     segment: u32,
     file: File,
     length: u64,
+    /// What all segments of the folder hold, and may hold, in bytes.
+    total: u64,
+    limit: u64,
     last_head: Instant,
     // Held as long as the journal is: the lock is what keeps a second process away.
     _lock: File,
@@ -63,13 +66,18 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal of `replica`. One that was damaged is left as it is for the auditor, and a new one is
     /// begun beside it.
-    pub(super) fn open(parent: &Path, replica: &str, key: SigningKey) -> Result<Self, JournalError> {
+    pub(super) fn open(
+        parent: &Path,
+        replica: &str,
+        key: SigningKey,
+        limit: u64,
+    ) -> Result<Self, JournalError> {
         for attempt in 0..DAMAGED_JOURNALS {
             let name = if attempt == 0 { replica.to_owned() } else { format!("{replica}.{attempt}") };
             let folder = parent.join(name);
             let lock = lock(&folder)?;
             match take_up(&folder)? {
-                Ok(found) => return Self::begin(folder, replica, key, lock, found),
+                Ok(found) => return Self::begin(folder, replica, key, limit, lock, found),
                 Err(error) => {
                     tracing::error!(folder = %folder.display(), %error, "a damaged journal is left as it is");
                 }
@@ -82,6 +90,7 @@ impl Journal {
         folder: PathBuf,
         replica: &str,
         key: SigningKey,
+        limit: u64,
         lock: File,
         found: Found,
     ) -> Result<Self, JournalError> {
@@ -95,6 +104,8 @@ impl Journal {
             segment,
             file,
             length: 0,
+            total: found.bytes,
+            limit,
             last_head: Instant::now(),
             _lock: lock,
         };
@@ -116,10 +127,10 @@ impl Journal {
         self.write(&bytes, before)
     }
 
-    /// Signs what is not signed yet.
-    pub(super) fn sign(&mut self) -> std::io::Result<()> {
+    /// Signs what is not signed yet; if that is nothing, writes a head only when it is `forced`.
+    pub(super) fn sign(&mut self, forced: bool) -> std::io::Result<()> {
         self.last_head = Instant::now();
-        if self.chain.unsigned() == 0 {
+        if self.chain.unsigned() == 0 && !forced {
             return Ok(());
         }
         let before = self.chain.clone();
@@ -134,7 +145,7 @@ impl Journal {
     }
 
     fn next_segment(&mut self) -> std::io::Result<()> {
-        self.sign()?;
+        self.sign(false)?;
         let segment = self.segment.saturating_add(1);
         self.file = new_segment(&self.folder, segment)?;
         (self.segment, self.length) = (segment, 0);
@@ -155,9 +166,16 @@ impl Journal {
 
     /// Writes bytes, or puts file and chain back to what they were.
     fn write(&mut self, bytes: &[u8], before: Chain) -> std::io::Result<()> {
+        let length = bytes.len() as u64;
+        if self.total.saturating_add(length) > self.limit {
+            self.chain = before;
+            let full = format!("the journal has reached its limit of {} bytes", self.limit);
+            return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, full));
+        }
         match self.file.write_all(bytes) {
             Ok(()) => {
-                self.length = self.length.saturating_add(bytes.len() as u64);
+                self.length = self.length.saturating_add(length);
+                self.total = self.total.saturating_add(length);
                 Ok(())
             }
             Err(error) => {
@@ -175,21 +193,26 @@ struct Found {
     chain: Chain,
     recovered: Option<Recovered>,
     next_segment: u32,
+    /// What the segments hold, in bytes.
+    bytes: u64,
 }
 
 /// Finds the end of the journal in `folder`, reading segments from the newest.
 fn take_up(folder: &Path) -> Result<Result<Found, RecoveryError>, JournalError> {
     let folder_error = |error| JournalError::Folder { path: folder.to_owned(), error };
-    let mut segments = Vec::new();
+    let (mut segments, mut bytes) = (Vec::new(), 0u64);
     for entry in std::fs::read_dir(folder).map_err(folder_error)? {
-        let name = entry.map_err(folder_error)?.file_name();
-        segments.extend(name.to_str().and_then(parse_segment_file_name));
+        let entry = entry.map_err(folder_error)?;
+        if let Some(number) = entry.file_name().to_str().and_then(parse_segment_file_name) {
+            segments.push(number);
+            bytes = bytes.saturating_add(entry.metadata().map_err(folder_error)?.len());
+        }
     }
     segments.sort_unstable();
     let mut recovery = Recovery::new();
     for segment in segments.iter().rev() {
-        let bytes = std::fs::read(folder.join(segment_file_name(*segment))).map_err(folder_error)?;
-        match recovery.segment(&bytes) {
+        let segment = std::fs::read(folder.join(segment_file_name(*segment))).map_err(folder_error)?;
+        match recovery.segment(&segment) {
             Ok(Search::Complete) => break,
             Ok(Search::NeedsOlder) => {}
             Err(error) => return Ok(Err(error)),
@@ -197,7 +220,7 @@ fn take_up(folder: &Path) -> Result<Result<Found, RecoveryError>, JournalError> 
     }
     let resumed = recovery.finish();
     let next_segment = segments.last().map_or(0, |last| last.saturating_add(1));
-    Ok(Ok(Found { chain: resumed.chain, recovered: resumed.recovered, next_segment }))
+    Ok(Ok(Found { chain: resumed.chain, recovered: resumed.recovered, next_segment, bytes }))
 }
 
 fn lock(folder: &Path) -> Result<File, JournalError> {

@@ -10,7 +10,7 @@ use lychgate_crds::gateway::McpGatewaySpec;
 use lychgate_crds::masking::{MaskingRuleSpec, TargetKind};
 
 use crate::manifest::node::Lines;
-use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
+use crate::problem::{Finding, ObjectKey, Problem, Source};
 use crate::secret::SecretValue;
 
 /// The label of ConfigMaps that name the personas of `lychgate dev`.
@@ -148,25 +148,20 @@ impl Origin {
 
 impl<Spec> Entry<Spec> {
     /// What was found at this object, as a problem.
-    pub(crate) fn problem(&self, finding: Finding, severity: Severity) -> Problem {
-        problem(&self.key, self.origin.as_ref(), finding, severity)
+    pub(crate) fn problem(&self, finding: Finding) -> Problem {
+        problem(&self.key, self.origin.as_ref(), finding)
     }
 
     /// What was found, as problems, except at fields of which something was said when they were read.
-    pub(crate) fn problems(&self, findings: Vec<Finding>, severity: Severity) -> Vec<Problem> {
+    pub(crate) fn problems(&self, findings: Vec<Finding>) -> Vec<Problem> {
         let further = findings.into_iter().filter(|finding| !self.found.contains(&finding.path));
-        further.map(|finding| self.problem(finding, severity)).collect()
+        further.map(|finding| self.problem(finding)).collect()
     }
 }
 
 /// What was found at an object, as a problem.
-pub(crate) fn problem(
-    key: &ObjectKey,
-    origin: Option<&Origin>,
-    finding: Finding,
-    severity: Severity,
-) -> Problem {
-    let Finding { path, reason, message } = finding;
+pub(crate) fn problem(key: &ObjectKey, origin: Option<&Origin>, finding: Finding) -> Problem {
+    let Finding { path, reason, message, severity } = finding;
     let source = origin.and_then(|origin| origin.source(&path));
     Problem { source, object: Some(key.clone()), path, reason, message, severity }
 }

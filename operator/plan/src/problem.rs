@@ -94,11 +94,22 @@ pub(crate) struct Finding {
     pub(crate) path: String,
     pub(crate) reason: Reason,
     pub(crate) message: String,
+    pub(crate) severity: Severity,
 }
 
 impl Finding {
+    /// Something wrong.
     pub(crate) fn new(path: impl Into<String>, reason: Reason, message: impl Into<String>) -> Self {
-        Self { path: path.into(), reason, message: message.into() }
+        Self { path: path.into(), reason, message: message.into(), severity: Severity::Error }
+    }
+
+    /// Something that is legal and hardly meant.
+    pub(crate) fn warning(path: impl Into<String>, reason: Reason, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(path, reason, message) }
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 }
 

@@ -37,40 +37,119 @@ fn too_large() -> String {
     minimal_with("McpConnection", "spec.access", Some((0..64).map(grant).collect()))
 }
 
-/// A text for which a reason is given, and the line in which a problem with it stands.
-fn rows() -> Vec<(Reason, String, &'static str)> {
-    let rule = |rest: &str| {
-        format!(
-            "{MINIMAL}\n---\napiVersion: lychgate.dev/v1alpha1\nkind: MaskingRule\nmetadata: {{name: pii}}\nspec:\n{rest}\n"
-        )
-    };
-    let good = "  detectors: [{type: Email, action: {redact: {}}}]\n";
+/// The minimal objects with a rule.
+fn minimal_with_rule(spec: &str) -> String {
+    format!(
+        "{MINIMAL}\n---\napiVersion: lychgate.dev/v1alpha1\nkind: MaskingRule\nmetadata: {{name: pii}}\n\
+         spec:\n{spec}\n"
+    )
+}
+
+const GOOD: &str = "  detectors: [{type: Email, action: {redact: {}}}]\n";
+const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
+
+/// Texts that a reason is given for when they are read, and a part of the line that says so.
+fn rows_of_reading() -> Vec<(Reason, String, &'static str)> {
     vec![
         (Reason::InvalidSyntax, "a: [\n".to_owned(), "test.yaml:"),
         (Reason::InvalidSyntax, "just text\n".to_owned(), "test.yaml:1: not a Kubernetes object"),
         (Reason::InvalidSyntax, "kind: McpConnection\n".to_owned(), "write apiVersion and kind"),
-        (Reason::DuplicateKey, format!("{OBJECT}kind: McpConnection\n"), "test.yaml:4: McpConnection default/docs: the key kind"),
-        (Reason::DuplicateObject, format!("{MINIMAL}\n---\n{OBJECT}spec: {{}}\n"), "metadata.name: stands twice (first in test.yaml:12)"),
-        (Reason::DuplicateObject, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n".to_owned(), "test.yaml:7: Secret default/a"),
-        (Reason::UnknownKind, OBJECT.replace("McpConnection", "MCPConnection"), "kind: there is no kind MCPConnection in lychgate.dev; did you mean McpConnection?"),
-        (Reason::UnknownKind, OBJECT.replace("McpConnection", "CommandRule"), "write one of MaskingRule, McpConnection, McpGateway"),
+        (
+            Reason::DuplicateKey,
+            format!("{OBJECT}kind: McpConnection\n"),
+            "test.yaml:4: McpConnection default/docs: the key kind",
+        ),
+        (
+            Reason::DuplicateObject,
+            format!("{MINIMAL}\n---\n{OBJECT}spec: {{}}\n"),
+            "metadata.name: stands twice (first in test.yaml:12)",
+        ),
+        (Reason::DuplicateObject, format!("{SECRET}---\n{SECRET}"), "test.yaml:7: Secret default/a"),
+        (Reason::UnknownKind, OBJECT.replace("McpConn", "MCPConn"), "did you mean McpConnection?"),
+        (
+            Reason::UnknownKind,
+            OBJECT.replace("McpConnection", "CommandRule"),
+            "kind: there is no kind CommandRule in lychgate.dev; write one of MaskingRule, McpConnection, McpGateway",
+        ),
         (Reason::UnknownKind, OBJECT.replace("v1alpha1", "v1"), "write apiVersion: lychgate.dev/v1alpha1"),
-        (Reason::UnknownField, minimal_with("McpConnection", "spec.gatewayref", Some(json!({}))), "spec.gatewayref: there is no such field; did you mean gatewayRef?"),
-        (Reason::MissingField, minimal_with("McpConnection", "spec.upstream.url", None), "spec.upstream.url: missing; write it"),
-        (Reason::InvalidValue, MINIMAL.replace("https://docs.example.com/mcp", "docs"), "spec.upstream.url: not an absolute URL"),
-        (Reason::InvalidValue, MINIMAL.replace("https://docs.example.com/mcp", "Off"), "takes a bare Off for false; write it in quotes: \"Off\""),
-        (Reason::RefNotFound, MINIMAL.replace("gatewayRef:\n    name: default", "gatewayRef:\n    name: other"), "there is no McpGateway other in the namespace default"),
-        (Reason::RefInvalid, minimal_with("McpGateway", "spec.deployment", Some(json!({"replicas": 0}))), "McpGateway default/default is invalid"),
-        (Reason::RefInvalid, FULL.replace("BEGIN CERTIFICATE", "BEGIN NOTHING"), "holds no certificate"),
-        (Reason::PolicyInvalid, rule("  targetRefs: [{kind: McpGateway, name: default}]\n  detector: []"), "MaskingRule default/pii, which holds for it, is invalid"),
-        (Reason::PolicyInvalid, rule(&format!("  targetrefs: []\n{good}")), "MaskingRule default/pii, which holds for it, is invalid"),
-        (Reason::PolicyInvalid, format!("{MINIMAL}\n---\na: [\n"), "could not be read, and may be a policy for it"),
-        (Reason::HostNotAllowed, FULL.replace("dbhub.data.svc:8443\n", "dbhub.data.svc:443\n"), "add the line dbhub.data.svc:8443 to its key lychgate-allowed-hosts"),
-        (Reason::NoTarget, rule(&format!("  targetRefs: [{{kind: McpConnection, name: doc}}]\n{good}")), "spec.targetRefs[0].name: there is no McpConnection doc in the namespace default; did you mean docs?"),
-        (Reason::ConfigTooLarge, too_large(), "and a ConfigMap holds 1000000"),
-        (Reason::DeniesEveryone, minimal_with("McpConnection", "spec.access", None), "warning: McpConnection default/docs: spec.access: denies everyone"),
-        (Reason::NoEffect, minimal_with("McpConnection", "spec.access[0].users", Some(json!(["anonymous"]))), "the gateway serves no callers without a token"),
+        (
+            Reason::UnknownField,
+            minimal_with("McpConnection", "spec.gatewayref", Some(json!({}))),
+            "spec.gatewayref: there is no such field; did you mean gatewayRef?",
+        ),
+        (
+            Reason::MissingField,
+            minimal_with("McpConnection", "spec.upstream.url", None),
+            "spec.upstream.url: missing; write it",
+        ),
+        (
+            Reason::InvalidValue,
+            MINIMAL.replace("https://docs.example.com/mcp", "docs"),
+            "spec.upstream.url: not an absolute URL",
+        ),
+        (
+            Reason::InvalidValue,
+            MINIMAL.replace("https://docs.example.com/mcp", "Off"),
+            "takes a bare Off for false; write it in quotes: \"Off\"",
+        ),
     ]
+}
+
+/// The same for what objects say of each other.
+fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
+    vec![
+        (
+            Reason::RefNotFound,
+            MINIMAL.replace("gatewayRef:\n    name: default", "gatewayRef:\n    name: other"),
+            "spec.gatewayRef.name: there is no McpGateway other in the namespace default",
+        ),
+        (
+            Reason::RefInvalid,
+            minimal_with("McpGateway", "spec.deployment", Some(json!({"replicas": 0}))),
+            "McpGateway default/default is invalid",
+        ),
+        (Reason::RefInvalid, FULL.replace("BEGIN CERTIFICATE", "BEGIN NOTHING"), "holds no certificate"),
+        (
+            Reason::PolicyInvalid,
+            minimal_with_rule("  targetRefs: [{kind: McpGateway, name: default}]\n  detector: []"),
+            "MaskingRule default/pii, which holds for it, is invalid",
+        ),
+        (
+            Reason::PolicyInvalid,
+            minimal_with_rule(&format!("  targetrefs: []\n{GOOD}")),
+            "MaskingRule default/pii, which holds for it, is invalid",
+        ),
+        (
+            Reason::PolicyInvalid,
+            format!("{MINIMAL}\n---\na: [\n"),
+            "could not be read, and may be a policy for it",
+        ),
+        (
+            Reason::HostNotAllowed,
+            FULL.replace("dbhub.data.svc:8443\n", "dbhub.data.svc:443\n"),
+            "add the line dbhub.data.svc:8443 to its key lychgate-allowed-hosts",
+        ),
+        (
+            Reason::NoTarget,
+            minimal_with_rule(&format!("  targetRefs: [{{kind: McpConnection, name: doc}}]\n{GOOD}")),
+            "spec.targetRefs[0].name: there is no McpConnection doc in the namespace default; did you mean docs?",
+        ),
+        (Reason::ConfigTooLarge, too_large(), "and a ConfigMap holds 1000000"),
+        (
+            Reason::DeniesEveryone,
+            minimal_with("McpConnection", "spec.access", None),
+            "warning: McpConnection default/docs: spec.access: denies everyone",
+        ),
+        (
+            Reason::NoEffect,
+            minimal_with("McpConnection", "spec.access[0].users", Some(json!(["anonymous"]))),
+            "spec.access[0].users[0]: the gateway serves no callers without a token",
+        ),
+    ]
+}
+
+fn rows() -> impl Iterator<Item = (Reason, String, &'static str)> {
+    rows_of_reading().into_iter().chain(rows_of_validation())
 }
 
 #[test]
@@ -144,6 +223,21 @@ fn a_missing_secret_matters_only_where_the_inventory_is_complete() {
         "spec.credentials[0].from.secretKeyRef.name",
     ];
     assert_eq!(missing, BTreeSet::from(expected));
+}
+
+#[test]
+fn a_secret_that_is_missing_beside_others_is_most_likely_misspelt() {
+    let text = FULL
+        .replace("key: token", "key: token # the Secret's name is wrong")
+        .replace("secretKeyRef:\n        name: billing-db", "secretKeyRef:\n        name: biling-db");
+    let (problems, validated) = check(&text, &Options::default());
+    assert_eq!(validated.connections.len(), 1);
+    let line = problems[0].to_string();
+    assert!(
+        line.contains("warning: McpConnection agents/billing-db: ")
+            && line.contains("did you mean billing-db?")
+    );
+    assert_eq!(problems[0].reason, Reason::RefNotFound);
 }
 
 #[test]

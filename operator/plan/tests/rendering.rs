@@ -1,5 +1,6 @@
 //! The objects that are made: held as they are by golden files, and to what holds for all of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the test, not the crate, reads and writes golden files")]
 
 mod support;
 

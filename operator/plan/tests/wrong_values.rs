@@ -264,8 +264,10 @@ fn rule_rows() -> Vec<Row> {
     ]
 }
 
-/// Wrong values of more than one field.
-fn combined_rows() -> Vec<(&'static str, Vec<(&'static str, Option<Value>)>, &'static str, &'static str)> {
+/// Wrong values of more than one field of a kind, `None` for one that is left out.
+type CombinedRow = (&'static str, Vec<(&'static str, Option<Value>)>, &'static str, &'static str);
+
+fn combined_rows() -> Vec<CombinedRow> {
     let plain = Some(json!("http://dbhub.data.svc:8443/mcp"));
     vec![
         (

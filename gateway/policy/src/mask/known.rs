@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use lychgate_gateway_mcp::json::quote;
+use zeroize::Zeroizing;
 
 use super::base64;
 
@@ -22,13 +23,13 @@ const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 /// credential. It has neither `Debug` nor `Serialize`, for it must not be shown itself.
 pub struct Known {
     name: String,
-    value: String,
+    value: Zeroizing<String>,
     needles: Vec<Needle>,
 }
 
-/// A text to look for, and how much of what surrounds it belongs to the value too.
+/// A text to look for, wiped after use, and how much of what surrounds it belongs to the value too.
 struct Needle {
-    text: String,
+    text: Zeroizing<String>,
     /// Characters of base64 before and behind the text that hold bits of the value.
     base64_before: usize,
     base64_behind: usize,
@@ -42,7 +43,7 @@ impl Known {
     pub fn new(name: &str, value: &str) -> Self {
         let value = value.trim();
         let needles = if value.len() < MINIMUM_BYTES { Vec::new() } else { needles(value) };
-        Self { name: name.to_owned(), value: value.to_owned(), needles }
+        Self { name: name.to_owned(), value: Zeroizing::new(value.to_owned()), needles }
     }
 
     /// The name, as records call the credential.
@@ -55,8 +56,9 @@ impl Known {
         self.needles.is_empty()
     }
 
-    /// Whether `text` holds the value.
-    pub(super) fn is_in(&self, text: &str) -> bool {
+    /// Whether `text` holds the value, in any of the forms that are looked for.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
         let mut found = Vec::new();
         self.find(text, &mut found);
         !found.is_empty()
@@ -83,7 +85,7 @@ impl Known {
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
         for needle in self.needles.iter().filter(|needle| needle.text.len() <= text.len()) {
-            for (mut start, hit) in text.match_indices(&needle.text) {
+            for (mut start, hit) in text.match_indices(needle.text.as_str()) {
                 let mut end = start + hit.len();
                 if needle.base64_before > 0 && start.checked_sub(1).is_some_and(is_encoded) {
                     start -= 1;
@@ -100,11 +102,11 @@ impl Known {
         if self.value.is_empty() {
             return;
         }
-        if text.trim() == self.value {
+        if text.trim() == self.value.as_str() {
             found.push(0..text.len());
             return;
         }
-        for (start, hit) in text.match_indices(&self.value) {
+        for (start, hit) in text.match_indices(self.value.as_str()) {
             let end = start + hit.len();
             let is_behind_scheme = SCHEMES.iter().any(|scheme| {
                 let head = start.checked_sub(scheme.len()).and_then(|from| text.get(from..start));
@@ -119,15 +121,15 @@ impl Known {
 }
 
 fn needles(value: &str) -> Vec<Needle> {
-    let mut texts = vec![value.to_owned()];
-    let quoted = quote(value);
+    let mut texts = vec![Zeroizing::new(value.to_owned())];
+    let quoted = Zeroizing::new(quote(value));
     let escaped = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default();
-    texts.push(escaped.to_owned());
-    texts.push(escaped.replace('/', "\\/"));
+    texts.push(Zeroizing::new(escaped.to_owned()));
+    texts.push(Zeroizing::new(escaped.replace('/', "\\/")));
     let plain = texts.into_iter().map(|text| Needle { text, base64_before: 0, base64_behind: 0 });
     let encoded = (0..3).flat_map(|offset| {
         let standard = base64_at(value, offset);
-        let for_urls = Needle { text: base64::for_urls(&standard.text), ..standard };
+        let for_urls = Needle { text: Zeroizing::new(base64::for_urls(&standard.text)), ..standard };
         [standard, for_urls]
     });
     let mut needles: Vec<Needle> = Vec::new();
@@ -142,13 +144,13 @@ fn needles(value: &str) -> Vec<Needle> {
 /// What `value` looks like inside base64 that began `offset` bytes before it, modulo 3: the characters that
 /// depend on nothing else, and whether one before and one behind depend on it in part.
 fn base64_at(value: &str, offset: usize) -> Needle {
-    let mut bytes = vec![0; offset];
+    let mut bytes = Zeroizing::new(vec![0; offset]);
     bytes.extend_from_slice(value.as_bytes());
     let first = (offset * 8).div_ceil(6);
     let last = bytes.len() * 8 / 6;
-    let encoded = base64::encode(&bytes);
+    let encoded = Zeroizing::new(base64::encode(&bytes));
     Needle {
-        text: encoded.get(first..last).unwrap_or_default().to_owned(),
+        text: Zeroizing::new(encoded.get(first..last).unwrap_or_default().to_owned()),
         base64_before: usize::from(offset > 0),
         base64_behind: usize::from(!bytes.len().is_multiple_of(3)),
     }

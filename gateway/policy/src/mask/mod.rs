@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lychgate_gateway_mcp::json::Edits;
-use lychgate_gateway_mcp::message::{Id, Message, error_response, tool_error};
+use lychgate_gateway_mcp::message::{Id, Message, error_response, response};
 
 pub use check::check_rule;
 pub use known::Known;
@@ -138,19 +138,22 @@ fn seal(message: &Message, edits: Edits, masker: Masker<'_>) -> Masked {
         Ok(bytes) if !has_failed => Masked { bytes, counts: masker.into_counts(), is_refusal: false },
         Ok(_) | Err(_) => {
             let text = "The gateway could not mask this message, and so does not show it.";
-            Masked { is_refusal: true, ..own_error(message.id(), UNMASKABLE, text) }
+            Masked { is_refusal: true, ..own_error(message.id(), UNMASKABLE, text, None, &[]) }
         }
     }
 }
 
-/// An error response of the gateway's own. `text` must hold nothing that came from a server or a credential.
+/// The gateway's own answer to a ping.
 #[must_use]
-pub fn own_error(id: Option<&Id>, code: i64, text: &str) -> Masked {
-    Masked::own(error_response(id, code, text, None))
+pub fn own_pong(id: &Id) -> Masked {
+    Masked::own(response(id, "{}"))
 }
 
-/// A tool's result of the gateway's own that says why the call was not made. As for [`own_error`].
+/// An error response of the gateway's own. `text` may repeat what a client sent, in which every one of `known`
+/// is replaced; it must hold nothing else that came from outside. `data` is JSON.
 #[must_use]
-pub fn own_tool_error(id: &Id, text: &str) -> Masked {
-    Masked::own(tool_error(id, text))
+pub fn own_error(id: Option<&Id>, code: i64, text: &str, data: Option<&str>, known: &[Known]) -> Masked {
+    let is_safe = |text: &str| !known.iter().any(|known| known.is_in(text));
+    let text = if is_safe(text) { text } else { "[REDACTED:credential]" };
+    Masked::own(error_response(id, code, text, data.filter(|data| is_safe(data))))
 }

@@ -269,7 +269,7 @@ fn mark_duplicates<Spec>(entries: &mut [Entry<Spec>]) -> Vec<Problem> {
             if Some(index) != indices.first() {
                 let message = format!("stands twice{place}; remove or rename one of the two");
                 let finding = Finding::new("metadata.name", Reason::DuplicateObject, message);
-                problems.push(entry.problem(finding, Severity::Error));
+                problems.push(entry.problem(finding));
             }
             entry.broken = true;
         }

@@ -118,9 +118,8 @@ impl<'a> Object<'a> {
             message: error.message.clone(),
             severity: Severity::Error,
         });
-        let problem = |finding: &Finding| {
-            crate::inventory::problem(&self.key, self.origin.as_ref(), finding.clone(), Severity::Error)
-        };
+        let problem =
+            |finding: &Finding| crate::inventory::problem(&self.key, self.origin.as_ref(), finding.clone());
         self.findings.iter().map(problem).chain(errors).collect()
     }
 

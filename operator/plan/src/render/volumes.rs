@@ -20,8 +20,13 @@ pub(super) const TLS_DIRECTORY: &str = "/etc/lychgate/tls";
 pub(super) const JOURNAL_DIRECTORY: &str = "/var/lib/lychgate/journal";
 const TEMPORARY_DIRECTORY: &str = "/tmp";
 
-/// How much a replica may record before its journal is taken away.
+/// The mode of files with secrets: for the gateway's user and group alone (octal 0440).
+const SECRET_FILE_MODE: i32 = 0o440;
+
+/// How much the journal's volume holds; a pod that exceeds it is evicted, and its journal with it.
 const JOURNAL_SIZE: &str = "1Gi";
+/// How much a replica may record before it refuses calls, below the volume's size.
+pub(super) const JOURNAL_LIMIT_MEBIBYTES: u32 = 960;
 /// How much a replica may put aside.
 const TEMPORARY_SIZE: &str = "64Mi";
 
@@ -29,8 +34,8 @@ const TEMPORARY_SIZE: &str = "64Mi";
 pub(super) fn volumes(connection: &ValidConnection) -> (Vec<Volume>, Vec<VolumeMount>) {
     let mut pairs = vec![
         read_only(CONFIG_DIRECTORY, config(connection)),
-        read_only(SECRETS_DIRECTORY, projected("secrets", secrets(connection))),
-        read_only(CONFIG_MAPS_DIRECTORY, projected("config-maps", authorities(connection))),
+        read_only(SECRETS_DIRECTORY, projected("secrets", secrets(connection), Some(SECRET_FILE_MODE))),
+        read_only(CONFIG_MAPS_DIRECTORY, projected("config-maps", authorities(connection), None)),
         read_only(KEYS_DIRECTORY, secret("keys", connection.child.keys(), &["session", "signing"])),
     ];
     let certificate = match &connection.gateway.tls {
@@ -91,10 +96,10 @@ fn item(key: &str, path: String) -> KeyToPath {
 }
 
 /// Where there is nothing to project there is still a folder, so that the gateway's flags are always true.
-fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
+fn projected(name: &str, sources: Vec<VolumeProjection>, default_mode: Option<i32>) -> Volume {
     Volume {
         name: name.to_owned(),
-        projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: None }),
+        projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode }),
         ..Volume::default()
     }
 }
@@ -105,6 +110,7 @@ fn secret(volume: &str, name: String, keys: &[&str]) -> Volume {
         secret: Some(SecretVolumeSource {
             secret_name: Some(name),
             items: Some(keys.iter().map(|key| item(key, (*key).to_owned())).collect()),
+            default_mode: Some(SECRET_FILE_MODE),
             ..SecretVolumeSource::default()
         }),
         ..Volume::default()

@@ -12,8 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::volumes::{
-    CONFIG_DIRECTORY, CONFIG_MAPS_DIRECTORY, JOURNAL_DIRECTORY, KEYS_DIRECTORY, SECRETS_DIRECTORY,
-    TLS_DIRECTORY, volumes,
+    CONFIG_DIRECTORY, CONFIG_MAPS_DIRECTORY, JOURNAL_DIRECTORY, JOURNAL_LIMIT_MEBIBYTES, KEYS_DIRECTORY,
+    SECRETS_DIRECTORY, TLS_DIRECTORY, volumes,
 };
 use super::{CONNECTION_ANNOTATION, RenderOptions, labels, metadata, selector, texts};
 use crate::valid::{GATEWAY_PORT, Tls, ValidConnection};
@@ -162,6 +162,8 @@ fn container(connection: &ValidConnection, options: &RenderOptions) -> Container
 }
 
 fn arguments(connection: &ValidConnection) -> Vec<String> {
+    let longest_call = connection.upstream.call_timeout.seconds().to_string();
+    let limit = JOURNAL_LIMIT_MEBIBYTES.to_string();
     let serve = format!("0.0.0.0:{GATEWAY_PORT}");
     let admin = format!("0.0.0.0:{ADMIN_PORT}");
     let certificate: &[&str] = match connection.gateway.tls {
@@ -185,8 +187,12 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         &admin,
         "--journal-dir",
         JOURNAL_DIRECTORY,
+        "--journal-limit-mebibytes",
+        &limit,
         "--replica",
         "$(POD_NAME)",
+        "--drain-seconds",
+        &longest_call,
     ];
     directories.iter().chain(certificate).chain(&rest).map(|argument| (*argument).to_owned()).collect()
 }

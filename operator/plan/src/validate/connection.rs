@@ -11,7 +11,7 @@ use super::rules::{Rule, effective};
 use super::{Options, names_in};
 use crate::inventory::{Entry, Inventory};
 use crate::names::ChildName;
-use crate::problem::{Finding, ObjectKey, Problem, Severity};
+use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidUpstream};
 use crate::values::{
     CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout, UpstreamUrl,
@@ -37,33 +37,37 @@ pub(super) fn validate(
     problems: &mut Vec<Problem>,
 ) -> Option<ValidConnection> {
     let spec = entry.spec.as_ref()?;
-    let mut judgement = Judgement { entry, errors: Vec::new() };
+    let mut judgement = Judgement { entry, findings: Vec::new() };
     let gateway = judgement.gateway(spec, context);
     judgement.references(spec, context);
     let masking = judgement.policies(spec, context);
     judgement.plaintext(spec);
     let valid = match (gateway, masking) {
-        (Some(gateway), Some(masking)) if !entry.broken && judgement.errors.is_empty() => {
+        (Some(gateway), Some(masking)) if !entry.broken && !judgement.is_refused() => {
             judgement.finish(spec, gateway.clone(), masking, context.options)
         }
         _ => None,
     };
     let gateway_is_anonymous = gateway.map(|gateway| gateway.anonymous);
     let warnings = warnings(spec, gateway_is_anonymous);
-    problems.extend(entry.problems(judgement.errors, Severity::Error));
-    problems.extend(entry.problems(warnings, Severity::Warning));
+    problems.extend(entry.problems(judgement.findings));
+    problems.extend(entry.problems(warnings));
     valid
 }
 
 /// What is wrong with a connection so far.
 struct Judgement<'a> {
     entry: &'a Entry<McpConnectionSpec>,
-    errors: Vec<Finding>,
+    findings: Vec<Finding>,
 }
 
 impl Judgement<'_> {
+    fn is_refused(&self) -> bool {
+        self.findings.iter().any(Finding::is_error)
+    }
+
     fn report(&mut self, path: &str, reason: Reason, message: impl Into<String>) {
-        self.errors.push(Finding::new(path, reason, message));
+        self.findings.push(Finding::new(path, reason, message));
     }
 
     fn gateway<'a>(&mut self, spec: &McpConnectionSpec, context: &Context<'a>) -> Option<&'a ValidGateway> {
@@ -87,14 +91,14 @@ impl Judgement<'_> {
         let references = References { inventory, options, namespace: &self.entry.key.namespace };
         if let Some(tls) = &spec.upstream.tls {
             let path = "spec.upstream.tls.caRef";
-            self.errors.extend(references.check_authorities(path, &tls.ca_ref.name, &tls.ca_ref.key));
+            self.findings.extend(references.check_authorities(path, &tls.ca_ref.name, &tls.ca_ref.key));
         }
         let upstream = UpstreamUrl::parse(&spec.upstream.url);
         for (index, credential) in spec.credentials.iter().enumerate() {
             let path = format!("spec.credentials[{index}].from.secretKeyRef");
             let source = &credential.from.secret_key_ref;
             let upstream = upstream.as_ref().map(UpstreamUrl::url);
-            self.errors.extend(references.check_credential(&path, &source.name, &source.key, upstream));
+            self.findings.extend(references.check_credential(&path, &source.name, &source.key, upstream));
         }
     }
 
@@ -155,7 +159,7 @@ impl Judgement<'_> {
             let message = format!("the gateway would refuse {}: {}", problem.path, problem.message);
             self.report("spec", Reason::InvalidValue, message);
         }
-        self.errors.is_empty().then_some(connection)
+        (!self.is_refused()).then_some(connection)
     }
 }
 
@@ -165,7 +169,7 @@ fn warnings(spec: &McpConnectionSpec, gateway_is_anonymous: Option<bool>) -> Vec
     if spec.access.is_empty() {
         let message =
             "denies everyone: there is no grant; add one, such as {groups: [staff], tools: [\"*\"]}";
-        warnings.push(Finding::new("spec.access", Reason::DeniesEveryone, message));
+        warnings.push(Finding::warning("spec.access", Reason::DeniesEveryone, message));
     }
     for (index, grant) in spec.access.iter().enumerate() {
         let position = grant.users.iter().position(|user| user == ANONYMOUS);
@@ -173,7 +177,7 @@ fn warnings(spec: &McpConnectionSpec, gateway_is_anonymous: Option<bool>) -> Vec
             let path = format!("spec.access[{index}].users[{position}]");
             let message =
                 "the gateway serves no callers without a token; write anonymous: true there, or remove this";
-            warnings.push(Finding::new(path, Reason::NoEffect, message));
+            warnings.push(Finding::warning(path, Reason::NoEffect, message));
         }
     }
     warnings

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::Options;
 use super::references::References;
 use crate::inventory::{Entry, Inventory};
-use crate::problem::{Finding, Problem, Severity};
+use crate::problem::{Finding, Problem};
 use crate::valid::{CaBundle, Tls, ValidGateway};
 use crate::values::{DataKey, Hostname, Name, Replicas};
 
@@ -25,8 +25,9 @@ pub(super) fn validate(inventory: &Inventory, options: &Options, problems: &mut 
     let mut gateways = Gateways::new();
     for entry in &inventory.gateways {
         let findings = findings(entry, inventory, options);
-        let valid = if entry.broken || !findings.is_empty() { None } else { build(entry, options) };
-        problems.extend(entry.problems(findings, Severity::Error));
+        let refused = entry.broken || findings.iter().any(Finding::is_error);
+        let valid = if refused { None } else { build(entry, options) };
+        problems.extend(entry.problems(findings));
         gateways.insert((entry.key.namespace.clone(), entry.key.name.clone()), valid);
     }
     gateways

@@ -14,7 +14,7 @@ use lychgate_crds::Reason;
 use lychgate_gateway_policy::config::OidcIssuer;
 
 use crate::inventory::Inventory;
-use crate::problem::{Finding, ObjectKey, Problem, Severity};
+use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::ValidConnection;
 
 /// How a set of objects is looked at. The default is how the operator looks at them in a cluster.
@@ -28,7 +28,8 @@ pub struct Options {
     /// names and their Services.
     pub base_url: Option<String>,
     /// Whether the inventory holds every Secret and ConfigMap that there is, so that one that is not in it
-    /// does not exist. Otherwise only those that are in it are looked into.
+    /// does not exist. Otherwise those that are in it are looked into, and a Secret that is missing beside
+    /// others of its namespace is a warning.
     pub complete: bool,
 }
 
@@ -79,7 +80,7 @@ fn without_shared_urls(
                 let finding = Finding::new("metadata.name", Reason::DuplicateObject, message);
                 let key = ObjectKey::new("McpConnection", name.namespace, name.name);
                 let entry = inventory.connections.iter().find(|entry| entry.key == key);
-                problems.extend(entry.map(|entry| entry.problem(finding, Severity::Error)));
+                problems.extend(entry.map(|entry| entry.problem(finding)));
             }
         }
     }

@@ -97,11 +97,19 @@ impl<'a> References<'a> {
                 Err(Finding::new(path, Reason::RefInvalid, message))
             }
             Some(entry) => Ok(Some(entry)),
-            None if self.options.complete => {
+            None => {
                 let known = names_in(self.namespace, entries.iter().map(|entry| &entry.key));
-                Err(Finding::new(path, Reason::RefNotFound, not_found(&key, known)))
+                let is_odd = kind == "Secret" && !known.is_empty();
+                let message = not_found(&key, known);
+                if self.options.complete {
+                    Err(Finding::new(path, Reason::RefNotFound, message))
+                } else if is_odd {
+                    // Who keeps Secrets beside the other manifests most likely misspelt this one.
+                    Err(Finding::warning(path, Reason::RefNotFound, message))
+                } else {
+                    Ok(None)
+                }
             }
-            None => Ok(None),
         }
     }
 }

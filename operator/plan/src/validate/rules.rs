@@ -8,7 +8,7 @@ use super::names_in;
 use super::references::not_found;
 use crate::inventory::{Inventory, Targets};
 use crate::masking::to_config;
-use crate::problem::{Finding, ObjectKey, Problem, Severity};
+use crate::problem::{Finding, ObjectKey, Problem};
 
 /// A MaskingRule and what it holds for.
 pub(super) struct Rule<'a> {
@@ -23,7 +23,7 @@ pub(super) fn validate<'a>(inventory: &'a Inventory, problems: &mut Vec<Problem>
     let mut rules = Vec::new();
     for entry in &inventory.masking_rules {
         let findings = missing_targets(&entry.key, &entry.targets, inventory);
-        problems.extend(entry.problems(findings, Severity::Error));
+        problems.extend(entry.problems(findings));
         let spec = entry.spec.as_ref().filter(|_| !entry.broken);
         let config = spec.map(|spec| to_config(&entry.key.name, spec));
         rules.push(Rule { key: &entry.key, targets: &entry.targets, config });

@@ -75,10 +75,10 @@ pub(crate) fn set(object: &mut Value, path: &str, value: Option<Value>) {
 }
 
 fn enter<'a>(value: &'a mut Value, step: &str) -> &'a mut Value {
-    match value {
-        Value::Array(items) => &mut items[step.parse::<usize>().unwrap()],
-        other => other.as_object_mut().unwrap().entry(step).or_insert_with(|| Value::Object(Map::new())),
+    if value.is_array() {
+        return &mut value.as_array_mut().unwrap()[step.parse::<usize>().unwrap()];
     }
+    value.as_object_mut().unwrap().entry(step).or_insert_with(|| Value::Object(Map::new()))
 }
 
 /// A path with empty brackets.

@@ -16,9 +16,7 @@ use serde_json::{Value, json};
 
 use super::program::Active;
 use super::text::Masker;
-use super::{
-    Audience, Context, Known, Masked, Program, UNMASKABLE, compile, mask, own_error, own_tool_error, seal,
-};
+use super::{Audience, Context, Known, Masked, Program, UNMASKABLE, compile, mask, own_error, seal};
 use crate::call::Operation;
 use crate::config::Direction;
 use crate::decide::Caller;
@@ -136,6 +134,18 @@ fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
         assert_eq!(answer["error"]["code"], UNMASKABLE);
         assert_eq!(answer.get("result"), None);
     }
-    assert!(!own_error(message.id(), -31_999, "no").is_refusal());
-    assert!(own_tool_error(message.id().unwrap(), "no").bytes().starts_with(b"{"));
+}
+
+#[test]
+fn an_error_of_the_gateways_own_repeats_no_credential() {
+    let known = [Known::new("caller", "caller-token-123")];
+    let shown = |text: &str| {
+        let masked = own_error(None, -31_999, text, Some(&format!("{{\"requested\":\"{text}\"}}")), &known);
+        assert!(!masked.is_refusal());
+        String::from_utf8(masked.bytes().to_vec()).unwrap()
+    };
+    let plain = shown("Unknown tool: query");
+    assert!(plain.contains(r#""message":"Unknown tool: query""#) && plain.contains("requested"), "{plain}");
+    let hidden = shown("Unknown tool: caller-token-123");
+    assert!(!hidden.contains("caller-token") && !hidden.contains("requested"), "{hidden}");
 }

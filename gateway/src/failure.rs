@@ -1,6 +1,6 @@
 //! Everything that can end a call other than an answer of the upstream: one table from cause to reply.
 //!
-//! A failure has two messages: [`Failure::public`] is for the client and leaks nothing of the inside; the log
+//! A failure has two messages: [`Failure::answer`] is for the client and leaks nothing of the inside; the log
 //! and the record have the cause. Each variant is one line in `docs/errors.md`.
 
 use http::StatusCode;

@@ -2,7 +2,7 @@
 //!
 //! This crate does input and output: it accepts requests, verifies tokens, reads credentials, talks to
 //! servers and writes the journal. It holds no rules: what may be called and what must be masked is decided
-//! in `lychgate-gateway-policy`. [`call`] is the whole path of a request; [`start`] brings a gateway up.
+//! in `lychgate-gateway-policy`. [`call`] is the whole path of a request; [`start()`] brings a gateway up.
 
 pub mod accept;
 pub mod admin;

@@ -31,7 +31,7 @@ const RELAYED: [&str; 6] =
 const MAXIMUM_HEADER_BYTES: usize = 8 * 1024;
 
 /// The headers for the server that a client's request gives rise to; credentials are added by
-/// [`crate::credential::inject`].
+/// [`crate::credential::Credentials::inject`].
 ///
 /// A header that holds one of `known` stays behind. So do `Mcp-Param-*` where the arguments that they repeat
 /// were masked: what is hidden in the body must not travel beside it.

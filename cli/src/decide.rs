@@ -12,20 +12,14 @@ use serde_json::json;
 use crate::manifests::{self, Source};
 use crate::output::{CommandError, print_line};
 
+/// Which connection is assumed to be called, and by whom.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Called {
     #[command(flatten)]
     source: Source,
     /// Connection, as NAME or NAMESPACE/NAME
     #[arg(long)]
     connection: String,
-    #[command(flatten)]
-    caller: CallerArguments,
-}
-
-/// Who is assumed to call.
-#[derive(clap::Args)]
-pub(crate) struct CallerArguments {
     /// User name of the caller; none is an anonymous caller
     #[arg(long)]
     user: Option<String>,
@@ -34,7 +28,11 @@ pub(crate) struct CallerArguments {
     groups: Vec<String>,
 }
 
-impl CallerArguments {
+impl Called {
+    pub(crate) fn policy(&self) -> Result<Policy, CommandError> {
+        manifests::policy(&self.source, &self.connection)
+    }
+
     pub(crate) fn caller(&self) -> Caller {
         match &self.user {
             None if self.groups.is_empty() => Caller::anonymous(),
@@ -50,11 +48,11 @@ impl CallerArguments {
 }
 
 /// Reads a JSON-RPC request, or the `params` of a `tools/call` alone. Exit code 1 for a denial.
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let policy = manifests::policy(&arguments.source, &arguments.connection)?;
+pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
+    let policy = arguments.policy()?;
     let call = Call::new(read_message(&policy)?)
         .map_err(|missing| CommandError::new(format!("standard input: {missing}")))?;
-    let (answer, code) = match decide(&policy, &arguments.caller.caller(), call, &[]) {
+    let (answer, code) = match decide(&policy, &arguments.caller(), call, &[]) {
         Decision::Allow(permit) => {
             (json!({"decision": "Allow", "rules": permit.rules(), "reason": null}), ExitCode::SUCCESS)
         }

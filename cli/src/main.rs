@@ -34,7 +34,7 @@ enum Verb {
     /// Print the objects that the operator would make
     Render(render::Arguments),
     /// Say whether a caller may make a call, and by which rules
-    Decide(decide::Arguments),
+    Decide(decide::Called),
     /// Print a message as a caller would see it
     Mask(mask::Arguments),
     /// Look at recorded sessions

@@ -7,22 +7,16 @@ use lychgate_gateway_policy::Operation;
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::mask::{Audience, Context, mask};
 
-use crate::decide::{CallerArguments, read_message};
-use crate::manifests::{self, Source};
+use crate::decide::{Called, read_message};
 use crate::output::{CommandError, note, print_line};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    source: Source,
-    /// Connection, as NAME or NAMESPACE/NAME
-    #[arg(long)]
-    connection: String,
+    called: Called,
     /// Tool whose answer the message is
     #[arg(long)]
     tool: Option<String>,
-    #[command(flatten)]
-    caller: CallerArguments,
     /// Say on standard error what was masked, and how often
     #[arg(long)]
     explain: bool,
@@ -30,9 +24,9 @@ pub(crate) struct Arguments {
 
 /// A request is shown as the server would see it, everything else as the caller would.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let policy = manifests::policy(&arguments.source, &arguments.connection)?;
+    let policy = arguments.called.policy()?;
     let message = read_message(&policy)?;
-    let caller = arguments.caller.caller();
+    let caller = arguments.called.caller();
     let asked =
         Operation::of(&message).map_err(|error| CommandError::new(format!("standard input: {error}")))?;
     let operation = match &arguments.tool {

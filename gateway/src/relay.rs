@@ -18,7 +18,7 @@ use lychgate_gateway_mcp::sse::{self, Decoder, Event};
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error, own_pong};
 use lychgate_gateway_policy::server::{Screening, screen};
-use lychgate_gateway_policy::{Caller, Operation, list};
+use lychgate_gateway_policy::{Caller, Operation, decide_stream, list};
 use lychgate_gateway_record::Direction::{ToClient, ToServer};
 use lychgate_gateway_record::End;
 use tokio::time::Instant;
@@ -237,7 +237,11 @@ impl Relay {
     async fn next(&mut self) -> Option<Bytes> {
         while !self.finished {
             if let Some(event) = self.events.pop_front() {
-                match self.pass(event).await {
+                let passed = match self.renew() {
+                    Ok(()) => self.pass(event).await,
+                    Err(failure) => Err(failure),
+                };
+                match passed {
                     Ok(Some(chunk)) => return Some(chunk),
                     Ok(None) => continue,
                     Err(failure) => return self.fail(&failure).await,
@@ -301,6 +305,21 @@ impl Relay {
             () = past_deadline => Next::Deadline,
             () = drained => Next::Drained,
         }
+    }
+
+    /// A stream without an end outlives policies: each of its messages is held to the one of now.
+    fn renew(&mut self) -> Result<(), Failure> {
+        if self.deadline.is_some() {
+            return Ok(());
+        }
+        let origin = &mut self.origin;
+        let name = &origin.connection.policy.config().connection.name;
+        let current = origin.gateway.configurations.connection(name)?;
+        let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
+        decide_stream(&current.policy, &origin.caller)
+            .map_err(|reason| Failure::Denied { reason, operation })?;
+        origin.connection = current;
+        Ok(())
     }
 
     /// One event on its way out: recorded first. Events without a message (comments, ids for resumption) hold

@@ -18,4 +18,5 @@ mod faults;
 mod identity;
 mod lifecycle;
 mod refusals;
+mod streams;
 mod support;

@@ -26,13 +26,7 @@ pub struct Finished {
 
 impl Process {
     pub fn start(name: &str, mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut child = spawn(&mut command);
         let output = Arc::new(Mutex::new(String::new()));
         keep(child.stdout.take().unwrap(), Arc::clone(&output));
         keep(child.stderr.take().unwrap(), Arc::clone(&output));
@@ -90,6 +84,16 @@ impl Process {
     }
 }
 
+fn spawn(command: &mut Command) -> Child {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
 fn keep(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<String>>) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
@@ -103,13 +107,7 @@ fn keep(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<Strin
 
 /// Runs a command to its end.
 pub async fn finish(mut command: Command, input: &str) -> Finished {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = spawn(&mut command);
     let mut stdin = child.stdin.take().unwrap();
     // A command that reads no input may end before it was written.
     let _reads_nothing = stdin.write_all(input.as_bytes()).await;

@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo test lint lint-format golden
+.PHONY: demo test lint lint-format golden soak
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -31,3 +31,8 @@ lint: lint-format
 ## golden: write generated files anew, after a change that is meant
 golden:
 	UPDATE_GOLDEN=1 cargo test --locked --workspace
+
+## soak: the property tests with many more cases, for an hour's peace of mind; never part of CI
+soak:
+	PROPTEST_CASES=20000 cargo test --locked --release --package lychgate-gateway-mcp \
+		--package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use lychgate_crds::yaml;
 use lychgate_operator_plan::{Options, RenderOptions, render};
 
 use crate::manifests::{self, Source};
@@ -25,10 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let options = RenderOptions::new(arguments.gateway_image.clone(), 1);
     for connection in &checked.validated.connections {
         for object in render(connection, &options) {
-            let yaml = serde_yaml::to_string(&object).map_err(|error| {
-                CommandError::new(format!("an object cannot be written as YAML: {error}"))
-            })?;
-            print(&format!("---\n{yaml}"));
+            print(&format!("---\n{}", yaml::write(&object)));
         }
     }
     Ok(if checked.is_servable() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::counterparts::{Server, fixture};
+use crate::support::counterparts::{Server, fixture, logged};
 use crate::support::dev::journal;
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, document, folders, write_document};
@@ -232,6 +232,34 @@ async fn a_killed_gateway_has_recorded_what_it_did_and_the_next_goes_on_after_it
     assert_eq!(segments.len(), 3, "two segments and the lock");
     let echoes = lychgate(&["sessions", "list", "--records", records.to_str().unwrap()], "").await.output;
     assert!(echoes.contains("test/server"), "{echoes}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_sent() {
+    let (folder, server) = stage().await;
+    let log = folder.path().join("requests.jsonl");
+    write_document(&folder, &document(&server.url, 1).to_string());
+    let gateway = Gateway::start(folder, &["--journal-limit-mebibytes", "1"]).await;
+    let large = tool_call("echo", &json!({"message": "x".repeat(60_000)}));
+    let refused = eventually("the journal to be full", async || {
+        let before = logged(&log).len();
+        let answer = Ask::post(&gateway.url(), large.clone()).send().await;
+        let sent = logged(&log).len() - before;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some((answer, sent))
+    })
+    .await;
+    assert_eq!((refused.0.code(), refused.1), (-31_503, 0), "{}", refused.0.text);
+    let ready = Ask::get(&format!("{}/readyz", gateway.admin)).send().await;
+    assert!(ready.text.contains("the record cannot be written"), "{}", ready.text);
+    let records = gateway.folder.path().join("journal");
+    let size: u64 = std::fs::read_dir(gateway.journal_folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(size <= 1024 * 1024 + 4096, "{size}: the limit, and the heads that sign it");
+    gateway.process.terminate().await;
+    let verified = lychgate(&["verify", "--records", records.to_str().unwrap()], "").await;
+    assert_eq!(verified.code, 0, "{}", verified.output);
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ pub(super) struct Journal {
     /// What all segments of the folder hold, and may hold, in bytes.
     total: u64,
     limit: u64,
+    /// Whether an entry did not fit any more. No later one is taken then, though it be smaller: a record with
+    /// holes is worth less than one that ends.
+    full: bool,
     last_head: Instant,
     // Held as long as the journal is: the lock is what keeps a second process away.
     _lock: File,
@@ -106,6 +109,7 @@ impl Journal {
             length: 0,
             total: found.bytes,
             limit,
+            full: false,
             last_head: Instant::now(),
             _lock: lock,
         };
@@ -124,18 +128,29 @@ impl Journal {
         for entry in entries {
             bytes.extend_from_slice(self.chain.append(time, entry).as_bytes());
         }
+        self.full |= self.total.saturating_add(bytes.len() as u64) > self.limit;
+        if self.full {
+            self.chain = before;
+            return Err(self.full_error());
+        }
         self.write(&bytes, before)
     }
 
-    /// Signs what is not signed yet; if that is nothing, writes a head only when it is `forced`.
+    /// Signs what is not signed yet; if that is nothing, writes a head only when it is `forced`. The limit does not
+    /// hold for heads, but a full journal stays a failure.
     pub(super) fn sign(&mut self, forced: bool) -> std::io::Result<()> {
         self.last_head = Instant::now();
-        if self.chain.unsigned() == 0 && !forced {
-            return Ok(());
+        if self.chain.unsigned() > 0 || (forced && !self.full) {
+            let before = self.chain.clone();
+            let head = self.chain.head(now(), &self.key);
+            self.write(head.as_bytes(), before)?;
         }
-        let before = self.chain.clone();
-        let head = self.chain.head(now(), &self.key);
-        self.write(head.as_bytes(), before)
+        if self.full { Err(self.full_error()) } else { Ok(()) }
+    }
+
+    fn full_error(&self) -> std::io::Error {
+        let text = format!("the journal has reached its limit of {} bytes", self.limit);
+        std::io::Error::new(std::io::ErrorKind::StorageFull, text)
     }
 
     /// Whether too many entries have stood unsigned for too long.
@@ -167,11 +182,6 @@ impl Journal {
     /// Writes bytes, or puts file and chain back to what they were.
     fn write(&mut self, bytes: &[u8], before: Chain) -> std::io::Result<()> {
         let length = bytes.len() as u64;
-        if self.total.saturating_add(length) > self.limit {
-            self.chain = before;
-            let full = format!("the journal has reached its limit of {} bytes", self.limit);
-            return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, full));
-        }
         match self.file.write_all(bytes) {
             Ok(()) => {
                 self.length = self.length.saturating_add(length);

@@ -6,6 +6,7 @@ mod support;
 use lychgate_operator_plan::{
     ConfigMapFile, Options, Persona, RenderOptions, SourceFile, load, load_objects, render, validate,
 };
+use proptest::prelude::*;
 use serde_json::json;
 
 use support::{FULL, MINIMAL, check, complete, documents, load_text};
@@ -125,4 +126,23 @@ fn no_value_of_a_secret_gets_into_a_problem_or_an_object() {
         }
     }
     assert_eq!(check(&broken, &complete()).0.len(), 6, "{:#?}", check(&broken, &complete()).0);
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_text_is_read_without_panic_and_nothing_broken_is_accepted(
+        start in 0..FULL.chars().count(),
+        length in 0_usize..40,
+        inserted in prop_oneof!["[ -~\n]{0,12}", "(---|: |- |\\[|\\{|\"|'|\\||>|&a |\\*a|<<: ){0,4}", "\\PC{0,6}"],
+    ) {
+        let characters: Vec<char> = FULL.chars().collect();
+        let end = (start + length).min(characters.len());
+        let damaged: String =
+            characters[..start].iter().copied().chain(inserted.chars()).chain(characters[end..].iter().copied()).collect();
+        let (_, validated) = check(&damaged, &complete());
+        for connection in &validated.connections {
+            let compiled = lychgate_gateway_policy::compile(connection.config(1));
+            prop_assert!(compiled.is_ok(), "{:?}", compiled.err());
+        }
+    }
 }

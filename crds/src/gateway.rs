@@ -148,8 +148,7 @@ pub struct Listener {
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::SECRET_NAME_WITH_MODE_SECRET])))]
 pub struct ListenerTls {
     /// Where the certificate comes from. Operator: made by the operator's own authority. Secret: from the
-    /// Secret that secretName names. "Off": none, for meshes that encrypt themselves (in YAML, write "Off"
-    /// in quotes: YAML 1.1 reads the bare word as false).
+    /// Secret that secretName names. Disabled: none, for meshes that encrypt themselves.
     #[serde(default)]
     pub mode: ListenerTlsMode,
     /// The Secret of type kubernetes.io/tls with the certificate, in the same namespace, if mode is Secret.
@@ -168,7 +167,7 @@ pub enum ListenerTlsMode {
     /// From a Secret.
     Secret,
     /// None: plain HTTP.
-    Off,
+    Disabled,
 }
 
 /// How connections are run.

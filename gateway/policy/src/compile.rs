@@ -253,13 +253,11 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 /// Headers that belong to the connection, to the message or to the protocol.
-const RESERVED_HEADERS: [&str; 14] = [
+const RESERVED_HEADERS: [&str; 12] = [
     "accept",
     "accept-encoding",
     "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
+    "cookie",
     "expect",
     "host",
     "keep-alive",
@@ -281,7 +279,7 @@ pub fn check_header(name: &str) -> Result<(), String> {
     }
     let lower = name.to_ascii_lowercase();
     let reserved = RESERVED_HEADERS.contains(&lower.as_str())
-        || ["mcp-", "proxy-", "sec-", ":"].iter().any(|prefix| lower.starts_with(prefix));
+        || ["content-", "mcp-", "proxy-", "sec-"].iter().any(|prefix| lower.starts_with(prefix));
     if reserved {
         return Err(format!("{name} belongs to the protocol; write for example Authorization or X-Api-Key"));
     }
@@ -366,7 +364,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_found_at_its_place() {
-        let cases: [(&str, Change); 29] = [
+        let cases: [(&str, Change); 31] = [
             ("apiVersion", |config| config.api_version = "v1".into()),
             ("resources", |config| config.resources.clear()),
             ("resources[0]", |config| config.resources = vec!["mcp.example.com".into()]),
@@ -403,6 +401,10 @@ mod tests {
             ("credentials[0].inject.header", |config| config.credentials[0].inject.header = "Host".into()),
             ("credentials[0].inject.header", |config| {
                 config.credentials[0].inject.header = "Mcp-Name".into()
+            }),
+            ("credentials[0].inject.header", |config| config.credentials[0].inject.header = "Cookie".into()),
+            ("credentials[0].inject.header", |config| {
+                config.credentials[0].inject.header = "Content-Type".into()
             }),
             ("credentials[0].inject.header", |config| config.credentials[0].inject.header = "a b".into()),
             ("credentials[0].inject.format", |config| config.credentials[0].inject.format = "Bearer".into()),

@@ -52,7 +52,7 @@ pub(crate) enum Tls {
     /// It is in this Secret.
     Secret(Name),
     /// There is none.
-    Off,
+    Disabled,
 }
 
 /// Where an MCP server is.
@@ -102,7 +102,7 @@ impl ValidConnection {
         }
         // Where the gateway has no certificate, TLS ends before it for callers from outside, and is the
         // mesh's business for those within.
-        let scheme = if self.gateway.tls == Tls::Off { "http" } else { "https" };
+        let scheme = if self.gateway.tls == Tls::Disabled { "http" } else { "https" };
         let hosts =
             self.gateway.hostnames.iter().map(|host| format!("https://{}/{connection}/mcp", host.as_str()));
         let within = format!("{scheme}://{}:{GATEWAY_PORT}/{connection}/mcp", self.service_host());

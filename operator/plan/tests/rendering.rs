@@ -86,7 +86,7 @@ fn what_a_pod_needs_comes_before_the_pod() {
 #[test]
 fn without_tls_there_is_no_certificate_and_the_service_is_plain() {
     let mut objects = documents(MINIMAL);
-    set(of_kind(&mut objects, "McpGateway"), "spec.listener", Some(json!({"tls": {"mode": "Off"}})));
+    set(of_kind(&mut objects, "McpGateway"), "spec.listener", Some(json!({"tls": {"mode": "Disabled"}})));
     let connection = connection(&write(&objects), &complete());
     assert_eq!(connection.resources(), ["http://lychgate-docs.default.svc:8443/docs/mcp"]);
     let rendered = render(&connection, &options());

@@ -20,7 +20,7 @@ const DNS_PORT: u16 = 53;
 
 /// The Service under whose name the connection is reached in the cluster.
 pub(super) fn service(connection: &ValidConnection) -> Service {
-    let protocol = if connection.gateway.tls == Tls::Off { "http" } else { "https" };
+    let protocol = if connection.gateway.tls == Tls::Disabled { "http" } else { "https" };
     Service {
         metadata: metadata(connection),
         spec: Some(ServiceSpec {

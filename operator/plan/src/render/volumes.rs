@@ -41,7 +41,7 @@ pub(super) fn volumes(connection: &ValidConnection) -> (Vec<Volume>, Vec<VolumeM
     let certificate = match &connection.gateway.tls {
         Tls::Operator => Some(connection.child.tls()),
         Tls::Secret(name) => Some(name.as_str().to_owned()),
-        Tls::Off => None,
+        Tls::Disabled => None,
     };
     if let Some(name) = certificate {
         pairs.push(read_only(TLS_DIRECTORY, secret("tls", name, &["tls.crt", "tls.key"])));

@@ -168,7 +168,7 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
     let admin = format!("0.0.0.0:{ADMIN_PORT}");
     let certificate: &[&str] = match connection.gateway.tls {
         Tls::Operator | Tls::Secret(_) => &["--tls-dir", TLS_DIRECTORY],
-        Tls::Off => &["--plaintext"],
+        Tls::Disabled => &["--plaintext"],
     };
     let directories = [
         "--config-dir",

@@ -136,7 +136,7 @@ fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGatewa
         tls: match mode {
             ListenerTlsMode::Operator => Tls::Operator,
             ListenerTlsMode::Secret => Tls::Secret(Name::parse(secret_name.as_ref()?)?),
-            ListenerTlsMode::Off => Tls::Off,
+            ListenerTlsMode::Disabled => Tls::Disabled,
         },
         replicas: Replicas::parse(spec.deployment.replicas)?,
     })

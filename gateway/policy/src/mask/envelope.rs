@@ -105,7 +105,7 @@ const PARAMS: [&str; 42] = [
 ];
 
 /// Members of `result` that the protocol knows, likewise.
-const RESULT: [&str; 38] = [
+const RESULT: [&str; 37] = [
     "_meta",
     "action",
     "cacheScope",
@@ -136,7 +136,6 @@ const RESULT: [&str; 38] = [
     "statusMessage",
     "stopReason",
     "structuredContent",
-    "subscriptionId",
     "supportedVersions",
     "task",
     "taskId",
@@ -307,7 +306,8 @@ fn region_of(region: Region, object: Value<'_>, name: &str, member: Member<'_>, 
             _ => envelope_region(object, name, member),
         },
         Region::Meta => match name {
-            "progressToken" => Region::Handle,
+            // The id of the request that began a stream (MCP 2026-07-28).
+            "progressToken" | "io.modelcontextprotocol/subscriptionId" => Region::Handle,
             _ if name.starts_with("io.modelcontextprotocol/") => Region::Envelope,
             _ => Region::Loose,
         },
@@ -341,7 +341,7 @@ fn envelope_region(object: Value<'_>, name: &str, member: Member<'_>) -> Region 
         "inputRequests" | "inputResponses" => Region::Named,
         "id" | "name" if has_type(&["tool_use"]) => Region::Handle,
         "cursor" | "nextCursor" | "progressToken" | "requestId" | "requestState" | "taskId" | "toolUseId"
-        | "elicitationId" | "subscriptionId" => Region::Handle,
+        | "elicitationId" => Region::Handle,
         _ => Region::Envelope,
     }
 }

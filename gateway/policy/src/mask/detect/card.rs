@@ -125,8 +125,8 @@ fn is_issued(number: &[u8]) -> bool {
     match prefix(4) {
         // Visa.
         4000..=4999 => matches!(length, 13 | 16 | 19),
-        // American Express.
-        3400..=3499 | 3700..=3799 => length == 15,
+        // American Express; JCB's old numbers.
+        3400..=3499 | 3700..=3799 | 1800 | 2131 => length == 15,
         // Diners Club.
         3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length),
         // JCB.
@@ -135,12 +135,21 @@ fn is_issued(number: &[u8]) -> bool {
         5100..=5599 | 2221..=2720 => length == 16,
         // Mir.
         2200..=2204 => is_any_length,
-        // Maestro and the national schemes within its ranges.
-        5000..=5099 | 5600..=5899 | 6300..=6399 | 6700..=6799 => (12..=19).contains(&length),
-        // Discover, RuPay, UnionPay.
-        6000..=6099 | 6200..=6299 | 6440..=6599 | 8100..=8299 => is_any_length,
-        // Troy.
-        9792 => length == 16,
+        // Maestro and the national schemes within its ranges. Of 50, only what is known to be used: many ids
+        // begin so.
+        604
+        | 5010..=5020
+        | 5038
+        | 5041
+        | 5060..=5067
+        | 5078..=5090
+        | 5600..=5899
+        | 6300..=6399
+        | 6700..=6799 => (12..=19).contains(&length),
+        // Discover, UnionPay.
+        6011 | 6200..=6299 | 6440..=6599 => is_any_length,
+        // RuPay, UnionPay's second range, Troy.
+        6000..=6099 | 8100..=8299 | 9792 => length == 16,
         _ => false,
     }
 }
@@ -186,6 +195,8 @@ mod tests {
                 "«3530111333300000»",
                 "«6200000000000005»",
                 "«6759649826438453»",
+                "«501800000009»",
+                "«213100000000001»",
                 "«2200000000000004»",
                 "pan=«4111111111111111»&cvv=123",
                 "card_«4111111111111111»",
@@ -230,6 +241,8 @@ mod tests {
                 "0000 0000 0000 0000",
                 "2021 2022 2023 2024 2025 2026 2027 2028",
                 "978-3-16-148410-0",
+                "feature/5068609911521280",
+                "[8160210889872729633]",
                 "4111.1111.1111.1111",
             ],
         );

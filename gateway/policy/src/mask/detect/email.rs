@@ -94,7 +94,7 @@ fn domain(after: &str) -> &str {
         rest = rest.get(..end).unwrap_or_default();
     }
     let mut name = rest.trim_end_matches(['.', '-']);
-    if name.starts_with(['.', '-']) {
+    if name.starts_with(['.', '-']) || is_version(name) {
         return "";
     }
     // Labels that cannot end a domain name are no part of it, as in `mail@example.com.1`.
@@ -105,6 +105,13 @@ fn domain(after: &str) -> &str {
         name = head;
     }
     ""
+}
+
+/// Whether a name is the version of a package or module, as in `v1.2.3-beta.linux`.
+fn is_version(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = name.trim_start_matches('v').split('.');
+    parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number)
 }
 
 /// How many bytes of `label`, which `head` and a dot precede, are a top-level domain.
@@ -189,6 +196,7 @@ mod tests {
                 "react@18.2.0",
                 "npm i @scope/pkg@1.0.0-beta.2",
                 "left-pad@1.0.0.rc1",
+                "example.org/toolchain@v0.0.1-go1.999testmod.android-386",
                 "icon@2x.png",
                 "getty@tty1.service",
                 "user@1000.service",

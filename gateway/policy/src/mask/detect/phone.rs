@@ -82,7 +82,8 @@ fn looks_otherwise(text: &[u8], groups: &[Range<usize>]) -> bool {
         })
     };
     let size = |index: usize| groups.get(index).map_or(0, Range::len);
-    let is_date = size(0) == 4 && size(1) == 2 && size(2) == 2;
+    // Years of more than four digits are written with a sign (ISO 8601).
+    let is_date = size(0) >= 4 && size(1) == 2 && size(2) == 2;
     let is_address =
         groups.len() == 4 && groups.iter().all(|group| group.len() <= 3) && is_separated_by(b'.');
     let is_decimal = groups.len() == 2 && is_separated_by(b'.');
@@ -195,6 +196,7 @@ mod tests {
                 "2024-05-06",
                 "2024-05-06T12:30:45.123+02:00",
                 "+2024-05-06 released",
+                "+10000-12-31T00:00:00Z",
                 "1.2.3+20240506123045",
                 "v10.20.3040",
                 "192.168.100.200",

@@ -2,11 +2,12 @@
 //! of every kind, escaped ones included.
 //!
 //! A key that was cut is masked all the same: without an end, to the end of the text; without a beginning,
-//! back to where its encoded lines begin. Certificates and public keys stay.
+//! back to where its encoded lines begin. Certificates and public keys stay, and so does a beginning in quotes
+//! that nothing encoded follows: programs that read keys say what they look for.
 
 use std::ops::Range;
 
-use super::bytes::{at, before};
+use super::bytes::{at, before, runs};
 use crate::mask::base64::is_base64;
 
 /// A text with fewer hyphens holds no boundary, not even half of one.
@@ -16,17 +17,19 @@ const OPENING_DASHES: usize = 4;
 
 /// What labels of secret keys contain; what is before it differs ("RSA ", "ENCRYPTED ", "OPENSSH ").
 const LABEL: &str = "PRIVATE KEY";
+/// Shorter runs of letters and digits are words, in bytes. The lines of keys are longer but for the last.
+const MINIMUM_LINE: usize = 32;
 /// Between the dashes of a boundary stand at most so many bytes.
 const MAXIMUM_LABEL: usize = 64;
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let mut open: Option<usize> = None;
+    let mut open: Option<Range<usize>> = None;
     let mut free_from = 0;
     for (label, _) in text.match_indices(LABEL) {
-        match (boundary(text, label), open) {
-            (Some(Boundary::Begin(start)), None) => open = Some(start),
-            (Some(Boundary::End(end)), Some(start)) => {
-                found.push(start..end);
+        match (boundary(text, label), &open) {
+            (Some(Boundary::Begin(begin)), None) => open = Some(begin),
+            (Some(Boundary::End(end)), Some(begin)) => {
+                found.push(begin.start..end);
                 free_from = end;
                 open = None;
             }
@@ -38,15 +41,23 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
             (Some(Boundary::Begin(_)), Some(_)) | (None, _) => {}
         }
     }
-    if let Some(start) = open {
-        found.push(start..text.len());
+    if let Some(begin) = open.filter(|begin| !is_mention(text.as_bytes(), begin.end)) {
+        found.push(begin.start..text.len());
     }
+}
+
+/// Whether a beginning without an end, which stops at `end`, is only spoken of: it stands in quotes, and no line
+/// of a key follows anywhere.
+fn is_mention(text: &[u8], end: usize) -> bool {
+    let is_quoted = matches!(at(text, end), Some(b'"' | b'\'' | b'`'));
+    let rest = text.get(end..).unwrap_or_default();
+    is_quoted && !runs(rest, is_base64).any(|run| run.len() >= MINIMUM_LINE)
 }
 
 /// A line such as `-----BEGIN RSA PRIVATE KEY-----`.
 enum Boundary {
-    /// Where a beginning starts.
-    Begin(usize),
+    /// Where a beginning stands.
+    Begin(Range<usize>),
     /// Where an end stops.
     End(usize),
 }
@@ -79,7 +90,7 @@ fn boundary(text: &str, label: usize) -> Option<Boundary> {
     if opening < OPENING_DASHES {
         None
     } else if words.starts_with("BEGIN ") {
-        Some(Boundary::Begin(start - opening))
+        Some(Boundary::Begin(start - opening..end + closing))
     } else if words.starts_with("END ") {
         Some(Boundary::End(end + closing))
     } else {
@@ -132,6 +143,7 @@ mod tests {
             "«BEGIN[KEY]\nMIIE\nEND[KEY]» and «BEGIN[KEY]\nMIIF\nEND[KEY]»",
             "«---- BEGIN SSH2 ENCRYPTED KEY ----\nMIIE\n---- END SSH2 ENCRYPTED KEY ----»",
             "«-----BEGIN KEY»",
+            "keys = ['«BEGIN[KEY]', 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC', …»",
         ]);
         let rows: Vec<_> = rows.iter().map(|row| row.replace("\\»n", "»\\n")).collect();
         for row in &rows {
@@ -158,6 +170,8 @@ mod tests {
             "diff --git a/x b/x\n--- a/x\n+++ b/x",
             "-----begin KEY-----",
             "-----THE KEY-----",
+            "if text.starts_with(\"BEGIN[KEY]\") { read(text) }",
+            "a line with `BEGIN[RSA KEY]` begins a key",
         ]);
         assert_kept(PrivateKey, &rows.iter().map(String::as_str).collect::<Vec<_>>());
     }

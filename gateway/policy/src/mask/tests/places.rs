@@ -151,6 +151,7 @@ fn what_a_client_must_give_back_stays() {
         result(json!({"task": {"taskId": MAIL, "status": "working"}})),
         result(json!({"content": [{"type": "text", "text": "x", "mimeType": "text/plain"}], "_meta": {
             "progressToken": MAIL, "io.modelcontextprotocol/related-task": {"taskId": MAIL},
+            "io.modelcontextprotocol/subscriptionId": CARD,
         }})),
         notification("notifications/progress", json!({"progressToken": MAIL, "progress": 1})),
         notification("notifications/cancelled", json!({"requestId": MAIL})),

@@ -32,7 +32,7 @@ lint: lint-format
 golden:
 	UPDATE_GOLDEN=1 cargo test --locked --workspace
 
-## soak: the property tests with many more cases, for an hour's peace of mind; never part of CI
+## soak: the property tests with many more cases, for some minutes; never part of CI
 soak:
 	PROPTEST_CASES=20000 cargo test --locked --release --package lychgate-gateway-mcp \
 		--package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan

@@ -37,6 +37,8 @@ struct Slot {
     file: String,
     /// The document that was last read, good or not, so that the same one is not tried again.
     text: Option<String>,
+    /// Why what was last read is not served, if it is not; told in the log once.
+    refused: Option<String>,
     /// What is served: the last good one.
     connection: Result<Arc<Connection>, String>,
 }
@@ -125,7 +127,7 @@ impl Configurations {
         for (file, read) in documents {
             let known = known_by_file.get(file.as_str()).copied();
             let slot = match known.filter(|known| self.is_up_to_date(known, &read)) {
-                Some(known) => known.clone(),
+                Some(known) => Slot { refused: None, ..known.clone() },
                 None => self.make(&file, known, read),
             };
             changed |= known.is_none_or(|known| !known.same_as(&slot));
@@ -165,16 +167,17 @@ impl Configurations {
             Ok(connection) => {
                 let sequence = connection.policy.config().sequence;
                 tracing::info!(connection = connection.label, sequence, "policy in use");
-                Slot { file, text, connection: Ok(Arc::new(connection)) }
+                Slot { file, text, refused: None, connection: Ok(Arc::new(connection)) }
             }
             Err(error) => {
                 let last_good = known.and_then(|known| known.connection.clone().ok());
-                let tried_before = known.is_some_and(|known| known.text == text);
-                if !tried_before {
+                let told =
+                    known.is_some_and(|known| known.text == text && known.refused.as_ref() == Some(&error));
+                if !told {
                     let kept = last_good.is_some();
                     tracing::error!(file, error, kept, "policy refused");
                 }
-                Slot { file, text, connection: last_good.ok_or(error) }
+                Slot { file, text, refused: Some(error.clone()), connection: last_good.ok_or(error) }
             }
         }
     }
@@ -194,7 +197,7 @@ impl Slot {
             (Err(one), Err(two)) => one == two,
             (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
         };
-        same_connection && self.text == other.text
+        same_connection && self.text == other.text && self.refused == other.refused
     }
 }
 

@@ -74,6 +74,9 @@ pub struct McpConnectionSpec {
     /// Sizes that end a message.
     #[serde(default)]
     pub limits: Limits,
+    /// Whether every call is refused, for emergencies.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 /// A McpGateway.
@@ -161,13 +164,31 @@ pub struct Inject {
     pub format: String,
 }
 
-/// Where a credential's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Where a credential's value comes from: exactly one of secretKeyRef and serviceAccountToken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_SOURCE])))]
 pub struct CredentialSource {
     /// A Secret in the same namespace. It must say itself where its values may go: the data key
     /// lychgate-allowed-hosts lists hosts, one a line, as host or host:port.
-    pub secret_key_ref: SecretKeyReference,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKeyReference>,
+    /// A token of the gateway's own service account, made for the server alone: nobody has to store a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_token: Option<ServiceAccountToken>,
+}
+
+/// A projected token of the gateway's own service account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceAccountToken {
+    /// The token's aud: the name by which the server knows itself. The API server's own is refused.
+    #[schemars(schema_with = "audience")]
+    pub audience: String,
+    /// How long a token is valid, in seconds. The kubelet replaces it after four fifths of that.
+    #[serde(default = "default_expiration_seconds")]
+    #[schemars(range(min = 600, max = 86400))]
+    pub expiration_seconds: i64,
 }
 
 /// A key of a Secret.
@@ -280,6 +301,11 @@ pub struct McpConnectionStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
     )]
     pub conditions: Vec<Condition>,
+    /// The policies that hold for the connection, as Kind name, or Kind namespace/name for one of the
+    /// operator's namespace; the first 64 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub policies: Vec<String>,
 }
 
 fn default_connect_timeout() -> String {
@@ -288,6 +314,10 @@ fn default_connect_timeout() -> String {
 
 fn default_call_timeout() -> String {
     "120s".to_owned()
+}
+
+fn default_expiration_seconds() -> i64 {
+    3600
 }
 
 fn default_format() -> String {
@@ -307,6 +337,10 @@ fn timeout(_: &mut SchemaGenerator) -> Schema {
 
 fn credential_name(_: &mut SchemaGenerator) -> Schema {
     text(&format::LABEL)
+}
+
+fn audience(_: &mut SchemaGenerator) -> Schema {
+    text(&format::AUDIENCE)
 }
 
 fn header(_: &mut SchemaGenerator) -> Schema {

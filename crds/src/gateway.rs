@@ -56,9 +56,42 @@ pub struct McpGatewaySpec {
     /// How the connections of this gateway are reached.
     #[serde(default)]
     pub listener: Listener,
+    /// Kinds of policies of which one must hold for each connection. A connection that lacks one denies every
+    /// call, so that it can never be open before its rules are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "set"))]
+    pub requires: Vec<RequiredPolicy>,
+    /// How credentials reach the gateways. Mount: as volumes, so that neither operator nor gateway has a right
+    /// to read Secrets, and a new value arrives with the kubelet, within about a minute. Watch: also from the
+    /// API server, each Secret by its name, within a second; only in namespaces for which the installation of
+    /// the operator allows it (secretAccess.watchNamespaces of the Helm chart).
+    #[serde(default)]
+    pub secret_access: SecretAccess,
     /// How the connections of this gateway are run.
     #[serde(default)]
     pub deployment: Deployment,
+    /// Whether every call on every connection of this gateway is refused, for emergencies.
+    #[serde(default)]
+    pub suspended: bool,
+}
+
+/// A kind of policy that must hold for each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum RequiredPolicy {
+    /// A MaskingRule.
+    MaskingRule,
+}
+
+/// How credentials reach the gateways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum SecretAccess {
+    /// As volumes.
+    #[default]
+    Mount,
+    /// As volumes, and from the API server.
+    Watch,
 }
 
 /// Who may present themselves.
@@ -73,9 +106,28 @@ pub struct Identity {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["issuer"])
     )]
     pub oidc: Vec<OidcIssuer>,
+    /// Agents in the cluster, which present a projected token of their service account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesIdentity>,
     /// Whether callers without a token are served, as user "anonymous" without groups.
     #[serde(default)]
     pub anonymous: bool,
+}
+
+/// Agents in the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KubernetesIdentity {
+    /// Whether tokens of this cluster's service accounts are accepted. The user name is
+    /// system:serviceaccount:NAMESPACE:NAME; the groups are system:serviceaccounts,
+    /// system:serviceaccounts:NAMESPACE and system:authenticated.
+    #[serde(default)]
+    pub enabled: bool,
+    /// Values of aud of which a token must have one. Without any, a token must be made for the URL of the
+    /// connection that is called, which is safer. The audience of the API server is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "audiences")]
+    pub audiences: Vec<String>,
 }
 
 /// One OpenID Connect issuer.

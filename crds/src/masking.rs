@@ -1,6 +1,8 @@
 //! MaskingRule: what is masked in which messages of which connections.
 #![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -14,7 +16,7 @@ use crate::text as format;
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::RULE_MASKS_SOMETHING])))]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::RULE_MASKS_SOMETHING, rule::RULE_HOLDS_FOR_SOMETHING])))]
 #[kube(
     group = "lychgate.dev",
     version = "v1alpha1",
@@ -48,11 +50,21 @@ use crate::text as format;
 pub struct MaskingRuleSpec {
     /// The connections and gateways that the rule holds for, in the same namespace. A rule for a gateway
     /// holds for each of its connections.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(min = 1, max = 16),
+        length(max = 16),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"])
     )]
     pub target_refs: Vec<TargetReference>,
+    /// Connections that the rule holds for, by their labels: those of the rule's namespace, or of the
+    /// namespaces that namespaceSelector selects. An empty selector selects every connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_selector: Option<Selector>,
+    /// Namespaces whose connections the rule holds for, by their labels, so that one rule binds every tenant.
+    /// It counts in the namespace of the operator alone. An empty selector selects every namespace. Without
+    /// connectionSelector, all connections in them are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<Selector>,
     /// Which way the messages go.
     #[serde(default = "default_directions")]
     #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
@@ -71,6 +83,51 @@ pub struct MaskingRuleSpec {
     /// What stays although the rule would mask it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<Exclude>,
+}
+
+/// Objects by their labels: all of matchLabels and all of matchExpressions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Selector {
+    /// Labels with the value that each must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "match_labels")]
+    pub match_labels: BTreeMap<String, String>,
+    /// Requirements on single labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub match_expressions: Vec<Requirement>,
+}
+
+/// What is required of one label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rule::VALUES_WITH_IN])))]
+pub struct Requirement {
+    /// The label's key.
+    #[schemars(schema_with = "label_key")]
+    pub key: String,
+    /// What is required. In and NotIn: that the value is, or is not, one of values (a label that is not there
+    /// is not in). Exists and DoesNotExist: that the label is there, or is not.
+    pub operator: Operator,
+    /// Values, with In and NotIn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "label_values")]
+    pub values: Vec<String>,
+}
+
+/// What may be required of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Operator {
+    /// The value is one of those listed.
+    In,
+    /// The value is none of those listed.
+    NotIn,
+    /// The label is there.
+    Exists,
+    /// The label is not there.
+    DoesNotExist,
 }
 
 /// What a rule holds for.
@@ -286,10 +343,33 @@ pub struct MaskingRuleStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
     )]
     pub conditions: Vec<Condition>,
+    /// How many connections the rule holds for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_count: Option<i64>,
+    /// The connections that the rule holds for, as namespace/name; the first 64 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub connections: Vec<String>,
 }
 
 fn default_directions() -> Vec<Direction> {
     vec![Direction::Response]
+}
+
+fn match_labels(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": text(&format::LABEL_VALUE),
+    })
+}
+
+fn label_key(_: &mut SchemaGenerator) -> Schema {
+    text(&format::LABEL_KEY)
+}
+
+fn label_values(_: &mut SchemaGenerator) -> Schema {
+    set(64, &text(&format::LABEL_VALUE))
 }
 
 fn tools(_: &mut SchemaGenerator) -> Schema {

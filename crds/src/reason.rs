@@ -71,13 +71,21 @@ pub enum Reason {
     ConfigTooLarge,
     /// The connection has no grant, so that every call is denied.
     DeniesEveryone,
+    /// The gateway asks for secretAccess: Watch in a namespace for which the operator may not grant it.
+    SecretWatchNotGranted,
+    /// A kind of policy that the gateway requires does not hold for the connection, so that every call is denied.
+    RequiredPolicyMissing,
+    /// The connection or its gateway is suspended, so that every call is denied.
+    Suspended,
+    /// A namespaceSelector stands in a namespace that is not the operator's.
+    NamespaceSelectorIgnored,
     /// What is written is legal and has no effect.
     NoEffect,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -92,6 +100,10 @@ impl Reason {
         Self::NoTarget,
         Self::ConfigTooLarge,
         Self::DeniesEveryone,
+        Self::SecretWatchNotGranted,
+        Self::RequiredPolicyMissing,
+        Self::Suspended,
+        Self::NamespaceSelectorIgnored,
         Self::NoEffect,
     ];
 
@@ -113,6 +125,10 @@ impl Reason {
             Self::NoTarget => "NoTarget",
             Self::ConfigTooLarge => "ConfigTooLarge",
             Self::DeniesEveryone => "DeniesEveryone",
+            Self::SecretWatchNotGranted => "SecretWatchNotGranted",
+            Self::RequiredPolicyMissing => "RequiredPolicyMissing",
+            Self::Suspended => "Suspended",
+            Self::NamespaceSelectorIgnored => "NamespaceSelectorIgnored",
             Self::NoEffect => "NoEffect",
         }
     }
@@ -159,6 +175,18 @@ impl Reason {
             Self::DeniesEveryone => {
                 "The connection has no grant, so that every call is denied. Add one under access."
             }
+            Self::SecretWatchNotGranted => {
+                "The gateway asks for secretAccess: Watch, and the operator may not grant it in this namespace. Add the namespace to secretAccess.watchNamespaces of the Helm chart, or write Mount."
+            }
+            Self::RequiredPolicyMissing => {
+                "The gateway requires a kind of policy of which none holds for the connection, so that every call is denied. Attach one."
+            }
+            Self::Suspended => {
+                "The connection or its gateway is suspended, so that every call is denied. Write suspended: false when the emergency is over."
+            }
+            Self::NamespaceSelectorIgnored => {
+                "A namespaceSelector counts in the operator's namespace alone. Move the policy there, or use targetRefs or connectionSelector."
+            }
             Self::NoEffect => "What is written is legal and has no effect. Remove it, or complete it.",
         }
     }
@@ -181,7 +209,10 @@ impl Reason {
             | Self::NoTarget
             | Self::ConfigTooLarge
             | Self::DeniesEveryone
+            | Self::SecretWatchNotGranted
+            | Self::NamespaceSelectorIgnored
             | Self::NoEffect => ConditionType::Accepted,
+            Self::RequiredPolicyMissing | Self::Suspended => ConditionType::Ready,
         }
     }
 }

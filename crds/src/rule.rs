@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 23] = [
+pub const RULES: [Rule; 26] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     PORT_IS_IN_RANGE,
@@ -40,10 +40,13 @@ pub const RULES: [Rule; 23] = [
     PLAINTEXT_IS_WRITTEN,
     HEADER_IS_FREE,
     FORMAT_HAS_ONE_VALUE,
+    ONE_SOURCE,
     GRANT_NAMES_SOMEBODY,
     GRANT_ALLOWS_SOMETHING,
     SIZE_IN_RANGE,
     RULE_MASKS_SOMETHING,
+    RULE_HOLDS_FOR_SOMETHING,
+    VALUES_WITH_IN,
     DETECTOR_TYPE_OR_GROUP,
     FIELD_PATH_OR_KEYS,
     ONE_ACTION,
@@ -55,9 +58,10 @@ pub const RULES: [Rule; 23] = [
 
 /// A gateway that nobody can call is a mistake.
 pub const SOMEBODY_CAN_CALL: Rule = Rule {
-    expression: "self.anonymous || (has(self.oidc) && size(self.oidc) > 0)",
-    message: "nobody can call: add an issuer under oidc, or write anonymous: true to serve callers without a \
-              token",
+    expression: "self.anonymous || (has(self.oidc) && size(self.oidc) > 0) || \
+                 (has(self.kubernetes) && self.kubernetes.enabled)",
+    message: "nobody can call: add an issuer under oidc, write kubernetes: {enabled: true} for agents in the \
+              cluster, or anonymous: true to serve callers without a token",
     member: None,
 };
 
@@ -145,6 +149,13 @@ pub const FORMAT_HAS_ONE_VALUE: Rule = Rule {
     member: None,
 };
 
+/// A credential has one source.
+pub const ONE_SOURCE: Rule = Rule {
+    expression: "has(self.secretKeyRef) != has(self.serviceAccountToken)",
+    message: "write exactly one of secretKeyRef and serviceAccountToken",
+    member: None,
+};
+
 /// A grant to nobody.
 pub const GRANT_NAMES_SOMEBODY: Rule = Rule {
     expression: "(has(self.groups) && size(self.groups) > 0) || (has(self.users) && size(self.users) > 0)",
@@ -175,6 +186,21 @@ pub const RULE_MASKS_SOMETHING: Rule = Rule {
     expression: "(has(self.detectors) && size(self.detectors) > 0) || (has(self.fields) && size(self.fields) > 0)",
     message: "nothing is looked for; add an entry here or under fields",
     member: Some(".detectors"),
+};
+
+/// Values that nobody compares, or nothing to compare with.
+pub const VALUES_WITH_IN: Rule = Rule {
+    expression: "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+    message: "write values together with In and NotIn, and only then",
+    member: Some(".values"),
+};
+
+/// A rule that holds for nothing.
+pub const RULE_HOLDS_FOR_SOMETHING: Rule = Rule {
+    expression: "(has(self.targetRefs) && size(self.targetRefs) > 0) || has(self.connectionSelector) || \
+                 has(self.namespaceSelector)",
+    message: "holds for nothing: write targetRefs, connectionSelector or namespaceSelector",
+    member: None,
 };
 
 /// One of two ways to say what is looked for.

@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 17] = [
+pub const FORMATS: [Format; 19] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -51,6 +51,8 @@ pub const FORMATS: [Format; 17] = [
     JSON_PATH,
     VALUE,
     REGEX,
+    LABEL_KEY,
+    LABEL_VALUE,
 ];
 
 /// The name of a Kubernetes object (RFC 1123 subdomain).
@@ -145,6 +147,21 @@ pub const VALUE: Format = Format::free(1024, "the whole value");
 
 /// A regular expression (RE2 syntax).
 pub const REGEX: Format = Format::free(512, "a regular expression that matches the whole value");
+
+/// The key of a label (Kubernetes API, labels and selectors).
+pub const LABEL_KEY: Format = Format::new(
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+    317,
+    "a label's key, such as env or app.kubernetes.io/name",
+);
+
+/// The value of a label, which may be empty.
+pub const LABEL_VALUE: Format = Format {
+    pattern: Some(r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"),
+    minimum_length: 0,
+    maximum_length: 63,
+    advice: "a label's value: letters, digits, '-', '_' and '.', such as prod",
+};
 
 #[cfg(test)]
 mod tests {

@@ -263,6 +263,13 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         DenialReason::Unmaskable => {
             own(400, "The message cannot be masked as this connection demands, and was not sent")
         }
+        DenialReason::Suspended => {
+            own(503, "This connection is suspended; nothing passes until it is resumed")
+        }
+        DenialReason::RequiredPolicyMissing => own(
+            503,
+            "This connection lacks a policy that its gateway requires; nothing passes until it has one",
+        ),
         DenialReason::UnknownMethod => {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
@@ -347,6 +354,8 @@ mod tests {
                 (404, -32_601),
             ),
             same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
+            same(denied(DenialReason::Suspended, tool()), (503, -31_503)),
+            same(denied(DenialReason::RequiredPolicyMissing, tool()), (503, -31_503)),
             same(Failure::Recorder, (503, -31_503)),
             same(Failure::AnswerUnrecorded, (502, -31_502)),
             same(Failure::UnaskedAnswer, (400, -32_600)),

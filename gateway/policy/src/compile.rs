@@ -6,7 +6,7 @@
 
 use url::Url;
 
-use crate::config::{self, API_VERSION, GatewayConfig, OidcIssuer};
+use crate::config::{self, API_VERSION, CredentialSource, GatewayConfig, OidcIssuer, SecretKey};
 use crate::glob::Glob;
 use crate::{destination, mask};
 
@@ -129,11 +129,22 @@ fn check_resources(config: &GatewayConfig, problems: &mut Vec<Problem>) {
 
 fn check_identity(config: &GatewayConfig, problems: &mut Vec<Problem>) {
     let identity = &config.identity;
-    if identity.oidc.is_empty() && !identity.anonymous {
+    if identity.oidc.is_empty() && identity.kubernetes.is_none() && !identity.anonymous {
         problems.push(Problem::new(
             "identity",
-            "nobody can call: add an issuer under oidc, or write anonymous: true to serve callers without a token",
+            "nobody can call: add an issuer under oidc, enable kubernetes, or write anonymous: true to serve \
+             callers without a token",
         ));
+    }
+    if let Some(kubernetes) = &identity.kubernetes {
+        if identity.oidc.iter().any(|other| other.issuer == kubernetes.issuer) {
+            let message = "is an issuer under oidc as well; remove one of the two";
+            problems.push(Problem::new("identity.kubernetes.issuer", message));
+        }
+        if kubernetes.audiences.iter().any(String::is_empty) {
+            problems
+                .push(Problem::new("identity.kubernetes.audiences", "holds an empty audience; remove it"));
+        }
     }
     for (index, issuer) in identity.oidc.iter().enumerate() {
         let path = format!("identity.oidc[{index}]");
@@ -228,11 +239,19 @@ fn check_credentials(config: &GatewayConfig, problems: &mut Vec<Problem>) {
         if let Err(message) = check_format(&credential.inject.format) {
             problems.push(Problem::new(format!("{path}.inject.format"), message));
         }
-        for (member, value) in [
-            ("name", &credential.name),
-            ("from.secret", &credential.from.secret),
-            ("from.key", &credential.from.key),
-        ] {
+        let mut names = vec![("name", &credential.name)];
+        match &credential.from {
+            CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
+                names.extend([("from.secretKeyRef.secret", secret), ("from.secretKeyRef.key", key)]);
+            }
+            CredentialSource::ServiceAccountToken(token) if token.audience.is_empty() => {
+                let path = format!("{path}.from.serviceAccountToken.audience");
+                problems
+                    .push(Problem::new(path, "is empty; a token without audience is one for the API server"));
+            }
+            CredentialSource::ServiceAccountToken(_) => {}
+        }
+        for (member, value) in names {
             if !is_plain_name(value) {
                 problems.push(Problem::new(
                     format!("{path}.{member}"),

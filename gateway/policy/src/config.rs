@@ -45,6 +45,18 @@ pub struct GatewayConfig {
     pub server_requests: ServerRequests,
     /// Sizes that end a message.
     pub limits: MessageLimits,
+    /// Set where nothing may pass at all, whatever the grants say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
+}
+
+/// Why nothing may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Closed {
+    /// Somebody has written `suspended: true` on the connection or its gateway.
+    Suspended,
+    /// The gateway requires a kind of policy of which none holds for the connection.
+    RequiredPolicyMissing,
 }
 
 /// A namespaced name.
@@ -70,6 +82,9 @@ pub struct Identity {
     /// OpenID Connect issuers whose tokens are accepted.
     #[serde(default)]
     pub oidc: Vec<OidcIssuer>,
+    /// The cluster whose service accounts are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesIssuer>,
     /// Whether callers without a token are served, as user `anonymous` without groups.
     #[serde(default)]
     pub anonymous: bool,
@@ -94,6 +109,21 @@ pub struct OidcIssuer {
     /// Plain `http` is accepted for an issuer on a loopback address. Only `lychgate dev` sets it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure_loopback: bool,
+}
+
+/// The cluster's own issuer of service-account tokens. A caller's user name is the token's subject, such as
+/// `system:serviceaccount:agents:billing`, and its groups are those that the API server gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KubernetesIssuer {
+    /// The issuer, compared exactly with the token's `iss`.
+    pub issuer: String,
+    /// Values of `aud` of which one must be present; the connection's resource identifiers when empty.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// The public keys that tokens are signed with, each a JSON Web Key (RFC 7517). Without any, no token is
+    /// accepted.
+    pub keys: Vec<serde_json::Value>,
 }
 
 /// A key of a ConfigMap that is mounted into the gateway.
@@ -143,7 +173,26 @@ pub struct Credential {
     /// Where it goes.
     pub inject: Inject,
     /// Where the value comes from.
-    pub from: SecretKey,
+    pub from: CredentialSource,
+}
+
+/// Where a credential's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum CredentialSource {
+    /// A key of a Secret, which says itself to which hosts it may go.
+    SecretKeyRef(SecretKey),
+    /// A token of the gateway's own service account, projected for one audience. It is mounted under the
+    /// credential's name.
+    ServiceAccountToken(ServiceAccountToken),
+}
+
+/// A projected token (KEP-1205).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceAccountToken {
+    /// The value of `aud` that the token has.
+    pub audience: String,
 }
 
 /// Where a credential goes in a request.

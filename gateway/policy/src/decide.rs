@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::call::{Call, Operation};
 use crate::compile::{Grant, Policy};
-use crate::config::{Direction, ServerRequests};
+use crate::config::{Closed, Direction, ServerRequests};
 use crate::mask::{self, Audience, Context, Known};
 
 /// Who calls, as the gateway has verified it.
@@ -109,11 +109,22 @@ pub enum DenialReason {
     UnknownMethod,
     /// A MaskingRule with direction Request applies, and the message cannot be masked.
     Unmaskable,
+    /// The connection or its gateway is suspended: nothing passes.
+    Suspended,
+    /// The gateway requires a kind of policy of which none holds for this connection: nothing passes.
+    RequiredPolicyMissing,
 }
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 4] = [Self::NoAccess, Self::NoGrant, Self::UnknownMethod, Self::Unmaskable];
+    pub const ALL: [Self; 6] = [
+        Self::NoAccess,
+        Self::NoGrant,
+        Self::UnknownMethod,
+        Self::Unmaskable,
+        Self::Suspended,
+        Self::RequiredPolicyMissing,
+    ];
 
     /// The stable name, as records, metrics and `lychgate decide` show it.
     #[must_use]
@@ -123,6 +134,8 @@ impl DenialReason {
             Self::NoGrant => "NoGrant",
             Self::UnknownMethod => "UnknownMethod",
             Self::Unmaskable => "Unmaskable",
+            Self::Suspended => "Suspended",
+            Self::RequiredPolicyMissing => "RequiredPolicyMissing",
         }
     }
 }
@@ -181,6 +194,11 @@ pub(crate) fn judge(
     caller: &Caller,
     operation: &Operation,
 ) -> Result<Vec<String>, DenialReason> {
+    match policy.config().closed {
+        Some(Closed::Suspended) => return Err(DenialReason::Suspended),
+        Some(Closed::RequiredPolicyMissing) => return Err(DenialReason::RequiredPolicyMissing),
+        None => {}
+    }
     let mut named = false;
     let mut rules = Vec::new();
     for (index, grant) in policy.access().iter().enumerate().filter(|(_, grant)| names(grant, caller)) {

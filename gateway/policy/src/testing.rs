@@ -27,7 +27,7 @@ pub(crate) fn config() -> GatewayConfig {
             "credentials": [{
                 "name": "default",
                 "inject": {"header": "Authorization", "format": "Bearer {value}"},
-                "from": {"secret": "db", "key": "token"}
+                "from": {"secretKeyRef": {"secret": "db", "key": "token"}}
             }],
             "access": [{"users": ["alice"], "tools": ["*"]}],
             "limits": {"messageBytes": 65536}

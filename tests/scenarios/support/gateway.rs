@@ -51,7 +51,7 @@ pub fn document(upstream: &str, sequence: u64) -> Value {
         "credentials": [{
             "name": "default",
             "inject": {"header": "Authorization", "format": "Bearer {value}"},
-            "from": {"secret": "upstream", "key": "token"},
+            "from": {"secretKeyRef": {"secret": "upstream", "key": "token"}},
         }],
         "access": [{"users": ["anonymous"], "tools": ["*"]}],
         "limits": {"messageBytes": 65536},

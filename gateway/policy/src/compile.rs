@@ -4,9 +4,11 @@
 //! The operator compiles before it publishes and the gateway compiles before it serves, so that the two
 //! cannot differ about what is valid.
 
+mod identity;
+
 use url::Url;
 
-use crate::config::{self, API_VERSION, CredentialSource, GatewayConfig, OidcIssuer, SecretKey};
+use crate::config::{self, API_VERSION, CredentialSource, GatewayConfig, SecretKey};
 use crate::glob::Glob;
 use crate::{destination, mask};
 
@@ -90,7 +92,7 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
         problems.push(Problem::new("apiVersion", format!("is not {API_VERSION}")));
     }
     check_resources(&config, &mut problems);
-    check_identity(&config, &mut problems);
+    identity::check(&config.identity, &mut problems);
     let upstream = check_upstream(&config, &mut problems);
     check_credentials(&config, &mut problems);
     if !MESSAGE_BYTES.contains(&config.limits.message_bytes) {
@@ -124,81 +126,6 @@ fn check_resources(config: &GatewayConfig, problems: &mut Vec<Problem>) {
                 "write an absolute http or https URL without a fragment (RFC 8707)",
             ));
         }
-    }
-}
-
-fn check_identity(config: &GatewayConfig, problems: &mut Vec<Problem>) {
-    let identity = &config.identity;
-    if identity.oidc.is_empty() && identity.kubernetes.is_none() && !identity.anonymous {
-        problems.push(Problem::new(
-            "identity",
-            "nobody can call: add an issuer under oidc, enable kubernetes, or write anonymous: true to serve \
-             callers without a token",
-        ));
-    }
-    if let Some(kubernetes) = &identity.kubernetes {
-        if identity.oidc.iter().any(|other| other.issuer == kubernetes.issuer) {
-            let message = "is an issuer under oidc as well; remove one of the two";
-            problems.push(Problem::new("identity.kubernetes.issuer", message));
-        }
-        if kubernetes.audiences.iter().any(String::is_empty) {
-            problems
-                .push(Problem::new("identity.kubernetes.audiences", "holds an empty audience; remove it"));
-        }
-    }
-    for (index, issuer) in identity.oidc.iter().enumerate() {
-        let path = format!("identity.oidc[{index}]");
-        if let Err(message) = check_issuer(issuer) {
-            problems.push(Problem::new(format!("{path}.issuer"), message));
-        }
-        if identity.oidc.iter().take(index).any(|other| other.issuer == issuer.issuer) {
-            problems.push(Problem::new(format!("{path}.issuer"), "stands twice; remove one of the two"));
-        }
-        for (member, claim) in
-            [("usernameClaim", &issuer.username_claim), ("groupsClaim", &issuer.groups_claim)]
-        {
-            if claim.split('.').any(str::is_empty) {
-                problems.push(Problem::new(
-                    format!("{path}.{member}"),
-                    "write a claim's name, with dots between the members of nested objects",
-                ));
-            }
-        }
-        if issuer.audiences.iter().any(String::is_empty) {
-            problems.push(Problem::new(
-                format!("{path}.audiences"),
-                "holds an empty audience; remove it (without audiences the connection's own URL counts)",
-            ));
-        }
-    }
-}
-
-/// An issuer is an https URL without query and fragment (OpenID Connect Discovery 1.0, section 2).
-fn check_issuer(issuer: &OidcIssuer) -> Result<(), String> {
-    let url = Url::parse(&issuer.issuer).map_err(|error| {
-        format!("not an absolute URL ({error}); write the issuer as its tokens have it in iss")
-    })?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a query or a fragment, which no issuer has; remove it".to_owned());
-    }
-    if destination::literal_address(&url).is_some_and(destination::is_refused) {
-        return Err(
-            "is a link-local, metadata, multicast or unspecified address; name the issuer's host".to_owned()
-        );
-    }
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if issuer.insecure_loopback && is_loopback(&url) => Ok(()),
-        _ => Err("write an https URL: keys fetched over anything else prove nothing".to_owned()),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -354,7 +281,9 @@ fn compile_grant(grant: &config::Grant, path: &str, problems: &mut Vec<Problem>)
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use super::compile;
-    use crate::config::{ConfigMapKey, GatewayConfig};
+    use crate::config::{
+        ConfigMapKey, CredentialSource, GatewayConfig, KubernetesIssuer, SecretKey, ServiceAccountToken,
+    };
     use crate::testing::config;
 
     /// The paths of the problems of a document after a change.
@@ -377,13 +306,34 @@ mod tests {
             )
             .is_empty()
         );
+        assert!(paths(|config| config.credentials[0].from = token_for("db")).is_empty());
+        assert!(
+            paths(|config| {
+                config.identity.oidc.clear();
+                config.identity.kubernetes = Some(cluster("https://kubernetes.default.svc", &[]));
+            })
+            .is_empty()
+        );
+    }
+
+    fn secret(secret: &str, key: &str) -> CredentialSource {
+        CredentialSource::SecretKeyRef(SecretKey { secret: secret.into(), key: key.into() })
+    }
+
+    fn token_for(audience: &str) -> CredentialSource {
+        CredentialSource::ServiceAccountToken(ServiceAccountToken { audience: audience.into() })
+    }
+
+    fn cluster(issuer: &str, audiences: &[&str]) -> KubernetesIssuer {
+        let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
+        KubernetesIssuer { issuer: issuer.into(), audiences, keys: vec![] }
     }
 
     type Change = fn(&mut GatewayConfig);
 
     #[test]
     fn every_wrong_value_is_found_at_its_place() {
-        let cases: [(&str, Change); 31] = [
+        let cases: [(&str, Change); 39] = [
             ("apiVersion", |config| config.api_version = "v1".into()),
             ("resources", |config| config.resources.clear()),
             ("resources[0]", |config| config.resources = vec!["mcp.example.com".into()]),
@@ -430,7 +380,33 @@ mod tests {
             ("credentials[0].inject.format", |config| {
                 config.credentials[0].inject.format = "{value}\r\n".into()
             }),
-            ("credentials[0].from.secret", |config| config.credentials[0].from.secret = "../db".into()),
+            ("credentials[0].from.secretKeyRef.secret", |config| {
+                config.credentials[0].from = secret("../db", "token");
+            }),
+            ("credentials[0].from.secretKeyRef.key", |config| {
+                config.credentials[0].from = secret("db", &"k".repeat(254));
+            }),
+            ("credentials[0].from.serviceAccountToken.audience", |config| {
+                config.credentials[0].from = token_for("");
+            }),
+            ("credentials[0].name", |config| {
+                config.credentials[0].from = token_for("db");
+                config.credentials[0].name = "../../keys".into();
+            }),
+            ("credentials[1].name", |config| {
+                let again = config.credentials[0].clone();
+                config.credentials.push(again);
+            }),
+            ("identity.kubernetes.issuer", |config| {
+                config.identity.kubernetes = Some(cluster("https://idp.example.com", &[]));
+            }),
+            ("identity.kubernetes.issuer", |config| config.identity.kubernetes = Some(cluster("", &[]))),
+            ("identity.kubernetes.issuer", |config| {
+                config.identity.kubernetes = Some(cluster("kubernetes/serviceaccount", &[]));
+            }),
+            ("identity.kubernetes.audiences", |config| {
+                config.identity.kubernetes = Some(cluster("https://kubernetes.default.svc", &["a", ""]));
+            }),
             ("access[0]", |config| config.access[0].users.clear()),
             ("access[0].tools[1]", |config| config.access[0].tools.push(String::new())),
             ("limits.messageBytes", |config| config.limits.message_bytes = 0),

@@ -241,7 +241,7 @@ fn names(grant: &Grant, caller: &Caller) -> bool {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::{Caller, Decision, DenialReason, decide, decide_stream};
-    use crate::config::{Grant, MaskingRule, ServerRequests};
+    use crate::config::{Closed, Grant, MaskingRule, ServerRequests};
     use crate::mask::Known;
     use crate::testing::{call, caller, policy, request};
 
@@ -297,6 +297,46 @@ mod tests {
             assert_eq!(denied, Err(DenialReason::NoAccess), "{message}");
         }
         assert_eq!(decide_stream(&policy(|_| {}), &caller("bob", &[])).unwrap_err(), DenialReason::NoAccess);
+    }
+
+    #[test]
+    fn on_a_closed_connection_everything_is_denied_whatever_the_grants_say() {
+        for (closed, expected) in [
+            (Closed::Suspended, DenialReason::Suspended),
+            (Closed::RequiredPolicyMissing, DenialReason::RequiredPolicyMissing),
+        ] {
+            let policy = policy(|config| {
+                config.closed = Some(closed);
+                config.server_requests.sampling = true;
+                config.access = vec![Grant {
+                    users: vec!["alice".into()],
+                    tools: vec!["*".into()],
+                    resources: vec!["*".into()],
+                    prompts: vec!["*".into()],
+                    ..Grant::default()
+                }];
+            });
+            let alice = caller("alice", &[]);
+            for message in [
+                request("initialize", "{}"),
+                request("ping", "{}"),
+                request("tools/list", "{}"),
+                request("tools/call", r#"{"name":"x"}"#),
+                request("resources/read", r#"{"uri":"file:///x"}"#),
+                request("subscriptions/listen", r#"{"notifications":{}}"#),
+                request("no/such", "{}"),
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}"#.to_owned(),
+                r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned(),
+            ] {
+                match decide(&policy, &alice, call(&message), &[]) {
+                    Decision::Allow(_) => panic!("allowed: {message}"),
+                    Decision::Deny(denial) => assert_eq!(denial.reason(), expected, "{message}"),
+                }
+            }
+            assert_eq!(decide_stream(&policy, &alice).unwrap_err(), expected, "GET and DELETE");
+            // Who may do nothing anyway is told the same: a closed connection does not show its grants.
+            assert_eq!(decide_stream(&policy, &caller("mallory", &[])).unwrap_err(), expected);
+        }
     }
 
     #[test]

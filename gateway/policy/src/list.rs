@@ -91,11 +91,16 @@ fn keep_private(result: Value<'_>, edits: &mut Edits) {
 mod tests {
     use super::filter;
     use crate::call::{ListKind, Operation};
-    use crate::config::Grant;
+    use crate::config::{Closed, Grant};
     use crate::testing::{caller, message, policy};
 
     fn filtered(operation: Option<&Operation>, result: &str) -> String {
+        filtered_when(None, operation, result)
+    }
+
+    fn filtered_when(closed: Option<Closed>, operation: Option<&Operation>, result: &str) -> String {
         let policy = policy(|config| {
+            config.closed = closed;
             config.access = vec![Grant {
                 users: vec!["alice".into()],
                 tools: vec!["query*".into()],
@@ -150,6 +155,16 @@ mod tests {
         assert_eq!(filtered(None, given), r#"{"tools":[],"prompts":[{"name":"greet"}]}"#);
         let tool = Operation::Tool { name: "query".into() };
         assert_eq!(filtered(Some(&tool), given), given, "a tool's own result is not a list");
+    }
+
+    #[test]
+    fn a_list_of_a_closed_connection_is_empty() {
+        let given = r#"{"tools":[{"name":"query"}]}"#;
+        let list = Operation::List(ListKind::Tools);
+        for operation in [Some(&list), None] {
+            let shown = filtered_when(Some(Closed::Suspended), operation, given);
+            assert_eq!(shown, r#"{"tools":[]}"#);
+        }
     }
 
     #[test]

@@ -20,9 +20,12 @@ pub enum Screening {
     Pong,
 }
 
-/// Judges a message that came from the server.
+/// Judges a message that came from the server. On a closed connection nothing passes.
 #[must_use]
 pub fn screen(policy: &Policy, message: &Message) -> Screening {
+    if policy.config().closed.is_some() {
+        return Screening::Refuse;
+    }
     let relayed = match message.form() {
         Form::Request { method, .. } if method == "ping" => return Screening::Pong,
         Form::Request { method, .. } => may_ask(policy, method),
@@ -62,7 +65,7 @@ fn embedded_requests_allowed(policy: &Policy, message: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Screening, screen};
-    use crate::config::ServerRequests;
+    use crate::config::{Closed, ServerRequests};
     use crate::testing::{message, policy, request};
 
     #[test]
@@ -106,6 +109,25 @@ mod tests {
         ] {
             let policy = policy(|config| config.server_requests = allowed.clone());
             assert_eq!(screen(&policy, &message(&text)), expected, "{text} with {allowed:?}");
+        }
+    }
+    #[test]
+    fn on_a_closed_connection_nothing_of_the_server_passes() {
+        let all = ServerRequests { sampling: true, elicitation: true, roots: true };
+        for closed in [Closed::Suspended, Closed::RequiredPolicyMissing] {
+            let policy = policy(|config| {
+                config.server_requests = all.clone();
+                config.closed = Some(closed);
+            });
+            for text in [
+                request("sampling/createMessage", "{}"),
+                request("ping", "{}"),
+                r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned(),
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"x"}}"#.to_owned(),
+                r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#.to_owned(),
+            ] {
+                assert_eq!(screen(&policy, &message(&text)), Screening::Refuse, "{text}, {closed:?}");
+            }
         }
     }
 }

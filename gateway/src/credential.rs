@@ -1,15 +1,19 @@
 //! Just-in-time injection: a credential is read for the one request that is about to leave, put into its
-//! header, and forgotten. It goes only to hosts that its Secret names.
+//! header, and forgotten. One from a Secret goes only to hosts that its Secret names; a projected token opens
+//! only the server that it was made for.
 
+use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lychgate_gateway_policy::Policy;
-use lychgate_gateway_policy::config::{Credential, SecretKey};
+use lychgate_gateway_policy::config::{Credential, CredentialSource, SecretKey};
 use lychgate_gateway_policy::destination::{self, ALLOWED_HOSTS_KEY};
 use lychgate_gateway_policy::mask::Known;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::projected;
 use crate::secret::{Mounts, ReadError, Secret};
+use crate::state::now_seconds;
 
 /// A connection's credentials as they are at this moment, for one request.
 pub struct Credentials(Vec<Held>);
@@ -17,8 +21,15 @@ pub struct Credentials(Vec<Held>);
 struct Held {
     settings: Credential,
     value: Result<Secret, ReadError>,
-    /// Whether the Secret names the upstream's host.
-    admitted: bool,
+    /// Whether the value may go to the upstream's host.
+    admission: Result<(), NotAdmitted>,
+}
+
+/// The Secret does not name the upstream's host.
+#[derive(Clone)]
+struct NotAdmitted {
+    secret: String,
+    host: String,
 }
 
 /// What was injected, for the record: names and versions.
@@ -29,19 +40,29 @@ pub struct Injected {
     pub version: String,
 }
 
+/// Why a credential cannot be used at this moment. Says where, never what.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// Its value cannot be read, or not be sent.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
+    /// Its Secret does not name the upstream's host.
+    #[error("Secret {secret} does not list {host} under {ALLOWED_HOSTS_KEY}")]
+    HostNotAllowed {
+        /// The Secret.
+        secret: String,
+        /// The upstream's host, with a port that is not the scheme's own.
+        host: String,
+    },
+}
+
 impl Credentials {
     /// Reads what the connection's credentials are now. What cannot be read is told when it is needed.
     #[must_use]
     pub fn read(policy: &Policy, mounts: &Mounts) -> Self {
-        let held = policy.config().credentials.iter().map(|settings| {
-            let allowed_hosts =
-                SecretKey { secret: settings.from.secret.clone(), key: ALLOWED_HOSTS_KEY.to_owned() };
-            let admitted = mounts
-                .secret(&allowed_hosts)
-                .is_ok_and(|allowed| destination::admits(allowed.expose(), policy.upstream()));
-            Held { settings: settings.clone(), value: mounts.secret(&settings.from), admitted }
-        });
-        Self(held.collect())
+        Self(
+            policy.config().credentials.iter().map(|settings| Held::read(settings, policy, mounts)).collect(),
+        )
     }
 
     /// The values that no answer and no record may show.
@@ -57,34 +78,69 @@ impl Credentials {
     /// # Errors
     /// A value is missing or unusable ([`Failure::Credential`]), or may not go to the upstream's host
     /// ([`Failure::HostNotAllowed`]). Nothing is sent then.
-    pub fn inject(
-        &self,
-        naming: &aws_lc_rs::hmac::Key,
-        headers: &mut HeaderMap,
-    ) -> Result<Vec<Injected>, Failure> {
-        self.0.iter().map(|held| held.inject(naming, headers)).collect()
+    pub fn inject(&self, naming: &hmac::Key, headers: &mut HeaderMap) -> Result<Vec<Injected>, Failure> {
+        let inject = |held: &Held| {
+            let (name, value, secret) = held.header()?;
+            headers.insert(name, value);
+            Ok(Injected { name: held.settings.name.clone(), version: secret.version(naming) })
+        };
+        self.0.iter().map(inject).collect()
     }
 }
 
 impl Held {
-    fn inject(&self, naming: &aws_lc_rs::hmac::Key, headers: &mut HeaderMap) -> Result<Injected, Failure> {
-        let Credential { name, inject, from } = &self.settings;
-        if !self.admitted {
-            return Err(Failure::HostNotAllowed { secret: from.secret.clone() });
-        }
-        let secret = self.value.as_ref().map_err(|error| Failure::Credential(error.to_string()))?;
-        let unusable = || {
-            Failure::Credential(format!(
-                "key {} of Secret {} cannot stand in a header",
-                from.key, from.secret
-            ))
+    fn read(settings: &Credential, policy: &Policy, mounts: &Mounts) -> Self {
+        let (value, admission) = match &settings.from {
+            CredentialSource::SecretKeyRef(key) => (mounts.secret(key), admission(key, policy, mounts)),
+            CredentialSource::ServiceAccountToken(token) => {
+                (projected::read(mounts, &settings.name, &token.audience, now_seconds()), Ok(()))
+            }
         };
-        let header = HeaderName::from_bytes(inject.header.as_bytes()).map_err(|_| unusable())?;
+        Self { settings: settings.clone(), value, admission }
+    }
+
+    /// The header as it would be sent, and the value that is in it.
+    fn header(&self) -> Result<(HeaderName, HeaderValue, &Secret), CredentialError> {
+        let inject = &self.settings.inject;
+        let secret = self.value.as_ref().map_err(Clone::clone)?;
+        if let Err(NotAdmitted { secret, host }) = self.admission.clone() {
+            return Err(CredentialError::HostNotAllowed { secret, host });
+        }
+        let unusable = || CredentialError::from(self.unusable("cannot stand in a header"));
+        let name = HeaderName::from_bytes(inject.header.as_bytes()).map_err(|_| unusable())?;
         let text = Zeroizing::new(inject.format.replace("{value}", secret.expose()));
         let mut value = HeaderValue::from_str(&text).map_err(|_| unusable())?;
         // Sensitive values are neither printed by Debug nor indexed by HTTP/2's header compression.
         value.set_sensitive(true);
-        headers.insert(header, value);
-        Ok(Injected { name: name.clone(), version: secret.version(naming) })
+        Ok((name, value, secret))
+    }
+
+    fn unusable(&self, problem: &'static str) -> ReadError {
+        match &self.settings.from {
+            CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
+                ReadError::Unusable { object: format!("Secret {secret}"), key: key.clone(), problem }
+            }
+            CredentialSource::ServiceAccountToken(_) => {
+                ReadError::UnusableToken { credential: self.settings.name.clone(), problem }
+            }
+        }
+    }
+}
+
+fn admission(key: &SecretKey, policy: &Policy, mounts: &Mounts) -> Result<(), NotAdmitted> {
+    let upstream = policy.upstream();
+    let allowed = mounts.secret_data(&key.secret, ALLOWED_HOSTS_KEY);
+    if allowed.is_ok_and(|allowed| destination::admits(allowed.expose(), upstream)) {
+        return Ok(());
+    }
+    Err(NotAdmitted { secret: key.secret.clone(), host: upstream.authority().to_owned() })
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::HostNotAllowed { secret, .. } => Self::HostNotAllowed { secret },
+            CredentialError::Unread(error) => Self::Credential(error.to_string()),
+        }
     }
 }

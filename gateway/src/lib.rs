@@ -18,6 +18,7 @@ pub mod listener;
 pub mod metadata;
 pub mod metrics;
 pub mod outbound;
+pub mod projected;
 pub mod recorder;
 pub mod rejection;
 pub mod relay;

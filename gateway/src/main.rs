@@ -23,6 +23,9 @@ struct Flags {
     /// Folder with the mounted ConfigMaps, as CONFIGMAP/KEY
     #[arg(long)]
     config_maps_dir: PathBuf,
+    /// Folder with the projected tokens of the gateway's service account, as CREDENTIAL/token
+    #[arg(long)]
+    tokens_dir: Option<PathBuf>,
     /// Folder with the gateway's own keys: `session` and `signing`, 32 random bytes each
     #[arg(long)]
     keys_dir: PathBuf,
@@ -61,7 +64,11 @@ async fn main() -> std::process::ExitCode {
         listen: flags.listen,
         admin_listen: flags.admin_listen,
         config_dir: flags.config_dir,
-        mounts: Mounts { secrets: flags.secrets_dir, config_maps: flags.config_maps_dir },
+        mounts: Mounts {
+            secrets: flags.secrets_dir,
+            config_maps: flags.config_maps_dir,
+            tokens: flags.tokens_dir,
+        },
         keys_dir: flags.keys_dir,
         tls_dir: flags.tls_dir,
         journal_dir: flags.journal_dir,

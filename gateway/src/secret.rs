@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 
 /// The largest Secret or ConfigMap value that is read, in bytes (the limit of an object in etcd).
 pub const MAXIMUM_VALUE_BYTES: u64 = 1024 * 1024;
+/// The name of a projected token's file.
+const TOKEN_FILE: &str = "token";
 
 /// A secret value, wiped on drop.
 pub struct Secret(Zeroizing<String>);
@@ -51,24 +53,47 @@ pub enum ReadError {
         key: String,
     },
     /// There is a value, but it is empty, too large, or not text.
-    #[error("key {key} of {object} is {problem}")]
+    #[error("key {key} of {object} {problem}")]
     Unusable {
         /// Such as `Secret billing-db`.
         object: String,
         /// The key.
         key: String,
-        /// Such as `empty`.
+        /// Such as `is empty`.
+        problem: &'static str,
+    },
+    /// No token is mounted for a credential.
+    #[error("the token of credential {credential} is not mounted")]
+    NoToken {
+        /// The credential's name.
+        credential: String,
+    },
+    /// There is a token, but it is none that could be sent.
+    #[error("the token of credential {credential} {problem}")]
+    UnusableToken {
+        /// The credential's name.
+        credential: String,
+        /// Such as `has expired`.
         problem: &'static str,
     },
 }
 
-/// The folders under which Secrets and ConfigMaps are mounted, as `<folder>/<object>/<key>`.
+/// What is wrong with a file, before it is known what the file stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Missing,
+    Unusable(&'static str),
+}
+
+/// The folders under which values are mounted.
 #[derive(Clone, Debug)]
 pub struct Mounts {
-    /// The folder of the Secrets.
+    /// The folder of the Secrets, as `<secret>/<key>`.
     pub secrets: PathBuf,
-    /// The folder of the ConfigMaps.
+    /// The folder of the ConfigMaps, as `<config map>/<key>`.
     pub config_maps: PathBuf,
+    /// The folder of the projected tokens, as `<credential>/token`, where there are any.
+    pub tokens: Option<PathBuf>,
 }
 
 impl Mounts {
@@ -85,9 +110,9 @@ impl Mounts {
     /// # Errors
     /// As [`Mounts::secret`].
     pub fn secret_data(&self, name: &str, key: &str) -> Result<Secret, ReadError> {
-        let text = read(&self.secrets.join(name).join(key), &format!("Secret {name}"), key)?;
-        let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |line| line.trim_end_matches('\r'));
-        Ok(Secret::new(trimmed.to_owned()))
+        let text = read(&self.secrets.join(name).join(key))
+            .map_err(|fault| of_object("Secret", name, key, fault))?;
+        Ok(without_line_end(&text))
     }
 
     /// Reads a ConfigMap's value as it is at this moment.
@@ -95,22 +120,50 @@ impl Mounts {
     /// # Errors
     /// As [`Mounts::secret`].
     pub fn config_map(&self, key: &ConfigMapKey) -> Result<String, ReadError> {
-        let path = self.config_maps.join(&key.config_map).join(&key.key);
-        read(&path, &format!("ConfigMap {}", key.config_map), &key.key).map(|text| text.to_string())
+        let ConfigMapKey { config_map, key } = key;
+        let read = read(&self.config_maps.join(config_map).join(key));
+        read.map(|text| text.to_string()).map_err(|fault| of_object("ConfigMap", config_map, key, fault))
+    }
+
+    /// Reads the projected token of a credential as it is at this moment, whatever it is.
+    ///
+    /// # Errors
+    /// As [`Mounts::secret`].
+    pub fn token(&self, credential: &str) -> Result<Secret, ReadError> {
+        let told = |fault| match fault {
+            Fault::Missing => ReadError::NoToken { credential: credential.to_owned() },
+            Fault::Unusable(problem) => {
+                ReadError::UnusableToken { credential: credential.to_owned(), problem }
+            }
+        };
+        let folder = self.tokens.as_ref().ok_or_else(|| told(Fault::Missing))?;
+        let text = read(&folder.join(credential).join(TOKEN_FILE)).map_err(told)?;
+        Ok(without_line_end(&text))
     }
 }
 
-fn read(path: &Path, object: &str, key: &str) -> Result<Zeroizing<String>, ReadError> {
-    let unusable = |problem| ReadError::Unusable { object: object.to_owned(), key: key.to_owned(), problem };
-    let missing = || ReadError::Missing { object: object.to_owned(), key: key.to_owned() };
-    let length = std::fs::metadata(path).map_err(|_| missing())?.len();
-    if length > MAXIMUM_VALUE_BYTES {
-        return Err(unusable("larger than 1 MiB"));
+fn of_object(kind: &str, name: &str, key: &str, fault: Fault) -> ReadError {
+    let (object, key) = (format!("{kind} {name}"), key.to_owned());
+    match fault {
+        Fault::Missing => ReadError::Missing { object, key },
+        Fault::Unusable(problem) => ReadError::Unusable { object, key, problem },
     }
-    let bytes = Zeroizing::new(std::fs::read(path).map_err(|_| missing())?);
-    let text = std::str::from_utf8(&bytes).map_err(|_| unusable("not UTF-8 text"))?;
+}
+
+fn without_line_end(text: &str) -> Secret {
+    let trimmed = text.strip_suffix('\n').map_or(text, |line| line.trim_end_matches('\r'));
+    Secret::new(trimmed.to_owned())
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let length = std::fs::metadata(path).map_err(|_| Fault::Missing)?.len();
+    if length > MAXIMUM_VALUE_BYTES {
+        return Err(Fault::Unusable("is larger than 1 MiB"));
+    }
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(|_| Fault::Missing)?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::Unusable("is not UTF-8 text"))?;
     if text.trim().is_empty() {
-        return Err(unusable("empty"));
+        return Err(Fault::Unusable("is empty"));
     }
     Ok(Zeroizing::new(text.to_owned()))
 }
@@ -124,7 +177,8 @@ mod tests {
     #[test]
     fn a_value_is_read_anew_each_time_and_problems_name_the_place() {
         let folder = tempfile::tempdir().unwrap();
-        let mounts = Mounts { secrets: folder.path().into(), config_maps: folder.path().into() };
+        let mounts =
+            Mounts { secrets: folder.path().into(), config_maps: folder.path().into(), tokens: None };
         std::fs::create_dir(folder.path().join("db")).unwrap();
         let write = |bytes: &[u8]| std::fs::write(folder.path().join("db/token"), bytes).unwrap();
 
@@ -135,9 +189,9 @@ mod tests {
         write(b"second");
         assert_eq!(read().as_deref(), Ok("second"));
         for (bytes, problem) in [
-            (b" \n".as_slice(), "empty"),
-            (b"\xff\xfe", "not UTF-8 text"),
-            (&vec![b'a'; 1024 * 1024 + 1], "larger than 1 MiB"),
+            (b" \n".as_slice(), "is empty"),
+            (b"\xff\xfe", "is not UTF-8 text"),
+            (&vec![b'a'; 1024 * 1024 + 1], "is larger than 1 MiB"),
         ] {
             write(bytes);
             let expected = ReadError::Unusable { object: "Secret db".into(), key: "token".into(), problem };

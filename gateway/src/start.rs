@@ -35,7 +35,7 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// The folder with a document for each connection.
     pub config_dir: PathBuf,
-    /// The folders of Secrets and ConfigMaps.
+    /// The folders of Secrets, ConfigMaps and tokens.
     pub mounts: Mounts,
     /// The folder with the gateway's own keys.
     pub keys_dir: PathBuf,

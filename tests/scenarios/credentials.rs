@@ -1,5 +1,6 @@
-//! Credentials while things change: rotated, removed, forbidden for the host.
+//! Credentials while things change: rotated, removed, expired, forbidden for the host.
 
+use base64::Engine as _;
 use hyper::StatusCode;
 use serde_json::json;
 
@@ -13,10 +14,23 @@ async fn call(gateway: &Gateway) -> crate::support::http::Answer {
 }
 
 /// Replaces a mounted file as a kubelet does: as a whole.
-fn write_secret(gateway: &Gateway, key: &str, value: &str) {
+fn write_file(gateway: &Gateway, file: &str, value: &str) {
     let folder = gateway.folder.path();
     std::fs::write(folder.join("next-value"), value).unwrap();
-    std::fs::rename(folder.join("next-value"), folder.join("secrets/upstream").join(key)).unwrap();
+    std::fs::rename(folder.join("next-value"), folder.join(file)).unwrap();
+}
+
+fn write_secret(gateway: &Gateway, key: &str, value: &str) {
+    write_file(gateway, &format!("secrets/upstream/{key}"), value);
+}
+
+/// A token as a kubelet projects it; the signature is for the server to check.
+fn projected(audience: &str, expiry: u64, number: u32) -> String {
+    let part =
+        |value: serde_json::Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({"iss": "https://kubernetes.default.svc", "aud": [audience], "exp": expiry,
+        "sub": "system:serviceaccount:test:gateway", "jti": number});
+    format!("{}.{}.signature", part(json!({"alg": "RS256", "kid": "1"})), part(claims))
 }
 
 #[tokio::test]
@@ -85,4 +99,50 @@ async fn a_credential_that_is_missing_unusable_or_not_for_this_host_is_not_sent(
     }
     std::fs::remove_file(gateway.folder.path().join("secrets/upstream/token")).unwrap();
     assert_eq!(call(&gateway).await.status, StatusCode::BAD_GATEWAY, "a Secret that was removed");
+}
+
+#[tokio::test]
+async fn a_projected_token_is_sent_while_it_is_for_this_server_and_has_not_expired() {
+    const LATER: u64 = 4_000_000_000;
+    let folder = folders();
+    let tokens = folder.path().join("tokens");
+    std::fs::create_dir_all(tokens.join("default")).unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let (first, second) = (projected("mcp-server", LATER, 1), projected("mcp-server", LATER, 2));
+    let mut server = fixture("both", &first, &log).await;
+    let mut projecting = document(&server.url, 1);
+    projecting["credentials"][0]["from"] = json!({"serviceAccountToken": {"audience": "mcp-server"}});
+    write_document(&folder, &projecting.to_string());
+    let gateway = Gateway::start(folder, &["--tokens-dir", tokens.to_str().unwrap()]).await;
+
+    for (value, what) in [
+        (None, "is not mounted"),
+        (Some(projected("another-server", LATER, 1)), "not for the audience"),
+        (Some(projected("mcp-server", 1_000_000_000, 1)), "has expired"),
+        (Some("opaque".to_owned()), "is not a JSON Web Token"),
+    ] {
+        if let Some(value) = value {
+            write_file(&gateway, "tokens/default/token", &value);
+        }
+        let answer = call(&gateway).await;
+        assert_eq!((answer.status, answer.code()), (StatusCode::BAD_GATEWAY, -31_502), "{what}");
+        assert_eq!(logged(&log).len(), 0, "{what}: nothing was sent");
+        eventually(what, async || {
+            let output = gateway.process.output();
+            let told = |line: &str| line.contains("the token of credential default") && line.contains(what);
+            output.lines().any(told).then_some(())
+        })
+        .await;
+    }
+    write_file(&gateway, "tokens/default/token", &format!("{first}\n"));
+    assert_eq!(call(&gateway).await.status, StatusCode::OK);
+    server.process.tell(&format!("token {second}")).await;
+    write_file(&gateway, "tokens/default/token", &second);
+    eventually("the next token to be accepted", async || {
+        (call(&gateway).await.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    let journal = crate::support::dev::journal(&gateway.journal_folder());
+    assert!(!journal.contains(&first) && !journal.contains(&second), "versions, not values");
+    assert!(!gateway.process.output().contains(".signature"), "no token is in the log");
 }

@@ -1,0 +1,122 @@
+//! Projected tokens of the gateway's own service account, which a kubelet writes and replaces (KEP-1205).
+//!
+//! Such a token is good for one audience, so it needs no list of hosts: it opens nothing but the server that it
+//! was made for. That holds only while the file is the one that the document speaks of, which a pod that is
+//! older than its document need not have; so the audience is compared before a token leaves. Its signature is
+//! the server's to check.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::secret::{Mounts, ReadError, Secret};
+
+/// Reads the token of the credential `name`, made for `audience`, as it is at this moment.
+///
+/// # Errors
+/// There is none, or it is none that the server could accept: not a JSON Web Token, for another audience, or
+/// expired.
+pub fn read(mounts: &Mounts, name: &str, audience: &str, now: u64) -> Result<Secret, ReadError> {
+    let token = mounts.token(name)?;
+    match fault(token.expose(), audience, now) {
+        None => Ok(token),
+        Some(problem) => Err(ReadError::UnusableToken { credential: name.to_owned(), problem }),
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    aud: Audience,
+    exp: u64,
+}
+
+/// One audience, or several (RFC 7519, section 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+fn fault(token: &str, audience: &str, now: u64) -> Option<&'static str> {
+    let Some(claims) = claims(token) else { return Some("is not a JSON Web Token with aud and exp") };
+    let only_ours = match &claims.aud {
+        Audience::One(one) => one == audience,
+        Audience::Several(several) => several.iter().all(|one| one == audience) && !several.is_empty(),
+    };
+    if !only_ours {
+        Some("is not for the audience that the policy names, or not for it alone")
+    } else if claims.exp <= now {
+        Some("has expired")
+    } else {
+        None
+    }
+}
+
+fn claims(token: &str) -> Option<Claims> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
+    serde_json::from_slice(&claims).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{fault, read};
+    use crate::secret::{Mounts, ReadError};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    fn token(claims: &str) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn only_a_token_for_the_named_audience_alone_and_before_its_end_is_sent() {
+        for (claims, usable) in [
+            (r#"{"aud":["db"],"exp":101}"#, true),
+            (r#"{"aud":"db","exp":101}"#, true),
+            (r#"{"aud":["db"],"exp":100}"#, false),
+            (r#"{"aud":["db"]}"#, false),
+            (r#"{"exp":101}"#, false),
+            (r#"{"aud":[],"exp":101}"#, false),
+            (r#"{"aud":["other"],"exp":101}"#, false),
+            (r#"{"aud":["db","https://kubernetes.default.svc"],"exp":101}"#, false),
+            ("no JSON", false),
+        ] {
+            assert_eq!(fault(&token(claims), "db", 100).is_none(), usable, "{claims}");
+        }
+        for text in ["opaque", "a.b", "a.b.c.d", "..", "e30.%%.c2ln"] {
+            assert!(fault(text, "db", 100).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_from_the_file_of_its_credential_and_problems_name_the_credential() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounts = |tokens| Mounts { secrets: "/nowhere".into(), config_maps: "/nowhere".into(), tokens };
+        let with_tokens = mounts(Some(folder.path().into()));
+        let missing = || ReadError::NoToken { credential: "default".into() };
+        assert_eq!(read(&mounts(None), "default", "db", 0).err(), Some(missing()));
+        assert_eq!(read(&with_tokens, "default", "db", 0).err(), Some(missing()));
+
+        std::fs::create_dir(folder.path().join("default")).unwrap();
+        let file = folder.path().join("default/token");
+        let good = token(r#"{"aud":["db"],"exp":101}"#);
+        std::fs::write(&file, &good).unwrap();
+        let sent = read(&with_tokens, "default", "db", 100).map(|token| token.expose().to_owned());
+        assert_eq!(sent, Ok(good));
+        for (text, now) in [("", 100), ("opaque", 100), (&token(r#"{"aud":["db"],"exp":101}"#), 101)] {
+            std::fs::write(&file, text).unwrap();
+            let error = read(&with_tokens, "default", "db", now).err().unwrap();
+            assert!(matches!(error, ReadError::UnusableToken { .. }), "{error:?}");
+            let told = error.to_string();
+            assert!(told.contains("credential default") && !told.contains("opaque"), "{told}");
+        }
+    }
+}

@@ -4,8 +4,8 @@
 //! enforced never replaces one that can: the last good one stays, and the log says what is wrong. Without
 //! any good one the connection is refused with 503.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,34 +13,52 @@ use arc_swap::ArcSwap;
 use lychgate_gateway_policy::config::GatewayConfig;
 
 use crate::connection::{Connection, Shared};
+use crate::document::{self, Document};
 use crate::failure::Failure;
 use crate::secret::Mounts;
 
 /// How often the folder is looked at.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// The largest document, in bytes (the limit of a ConfigMap).
-const MAXIMUM_DOCUMENT_BYTES: u64 = 1024 * 1024;
 
-/// The connections at this moment, by name; one whose document was never good, by its file's name.
+/// The connections at this moment.
 pub struct Configurations {
     folder: PathBuf,
     mounts: Mounts,
     shared: Shared,
-    current: ArcSwap<HashMap<String, Slot>>,
+    current: ArcSwap<Current>,
 }
 
-/// What is known of one connection.
-#[derive(Clone)]
+/// What is known of all documents, by the name of their file without its ending. It need not be the
+/// connection's, which may be longer than a key of a ConfigMap.
+#[derive(Default)]
+struct Current {
+    slots: BTreeMap<String, Slot>,
+    /// The file that counts for each connection, by the connection's name; for one whose document was never
+    /// good, by its file's.
+    files: HashMap<String, String>,
+}
+
+/// What is known of one document.
+#[derive(Clone, Default)]
 struct Slot {
-    /// The file's name without `.json`. It need not be the connection's, which may be longer than a key of a
-    /// ConfigMap.
-    file: String,
-    /// The document that was last read, good or not, so that the same one is not tried again.
-    text: Option<String>,
-    /// Why what was last read is not served, if it is not; told in the log once.
-    refused: Option<String>,
     /// What is served: the last good one.
-    connection: Result<Arc<Connection>, String>,
+    served: Option<Served>,
+    /// What was read last, if it is not served, and why.
+    refused: Option<Refused>,
+    /// Another file with a document of the same connection, which counts in the place of this one.
+    shadowed_by: Option<String>,
+}
+
+#[derive(Clone)]
+struct Served {
+    connection: Arc<Connection>,
+    document: Document,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Refused {
+    document: Document,
+    problem: String,
 }
 
 impl Configurations {
@@ -58,9 +76,11 @@ impl Configurations {
     /// There is none ([`Failure::NoConnection`]), or none that could be enforced ([`Failure::NoPolicy`]).
     pub fn connection(&self, name: &str) -> Result<Arc<Connection>, Failure> {
         let current = self.current.load();
-        match current.get(name) {
-            Some(slot) => slot.connection.clone().map_err(Failure::NoPolicy),
-            None if current.is_empty() => Err(Failure::NoPolicy("there is no document at all".to_owned())),
+        match current.slot(name) {
+            Some(slot) => slot.connection().cloned().ok_or_else(|| Failure::NoPolicy(slot.problem())),
+            None if current.slots.is_empty() => {
+                Err(Failure::NoPolicy("there is no document at all".to_owned()))
+            }
             None => Err(Failure::NoConnection),
         }
     }
@@ -69,9 +89,9 @@ impl Configurations {
     #[must_use]
     pub fn only(&self) -> Option<Arc<Connection>> {
         let current = self.current.load();
-        let mut slots = current.values();
+        let mut slots = current.counting();
         match (slots.next(), slots.next()) {
-            (Some(slot), None) => slot.connection.clone().ok(),
+            (Some((_, slot)), None) => slot.connection().cloned(),
             _ => None,
         }
     }
@@ -80,23 +100,20 @@ impl Configurations {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let current = self.current.load();
-        if current.is_empty() {
+        if current.slots.is_empty() {
             return vec![format!("{}: no document with a policy", self.folder.display())];
         }
-        current
-            .iter()
-            .filter_map(|(name, slot)| slot.connection.as_ref().err().map(|error| format!("{name}: {error}")))
-            .collect()
+        let without_policy = current.counting().filter(|(_, slot)| slot.served.is_none());
+        without_policy.map(|(file, slot)| format!("{file}: {}", slot.problem())).collect()
     }
 
     /// The sequence of each connection's policy in use.
     #[must_use]
     pub fn sequences(&self) -> Vec<(String, u64)> {
-        let serving = |slot: &Slot| slot.connection.as_ref().ok().map(Arc::clone);
         let current = self.current.load();
         current
-            .values()
-            .filter_map(serving)
+            .counting()
+            .filter_map(|(_, slot)| slot.connection())
             .map(|connection| (connection.label.clone(), connection.policy.config().sequence))
             .collect()
     }
@@ -112,7 +129,7 @@ impl Configurations {
     }
 
     fn reload(&self) {
-        let documents = match read_folder(&self.folder) {
+        let documents = match document::read_folder(&self.folder) {
             Ok(documents) => documents,
             Err(error) => {
                 tracing::debug!(folder = %self.folder.display(), %error, "the folder cannot be read");
@@ -120,92 +137,107 @@ impl Configurations {
             }
         };
         let current = self.current.load();
-        let known_by_file: HashMap<&str, &Slot> =
-            current.values().map(|slot| (slot.file.as_str(), slot)).collect();
-        let mut next: HashMap<String, Slot> = HashMap::with_capacity(documents.len());
-        let mut changed = documents.len() != current.len();
-        for (file, read) in documents {
-            let known = known_by_file.get(file.as_str()).copied();
-            let slot = match known.filter(|known| self.is_up_to_date(known, &read)) {
-                Some(known) => Slot { refused: None, ..known.clone() },
-                None => self.make(&file, known, read),
-            };
-            changed |= known.is_none_or(|known| !known.same_as(&slot));
-            let name = slot.name();
-            if let Some(other) = next.get(&name) {
-                tracing::error!(
-                    name,
-                    file,
-                    other = other.file,
-                    "two documents of one connection; the first counts"
-                );
-                continue;
+        let mut next = Current::default();
+        for (file, document) in documents {
+            let known = current.slots.get(&file);
+            let mut slot = self.update(&file, known, document);
+            let name = slot.name(&file).to_owned();
+            slot.shadowed_by = next.files.get(&name).cloned();
+            match &slot.shadowed_by {
+                None => {
+                    next.files.insert(name, file.clone());
+                }
+                Some(other) if known.is_none_or(|known| known.shadowed_by != slot.shadowed_by) => {
+                    tracing::error!(name, file, other, "two documents of one connection; the first counts");
+                }
+                Some(_) => {}
             }
-            next.insert(name, slot);
+            next.slots.insert(file, slot);
         }
-        if changed {
+        if !next.same_as(&current) {
             self.current.store(Arc::new(next));
         }
     }
 
-    /// Whether a slot serves what was read. One that does not serve is tried again each time: what it refers to
-    /// may have come since.
-    fn is_up_to_date(&self, slot: &Slot, read: &Result<String, String>) -> bool {
-        let same_text = read.as_ref().is_ok_and(|text| slot.text.as_ref() == Some(text));
-        let current = slot.connection.as_ref().is_ok_and(|connection| connection.is_current(&self.mounts));
-        same_text && current
-    }
-
-    fn make(&self, file: &str, known: Option<&Slot>, read: Result<String, String>) -> Slot {
-        let text = read.as_ref().ok().cloned();
-        let made = read
-            .and_then(|text| parse(&text))
-            .and_then(|config| newer(known, config))
+    /// What is known of a document once it was read again.
+    fn update(&self, file: &str, known: Option<&Slot>, document: Document) -> Slot {
+        let served = known.and_then(|known| known.served.clone());
+        // One that is not served is tried again each time: what it refers to may have come since.
+        if let Some(served) = &served
+            && served.document == document
+            && served.connection.is_current(&self.mounts)
+        {
+            return Slot { served: Some(served.clone()), ..Slot::default() };
+        }
+        let made = document
+            .parse()
+            .and_then(|config| newer(served.as_ref(), config))
             .and_then(|config| Connection::new(config, &self.mounts, &self.shared));
-        let file = file.to_owned();
         match made {
             Ok(connection) => {
                 let sequence = connection.policy.config().sequence;
                 tracing::info!(connection = connection.label, sequence, "policy in use");
-                Slot { file, text, refused: None, connection: Ok(Arc::new(connection)) }
+                let served = Served { connection: Arc::new(connection), document };
+                Slot { served: Some(served), ..Slot::default() }
             }
-            Err(error) => {
-                let last_good = known.and_then(|known| known.connection.clone().ok());
-                let told =
-                    known.is_some_and(|known| known.text == text && known.refused.as_ref() == Some(&error));
-                if !told {
-                    let kept = last_good.is_some();
-                    tracing::error!(file, error, kept, "policy refused");
+            Err(problem) => {
+                let refused = Some(Refused { document, problem });
+                if known.is_none_or(|known| known.refused != refused) {
+                    let error = refused.as_ref().map(|refused| &refused.problem);
+                    tracing::error!(file, error, kept = served.is_some(), "policy refused");
                 }
-                Slot { file, text, refused: Some(error.clone()), connection: last_good.ok_or(error) }
+                Slot { served, refused, ..Slot::default() }
             }
         }
+    }
+}
+
+impl Current {
+    fn slot(&self, name: &str) -> Option<&Slot> {
+        self.slots.get(self.files.get(name)?)
+    }
+
+    /// The documents that count, with their files.
+    fn counting(&self) -> impl Iterator<Item = (&String, &Slot)> {
+        self.slots.iter().filter(|(_, slot)| slot.shadowed_by.is_none())
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self.slots.len() == other.slots.len()
+            && self
+                .slots
+                .iter()
+                .zip(&other.slots)
+                .all(|((one_file, one), (two_file, two))| one_file == two_file && one.same_as(two))
     }
 }
 
 impl Slot {
-    fn name(&self) -> String {
-        match &self.connection {
-            Ok(connection) => connection.policy.config().connection.name.clone(),
-            Err(_) => self.file.clone(),
-        }
+    fn connection(&self) -> Option<&Arc<Connection>> {
+        self.served.as_ref().map(|served| &served.connection)
+    }
+
+    fn name<'a>(&'a self, file: &'a str) -> &'a str {
+        self.connection().map_or(file, |connection| &connection.policy.config().connection.name)
+    }
+
+    fn problem(&self) -> String {
+        self.refused.as_ref().map(|refused| refused.problem.clone()).unwrap_or_default()
     }
 
     fn same_as(&self, other: &Self) -> bool {
-        let same_connection = match (&self.connection, &other.connection) {
-            (Ok(one), Ok(two)) => Arc::ptr_eq(one, two),
-            (Err(one), Err(two)) => one == two,
-            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        let same_connection = match (self.connection(), other.connection()) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
         };
-        same_connection && self.text == other.text && self.refused == other.refused
+        same_connection && self.refused == other.refused && self.shadowed_by == other.shadowed_by
     }
 }
 
 /// A gateway never steps back to an older document.
-fn newer(known: Option<&Slot>, config: GatewayConfig) -> Result<GatewayConfig, String> {
-    let in_use = known
-        .and_then(|slot| slot.connection.as_ref().ok())
-        .map(|connection| connection.policy.config().sequence);
+fn newer(served: Option<&Served>, config: GatewayConfig) -> Result<GatewayConfig, String> {
+    let in_use = served.map(|served| served.connection.policy.config().sequence);
     match in_use {
         Some(in_use) if config.sequence < in_use => {
             Err(format!("sequence {} is older than {in_use}, which is in use", config.sequence))
@@ -214,32 +246,51 @@ fn newer(known: Option<&Slot>, config: GatewayConfig) -> Result<GatewayConfig, S
     }
 }
 
-fn parse(text: &str) -> Result<GatewayConfig, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
 
-/// The documents of a folder, by the name of their file without `.json`.
-fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, Result<String, String>)>> {
-    let mut documents = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json")) else {
-            continue;
-        };
-        // Whatever begins with a dot is of the kubelet's own making.
-        if !name.starts_with('.') {
-            documents.push((name.to_owned(), read_document(&path)));
-        }
-    }
-    // Where two documents are of one connection, it is always the same that counts.
-    documents.sort();
-    Ok(documents)
-}
+    use super::Configurations;
+    use crate::secret::Mounts;
 
-fn read_document(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > MAXIMUM_DOCUMENT_BYTES {
-        return Err(format!("larger than {MAXIMUM_DOCUMENT_BYTES} bytes"));
+    fn write(folder: &Path, file: &str, connection: &str, sequence: u64) {
+        let document = serde_json::json!({
+            "apiVersion": "gateway.lychgate.dev/v1alpha1",
+            "sequence": sequence,
+            "connection": {"namespace": "test", "name": connection},
+            "gateway": {"namespace": "test", "name": "gateway"},
+            "resources": ["https://gateway.test/server/mcp"],
+            "identity": {"anonymous": true},
+            "upstream": {
+                "url": "https://server.test/mcp",
+                "connectTimeoutMilliseconds": 1, "callTimeoutMilliseconds": 1,
+            },
+            "limits": {"messageBytes": 65536},
+        });
+        std::fs::write(folder.join(file), document.to_string()).unwrap();
     }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+
+    fn configurations(folder: &Path) -> Configurations {
+        crate::outbound::install_crypto_provider();
+        let mounts = Mounts { secrets: folder.into(), config_maps: folder.into(), tokens: None };
+        Configurations::new(folder.into(), mounts)
+    }
+
+    #[test]
+    fn of_two_documents_of_one_connection_the_first_counts_and_nothing_changes_until_a_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "a.json", "server", 1);
+        write(folder.path(), "b.json", "server", 2);
+        let configurations = configurations(folder.path());
+        assert_eq!(configurations.sequences(), [("test/server".to_owned(), 1)]);
+        let before = configurations.current.load_full();
+        configurations.reload();
+        assert!(Arc::ptr_eq(&before, &configurations.current.load_full()), "nothing was made anew");
+
+        std::fs::remove_file(folder.path().join("a.json")).unwrap();
+        configurations.reload();
+        assert_eq!(configurations.sequences(), [("test/server".to_owned(), 2)]);
+    }
 }

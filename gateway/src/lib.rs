@@ -11,6 +11,7 @@ pub mod caller;
 pub mod configuration;
 pub mod connection;
 pub mod credential;
+pub mod document;
 pub mod failure;
 pub mod fault;
 pub mod issuer;

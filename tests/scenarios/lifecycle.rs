@@ -88,6 +88,36 @@ async fn a_bad_document_never_replaces_a_good_one_and_an_old_one_never_a_new_one
     assert!(metrics.contains(r#"lychgate_policy_sequence{connection="test/server"} 11"#), "{metrics}");
 }
 
+#[tokio::test]
+async fn two_documents_of_one_connection_are_told_once_and_the_first_counts() {
+    let (folder, server) = stage().await;
+    let mut second = document(&server.url, 1);
+    second["access"] = json!([]);
+    std::fs::write(folder.path().join("config/also.json"), second.to_string()).unwrap();
+    write_document(&folder, &document(&server.url, 1).to_string());
+    let gateway = Gateway::start(folder, &[]).await;
+    let answer = Ask::post(&gateway.url(), echo()).send().await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "also.json comes before server.json: {}", answer.text);
+    // Each of these is taken up by a later look at the folder.
+    for sequence in 2..5 {
+        second["sequence"] = json!(sequence);
+        std::fs::write(gateway.folder.path().join("next.json"), second.to_string()).unwrap();
+        std::fs::rename(
+            gateway.folder.path().join("next.json"),
+            gateway.folder.path().join("config/also.json"),
+        )
+        .unwrap();
+        eventually("the next document", async || {
+            let metrics = Ask::get(&format!("{}/metrics", gateway.admin)).send().await.text;
+            metrics.contains(&format!(r#"{{connection="test/server"}} {sequence}"#)).then_some(())
+        })
+        .await;
+    }
+    let output = gateway.process.output();
+    assert_eq!(output.matches("two documents of one connection").count(), 1, "{output}");
+    assert_eq!(output.matches("policy in use").count(), 5, "two at the start, and three changes: {output}");
+}
+
 struct Certificate {
     pem: String,
     key: String,

@@ -2,7 +2,8 @@
 //! and to reach the server. Immutable; a change of configuration makes a new one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, OidcIssuer};
@@ -11,7 +12,7 @@ use url::Url;
 
 use crate::caller::Authenticator;
 use crate::issuer::Issuer;
-use crate::outbound::{self, HttpClient};
+use crate::outbound::{self, HttpClient, SharedClient};
 use crate::secret::Mounts;
 use crate::upstream::Upstream;
 
@@ -34,12 +35,15 @@ pub struct Connection {
 }
 
 /// HTTP clients and issuers that outlive a change of configuration, so that it closes no connection and
-/// forgets no key that it is not about.
+/// forgets no key that it is not about. What no connection uses any more goes with the last that did.
 #[derive(Default)]
 pub struct Shared {
-    clients: Mutex<HashMap<(Option<String>, Duration), HttpClient>>,
-    issuers: Mutex<HashMap<IssuerKey, Arc<Issuer>>>,
+    clients: Mutex<HashMap<ClientKey, Weak<HttpClient>>>,
+    issuers: Mutex<HashMap<IssuerKey, Weak<Issuer>>>,
 }
+
+/// The bundle of authorities that a client trusts, and how long it waits for a connection.
+type ClientKey = (Option<String>, Duration);
 
 /// An issuer's URL, and the bundle of authorities that it is reached with.
 type IssuerKey = (String, Option<String>);
@@ -120,24 +124,58 @@ fn bundle(mounts: &Mounts, key: Option<&ConfigMapKey>, path: &str) -> Result<Opt
 }
 
 impl Shared {
-    fn client(&self, bundle: Option<String>, timeout: Duration) -> Result<HttpClient, String> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (bundle, timeout);
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
-        }
-        let client = outbound::client(key.0.as_deref(), timeout)
-            .map_err(|error| format!("the bundle of certificate authorities {error}"))?;
-        clients.insert(key, client.clone());
-        Ok(client)
+    fn client(&self, bundle: Option<String>, timeout: Duration) -> Result<SharedClient, String> {
+        let make = |(bundle, timeout): &ClientKey| {
+            outbound::client(bundle.as_deref(), *timeout)
+                .map_err(|error| format!("the bundle of certificate authorities {error}"))
+        };
+        find_or_make(&self.clients, (bundle, timeout), make)
     }
 
     fn issuer(&self, settings: &OidcIssuer, bundle: Option<String>) -> Result<Arc<Issuer>, String> {
         let client = self.client(bundle.clone(), ISSUER_CONNECT_TIMEOUT)?;
-        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
-        let issuer = issuers
-            .entry((settings.issuer.clone(), bundle))
-            .or_insert_with(|| Arc::new(Issuer::new(settings.issuer.clone(), client)));
-        Ok(Arc::clone(issuer))
+        let make = |(url, _): &IssuerKey| Ok(Issuer::new(url.clone(), client));
+        find_or_make(&self.issuers, (settings.issuer.clone(), bundle), make)
+    }
+}
+
+/// What is shared under `key`. A new one takes the place of those that nobody holds any more.
+fn find_or_make<K: Eq + Hash, V>(
+    shared: &Mutex<HashMap<K, Weak<V>>>,
+    key: K,
+    make: impl FnOnce(&K) -> Result<V, String>,
+) -> Result<Arc<V>, String> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = shared.get(&key).and_then(Weak::upgrade) {
+        return Ok(found);
+    }
+    let made = Arc::new(make(&key)?);
+    shared.retain(|_, other| other.strong_count() > 0);
+    shared.insert(key, Arc::downgrade(&made));
+    Ok(made)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::find_or_make;
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn what_is_in_use_is_shared_and_what_nobody_uses_any_more_is_dropped() {
+        let shared = Mutex::new(HashMap::new());
+        let get = |key: u8| find_or_make(&shared, key, |key| Ok(key.to_string())).unwrap();
+        let one = get(1);
+        assert!(Arc::ptr_eq(&one, &get(1)));
+        drop(get(2));
+        let _three = get(3);
+        let held = || shared.lock().unwrap().len();
+        assert_eq!(held(), 2, "2 has gone, 1 and 3 are in use");
+        drop(one);
+        let _four = get(4);
+        assert_eq!(held(), 2);
+        assert!(find_or_make(&shared, 5, |_| Err("broken".to_owned())).is_err());
+        assert_eq!(held(), 2, "what cannot be made takes no place");
     }
 }

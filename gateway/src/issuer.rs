@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use openidconnect::core::CoreProviderMetadata;
 use openidconnect::{HttpRequest, HttpResponse, IssuerUrl};
 
-use crate::outbound::HttpClient;
+use crate::outbound::SharedClient;
 
 /// The shortest time between two fetches.
 pub const MINIMUM_REFETCH: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub enum KeyError {
 /// One issuer and what is known of its keys.
 pub struct Issuer {
     url: String,
-    client: HttpClient,
+    client: SharedClient,
     keys: ArcSwapOption<Keys>,
     fetching: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -57,7 +57,7 @@ struct Keys {
 impl Issuer {
     /// An issuer of which nothing is fetched yet.
     #[must_use]
-    pub fn new(url: String, client: HttpClient) -> Self {
+    pub fn new(url: String, client: SharedClient) -> Self {
         Self { url, client, keys: ArcSwapOption::empty(), fetching: tokio::sync::Mutex::new(None) }
     }
 
@@ -107,7 +107,7 @@ impl Issuer {
 
     async fn fetch(&self) -> Result<Vec<(Jwk, Arc<DecodingKey>)>, String> {
         let issuer = IssuerUrl::new(self.url.clone()).map_err(|error| error.to_string())?;
-        let get = |request: HttpRequest| get(self.client.clone(), request);
+        let get = |request: HttpRequest| get(Arc::clone(&self.client), request);
         let metadata =
             CoreProviderMetadata::discover_async(issuer, &get).await.map_err(|error| chain(&error))?;
         let text = serde_json::to_string(metadata.jwks()).map_err(|error| error.to_string())?;
@@ -142,7 +142,7 @@ fn usable(jwk: Jwk) -> Option<(Jwk, Arc<DecodingKey>)> {
     Some((jwk, Arc::new(key)))
 }
 
-async fn get(client: HttpClient, request: HttpRequest) -> Result<HttpResponse, FetchError> {
+async fn get(client: SharedClient, request: HttpRequest) -> Result<HttpResponse, FetchError> {
     let (parts, body) = request.into_parts();
     crate::outbound::check(&parts.uri).map_err(FetchError)?;
     let request = http::Request::from_parts(parts, Full::new(body.into()));

@@ -20,7 +20,7 @@ use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
 
 use crate::fault::Fault;
 use crate::issuer::chain;
-use crate::outbound::HttpClient;
+use crate::outbound::SharedClient;
 
 /// The name under which the gateway calls.
 const AGENT: &str = concat!("lychgate/", env!("CARGO_PKG_VERSION"));
@@ -61,14 +61,14 @@ fn holds(value: &HeaderValue, known: &[Known]) -> bool {
 
 /// A server, as the gateway reaches it.
 pub struct Upstream {
-    client: HttpClient,
+    client: SharedClient,
     policy: Arc<Policy>,
 }
 
 impl Upstream {
     /// The server of `policy`, reached through `client`.
     #[must_use]
-    pub fn new(policy: Arc<Policy>, client: HttpClient) -> Self {
+    pub fn new(policy: Arc<Policy>, client: SharedClient) -> Self {
         Self { client, policy }
     }
 

@@ -4,6 +4,8 @@
 //! There are no rules in here: each step asks the pure crates, and every way out is either a relayed answer
 //! or a [`Failure`] from the one table.
 
+mod empty;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_
 use lychgate_gateway_mcp::message::{Form, Id, Message};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::mask::Known;
-use lychgate_gateway_policy::{Call, Decision, DenialReason, Operation, Permit, decide, decide_stream};
+use lychgate_gateway_policy::{Call, Decision, DenialReason, Operation, Permit, decide};
 use lychgate_gateway_record::{self as record, End, Outcome, Rejected};
 
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
@@ -31,7 +33,7 @@ use crate::reply::{self, Asker, ReplyBody};
 use crate::session::{self, LIFETIME_SECONDS, Session};
 use crate::state::{Gateway, now_seconds};
 use crate::ticket::{self, RequestFacts, ServerMessage, Subject, Ticket};
-use crate::upstream::{self, BodyForm, EmptyMethod};
+use crate::upstream::{self, BodyForm};
 
 /// How long a request's body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -96,7 +98,7 @@ async fn route(
     trace.known = Some(Arc::clone(&visit.known));
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
-        AcceptedMethod::Empty(method) => stream_or_end(visit, method, trace).await,
+        AcceptedMethod::Empty(method) => empty::stream_or_end(visit, method, trace).await,
     }
 }
 
@@ -258,10 +260,12 @@ fn initialized_revision(message: &Message) -> Option<String> {
 async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
     let masked = permit.outbound() != call.message().bytes();
-    let (headers, sent) = match prepare(&visit, masked, &mut ticket).await {
-        Ok(headers) => (headers.clone(), visit.connection.upstream.send(permit, headers).await),
+    let headers = match prepare(&visit, masked, &mut ticket).await {
+        Ok(headers) => headers,
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
+    let send = visit.connection.upstream.send(permit, headers.clone());
+    let sent = unless_closed(&visit, call.operation(), send).await;
     let labels = ConnectionLabels { connection: visit.connection.label.clone() };
     let seconds = ticket.since_sent().as_secs_f64();
     visit.gateway.metrics.upstream_seconds.get_or_create(&labels).observe(seconds);
@@ -279,7 +283,23 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
     };
     match sent {
         Ok(answer) => respond(&visit, origin, answer, ticket).await,
-        Err(fault) => Err((fault.into(), Box::new(ticket))),
+        Err(failure) => Err((failure, Box::new(ticket))),
+    }
+}
+
+/// What `work` gives, unless the connection is closed before: an emergency ends calls under way, too.
+async fn unless_closed<T>(
+    visit: &Visit,
+    operation: &Operation,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Failure> {
+    let name = &visit.connection.policy.config().connection.name;
+    tokio::select! {
+        biased;
+        reason = visit.gateway.configurations.until_closed(name) => {
+            Err(Failure::Denied { reason, operation: operation.clone() })
+        }
+        worked = work => worked.map_err(Failure::from),
     }
 }
 
@@ -333,7 +353,9 @@ async fn whole(
     let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
     let limit = visit.connection.policy.config().limits.message_bytes;
     let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
-    let body = upstream::read_whole(answer.into_body(), limit, left).await?;
+    let read = upstream::read_whole(answer.into_body(), limit, left);
+    let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
+    let body = unless_closed(visit, &operation, read).await?;
     if origin.id.is_none() && status.is_success() {
         // What answers a notification has nothing to say.
         ticket.ended(End::Completed).await;
@@ -401,62 +423,6 @@ fn new_session(
     };
     let sealed = visit.gateway.sealer.seal(&visit.connection.label, &visit.authenticated.caller, &session);
     Ok(sealed.and_then(|id| HeaderValue::from_str(&id).ok()))
-}
-
-/// GET and DELETE: the stream of a session, or its end.
-async fn stream_or_end(
-    visit: Visit,
-    method: EmptyMethod,
-    trace: &mut Trace,
-) -> Result<Response<ReplyBody>, Failure> {
-    let subject = Subject::Session(method);
-    let revision = header(&visit.headers, MCP_PROTOCOL_VERSION)
-        .and_then(Revision::parse)
-        .map_or_else(String::new, |revision| revision.as_str().to_owned());
-    let permit = match decide_stream(&visit.connection.policy, &visit.authenticated.caller) {
-        Ok(permit) => permit,
-        Err(reason) => {
-            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
-            let operation = Operation::Protocol { method: method.as_str().to_owned() };
-            return close(ticket, Failure::Denied { reason, operation }, trace).await;
-        }
-    };
-    let mut ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
-    let answered = match prepare(&visit, false, &mut ticket).await {
-        Ok(headers) => {
-            let answer = visit.connection.upstream.send_empty(&permit, method, headers.clone()).await;
-            answer.map(|answer| (answer, headers)).map_err(Failure::from)
-        }
-        Err(failure) => Err(failure),
-    };
-    let (answer, headers) = match answered {
-        Ok(answered) => answered,
-        Err(failure) => return close(ticket, failure, trace).await,
-    };
-    let status = answer.status();
-    if status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events {
-        let origin = Origin {
-            gateway: visit.gateway,
-            connection: visit.connection,
-            caller: visit.authenticated.caller,
-            operation: None,
-            id: None,
-            known: visit.known,
-            reply_headers: headers,
-        };
-        return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), None)));
-    }
-    let reply = match status {
-        _ if status.is_success() => reply::empty(status),
-        // A server without streams or sessions says so; clients expect it.
-        StatusCode::METHOD_NOT_ALLOWED => reply::post_only(),
-        StatusCode::NOT_FOUND if visit.session.is_some() => {
-            return close(ticket, Failure::Session, trace).await;
-        }
-        _ => return close(ticket, Fault::Status(status).into(), trace).await,
-    };
-    ticket.ended(End::Completed).await;
-    Ok(reply)
 }
 
 /// Replies to a failure, and records and counts it where no page of the record tells of it.

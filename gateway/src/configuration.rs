@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lychgate_gateway_policy::config::GatewayConfig;
+use lychgate_gateway_policy::{DenialReason, closed};
+use tokio::sync::watch;
 
 use crate::connection::{Connection, Shared};
 use crate::document::{self, Document};
@@ -26,6 +28,7 @@ pub struct Configurations {
     mounts: Mounts,
     shared: Shared,
     current: ArcSwap<Current>,
+    changes: watch::Sender<()>,
 }
 
 /// What is known of all documents, by the name of their file without its ending. It need not be the
@@ -65,7 +68,9 @@ impl Configurations {
     /// Reads the folder for the first time.
     #[must_use]
     pub fn new(folder: PathBuf, mounts: Mounts) -> Self {
-        let configurations = Self { folder, mounts, shared: Shared::default(), current: ArcSwap::default() };
+        let (changes, _) = watch::channel(());
+        let (shared, current) = (Shared::default(), ArcSwap::default());
+        let configurations = Self { folder, mounts, shared, current, changes };
         configurations.reload();
         configurations
     }
@@ -118,6 +123,33 @@ impl Configurations {
             .collect()
     }
 
+    /// Tells of each change of what is served, from now on.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Why nothing passes on the connection of that name as of now, if nothing does.
+    #[must_use]
+    pub fn closed(&self, name: &str) -> Option<DenialReason> {
+        let connection = self.current.load().slot(name)?.connection().cloned()?;
+        closed(&connection.policy)
+    }
+
+    /// Waits until nothing passes any more on the connection of that name.
+    pub async fn until_closed(&self, name: &str) -> DenialReason {
+        let mut changes = self.changes();
+        loop {
+            if let Some(reason) = self.closed(name) {
+                return reason;
+            }
+            if changes.changed().await.is_err() {
+                // There will be no change any more.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Reads the folder again, until the task is dropped.
     pub async fn watch(&self) {
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
@@ -156,6 +188,7 @@ impl Configurations {
         }
         if !next.same_as(&current) {
             self.current.store(Arc::new(next));
+            self.changes.send_replace(());
         }
     }
 

@@ -21,6 +21,7 @@ use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::{Caller, Operation, decide_stream, list};
 use lychgate_gateway_record::Direction::{ToClient, ToServer};
 use lychgate_gateway_record::End;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -188,6 +189,7 @@ struct Relay {
     decoder: Option<Decoder>,
     events: VecDeque<Event>,
     deadline: Option<Instant>,
+    changes: watch::Receiver<()>,
     finished: bool,
     answered: bool,
 }
@@ -199,10 +201,11 @@ enum Next {
     Broken(String),
     Deadline,
     Drained,
+    Changed,
 }
 
 /// Relays an event stream. `deadline` is when a call must have its answer; a session's own stream has none.
-/// A stream that answers no call ends when the gateway drains.
+/// A stream that answers no call ends when the gateway drains; any stream, when its connection is closed.
 pub fn events(
     origin: Origin,
     ticket: Ticket,
@@ -210,6 +213,9 @@ pub fn events(
     deadline: Option<Duration>,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
     let limit = ticket::limits(&origin.connection.policy).bytes;
+    let mut changes = origin.gateway.configurations.changes();
+    // Something may have changed since the request was decided.
+    changes.mark_changed();
     let relay = Relay {
         origin,
         ticket,
@@ -217,6 +223,7 @@ pub fn events(
         decoder: Some(Decoder::new(limit)),
         events: VecDeque::new(),
         deadline: deadline.map(|deadline| Instant::now() + deadline),
+        changes,
         finished: false,
         answered: false,
     };
@@ -270,6 +277,11 @@ impl Relay {
                 Next::Broken(_) => self.end(End::UpstreamClosed).await,
                 Next::Deadline => return self.fail(&Fault::Timeout.into()).await,
                 Next::Drained => self.end(End::Drained).await,
+                Next::Changed => {
+                    if let Err(failure) = self.renew() {
+                        return self.fail(&failure).await;
+                    }
+                }
             }
         }
         None
@@ -295,7 +307,13 @@ impl Relay {
                 std::future::pending::<()>().await;
             }
         };
+        let changed = async {
+            if self.changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
+            () = changed => Next::Changed,
             frame = self.body.frame() => match frame {
                 None => Next::Closed,
                 Some(Err(error)) => Next::Broken(error.to_string()),
@@ -307,17 +325,19 @@ impl Relay {
         }
     }
 
-    /// A stream without an end outlives policies: each of its messages is held to the one of now.
+    /// Holds the stream to the policy of now. One without an end outlives policies, so each of its messages is
+    /// decided anew. The answer to a call is held to the policy of its call, unless nothing may pass any more.
     fn renew(&mut self) -> Result<(), Failure> {
-        if self.deadline.is_some() {
-            return Ok(());
-        }
         let origin = &mut self.origin;
         let name = &origin.connection.policy.config().connection.name;
-        let current = origin.gateway.configurations.connection(name)?;
-        let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
-        decide_stream(&current.policy, &origin.caller)
-            .map_err(|reason| Failure::Denied { reason, operation })?;
+        let configurations = &origin.gateway.configurations;
+        let operation = || origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
+        let denied = |reason| Failure::Denied { reason, operation: operation() };
+        if self.deadline.is_some() {
+            return configurations.closed(name).map_or(Ok(()), |reason| Err(denied(reason)));
+        }
+        let current = configurations.connection(name)?;
+        decide_stream(&current.policy, &origin.caller).map_err(denied)?;
         origin.connection = current;
         Ok(())
     }

@@ -187,6 +187,15 @@ pub fn decide_stream(policy: &Policy, caller: &Caller) -> Result<StreamPermit, D
     judge(policy, caller, &Operation::Protocol { method: String::new() }).map(|rules| StreamPermit { rules })
 }
 
+/// Why nothing passes on the connection at all, where that is so: also what was permitted before ends then.
+#[must_use]
+pub fn closed(policy: &Policy) -> Option<DenialReason> {
+    policy.config().closed.map(|closed| match closed {
+        Closed::Suspended => DenialReason::Suspended,
+        Closed::RequiredPolicyMissing => DenialReason::RequiredPolicyMissing,
+    })
+}
+
 /// The rules that allow `operation`, never none, or why there are none. Lists are filtered with this very
 /// function (see [`crate::list`]), so that what is shown and what may be called cannot differ.
 pub(crate) fn judge(
@@ -194,10 +203,8 @@ pub(crate) fn judge(
     caller: &Caller,
     operation: &Operation,
 ) -> Result<Vec<String>, DenialReason> {
-    match policy.config().closed {
-        Some(Closed::Suspended) => return Err(DenialReason::Suspended),
-        Some(Closed::RequiredPolicyMissing) => return Err(DenialReason::RequiredPolicyMissing),
-        None => {}
+    if let Some(reason) = closed(policy) {
+        return Err(reason);
     }
     let mut named = false;
     let mut rules = Vec::new();

@@ -22,4 +22,6 @@ mod testing;
 
 pub use call::{Call, Operation};
 pub use compile::{Policy, Problem, compile};
-pub use decide::{Caller, Decision, Denial, DenialReason, Permit, StreamPermit, decide, decide_stream};
+pub use decide::{
+    Caller, Decision, Denial, DenialReason, Permit, StreamPermit, closed, decide, decide_stream,
+};

@@ -1,0 +1,71 @@
+//! Requests without a message: GET opens the stream of a session, DELETE ends the session.
+
+use http::{Response, StatusCode};
+use lychgate_gateway_mcp::headers::MCP_PROTOCOL_VERSION;
+use lychgate_gateway_mcp::revision::Revision;
+use lychgate_gateway_policy::{Operation, decide_stream};
+use lychgate_gateway_record::End;
+
+use super::{Trace, Visit, close, header, open, prepare, unless_closed};
+use crate::failure::Failure;
+use crate::fault::Fault;
+use crate::relay::{self, Origin};
+use crate::reply::{self, ReplyBody};
+use crate::ticket::Subject;
+use crate::upstream::{self, BodyForm, EmptyMethod};
+
+/// GET and DELETE: the stream of a session, or its end.
+pub(super) async fn stream_or_end(
+    visit: Visit,
+    method: EmptyMethod,
+    trace: &mut Trace,
+) -> Result<Response<ReplyBody>, Failure> {
+    let subject = Subject::Session(method);
+    let revision = header(&visit.headers, MCP_PROTOCOL_VERSION)
+        .and_then(Revision::parse)
+        .map_or_else(String::new, |revision| revision.as_str().to_owned());
+    let operation = Operation::Protocol { method: method.as_str().to_owned() };
+    let permit = match decide_stream(&visit.connection.policy, &visit.authenticated.caller) {
+        Ok(permit) => permit,
+        Err(reason) => {
+            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
+            return close(ticket, Failure::Denied { reason, operation }, trace).await;
+        }
+    };
+    let mut ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
+    let answered = match prepare(&visit, false, &mut ticket).await {
+        Ok(headers) => {
+            let send = visit.connection.upstream.send_empty(&permit, method, headers.clone());
+            unless_closed(&visit, &operation, send).await.map(|answer| (answer, headers))
+        }
+        Err(failure) => Err(failure),
+    };
+    let (answer, headers) = match answered {
+        Ok(answered) => answered,
+        Err(failure) => return close(ticket, failure, trace).await,
+    };
+    let status = answer.status();
+    if status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events {
+        let origin = Origin {
+            gateway: visit.gateway,
+            connection: visit.connection,
+            caller: visit.authenticated.caller,
+            operation: None,
+            id: None,
+            known: visit.known,
+            reply_headers: headers,
+        };
+        return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), None)));
+    }
+    let reply = match status {
+        _ if status.is_success() => reply::empty(status),
+        // A server without streams or sessions says so; clients expect it.
+        StatusCode::METHOD_NOT_ALLOWED => reply::post_only(),
+        StatusCode::NOT_FOUND if visit.session.is_some() => {
+            return close(ticket, Failure::Session, trace).await;
+        }
+        _ => return close(ticket, Fault::Status(status).into(), trace).await,
+    };
+    ticket.ended(End::Completed).await;
+    Ok(reply)
+}

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use lychgate_gateway_policy::Caller;
 use lychgate_gateway_policy::config::{GatewayConfig, OidcIssuer};
 use serde_json::{Map, Value};
 
 use crate::issuer::{Issuer, KeyError};
+use crate::service_account::Cluster;
 
 /// The longest token that is looked at, in bytes.
 pub const MAXIMUM_TOKEN_BYTES: usize = 16 * 1024;
@@ -86,11 +87,14 @@ pub enum Unauthenticated {
     /// The groups claim is neither text nor a list of texts.
     #[error("the token's groups claim is not a list of names")]
     MalformedGroups,
+    /// The cluster's issuer has signed the token, but for nobody who is a service account.
+    #[error("the token is not that of a service account")]
+    NotServiceAccount,
 }
 
 impl Unauthenticated {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MissingToken,
         Self::MalformedHeader,
         Self::MalformedToken,
@@ -107,6 +111,7 @@ impl Unauthenticated {
         Self::UnverifiedEmail,
         Self::TooManyGroups,
         Self::MalformedGroups,
+        Self::NotServiceAccount,
     ];
 
     /// The stable name, as records and metrics show it.
@@ -129,15 +134,24 @@ impl Unauthenticated {
             Self::UnverifiedEmail => "UnverifiedEmail",
             Self::TooManyGroups => "TooManyGroups",
             Self::MalformedGroups => "MalformedGroups",
+            Self::NotServiceAccount => "NotServiceAccount",
         }
     }
 }
 
-/// The issuers of a connection, each with its keys.
+/// The issuers of a connection, each with its keys, by their name in `iss`.
 pub struct Authenticator {
-    issuers: HashMap<String, (OidcIssuer, Arc<Issuer>)>,
+    issuers: HashMap<String, Trusted>,
     resources: Vec<String>,
     anonymous: bool,
+}
+
+/// An issuer whose tokens are accepted.
+pub enum Trusted {
+    /// An OpenID Connect issuer, whose keys are fetched.
+    Oidc(OidcIssuer, Arc<Issuer>),
+    /// The cluster's own, whose keys are at hand.
+    Cluster(Cluster),
 }
 
 /// A caller, with the token that proves who it is; an anonymous caller has none.
@@ -151,9 +165,8 @@ pub struct Authenticated {
 impl Authenticator {
     /// Takes the issuers of `config`, each with its keys.
     #[must_use]
-    pub fn new(config: &GatewayConfig, issuers: Vec<(OidcIssuer, Arc<Issuer>)>) -> Self {
-        let issuers =
-            issuers.into_iter().map(|(settings, keys)| (settings.issuer.clone(), (settings, keys))).collect();
+    pub fn new(config: &GatewayConfig, issuers: Vec<Trusted>) -> Self {
+        let issuers = issuers.into_iter().map(|issuer| (issuer.name().to_owned(), issuer)).collect();
         Self { issuers, resources: config.resources.clone(), anonymous: config.identity.anonymous }
     }
 
@@ -200,28 +213,52 @@ impl Authenticator {
         }
         let unverified: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token)
             .map_err(|_| Unauthenticated::MalformedToken)?;
-        let (settings, issuer) = unverified
+        let issuer = unverified
             .get("iss")
             .and_then(Value::as_str)
             .and_then(|issuer| self.issuers.get(issuer))
             .ok_or(Unauthenticated::UnknownIssuer)?;
-        let key = issuer.key(header.kid.as_deref(), header.alg).await.map_err(|error| match error {
-            KeyError::Unknown => Unauthenticated::UnknownKey,
-            KeyError::Unreachable { .. } => Unauthenticated::KeysUnavailable,
-        })?;
+        let key = issuer.key(header.kid.as_deref(), header.alg).await?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(if settings.audiences.is_empty() {
-            &self.resources
-        } else {
-            &settings.audiences
-        });
+        validation.set_issuer(&[issuer.name()]);
+        let audiences = issuer.audiences();
+        validation.set_audience(if audiences.is_empty() { &self.resources } else { audiences });
         let verified = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation)
             .map_err(|error| explain(error.kind()))?;
-        caller_of(settings, &verified.claims)
+        match issuer {
+            Trusted::Oidc(settings, _) => caller_of(settings, &verified.claims),
+            Trusted::Cluster(cluster) => cluster.caller(&verified.claims),
+        }
+    }
+}
+
+impl Trusted {
+    fn name(&self) -> &str {
+        match self {
+            Self::Oidc(settings, _) => &settings.issuer,
+            Self::Cluster(cluster) => &cluster.settings.issuer,
+        }
+    }
+
+    fn audiences(&self) -> &[String] {
+        match self {
+            Self::Oidc(settings, _) => &settings.audiences,
+            Self::Cluster(cluster) => &cluster.settings.audiences,
+        }
+    }
+
+    async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Arc<DecodingKey>, Unauthenticated> {
+        match self {
+            Self::Oidc(_, issuer) => issuer.key(id, algorithm).await.map_err(|error| match error {
+                KeyError::Unknown => Unauthenticated::UnknownKey,
+                KeyError::Unreachable { .. } => Unauthenticated::KeysUnavailable,
+            }),
+            Self::Cluster(cluster) if cluster.keys.is_empty() => Err(Unauthenticated::KeysUnavailable),
+            Self::Cluster(cluster) => cluster.keys.find(id, algorithm).ok_or(Unauthenticated::UnknownKey),
+        }
     }
 }
 

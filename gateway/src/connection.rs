@@ -10,10 +10,11 @@ use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, OidcIssuer};
 use lychgate_gateway_policy::{Policy, compile};
 use url::Url;
 
-use crate::caller::Authenticator;
+use crate::caller::{Authenticator, Trusted};
 use crate::issuer::Issuer;
 use crate::outbound::{self, HttpClient, SharedClient};
 use crate::secret::Mounts;
+use crate::service_account::Cluster;
 use crate::upstream::Upstream;
 
 /// How long a connection to an issuer may take to open.
@@ -63,8 +64,9 @@ impl Connection {
         let mut issuers = Vec::new();
         for settings in &config.identity.oidc {
             let issuer_bundle = bundle(mounts, settings.ca.as_ref(), "identity.oidc[].ca")?;
-            issuers.push((settings.clone(), shared.issuer(settings, issuer_bundle)?));
+            issuers.push(Trusted::Oidc(settings.clone(), shared.issuer(settings, issuer_bundle)?));
         }
+        issuers.extend(config.identity.kubernetes.as_ref().map(Cluster::new).map(Trusted::Cluster));
         let authenticator = Authenticator::new(config, issuers);
         let label = config.connection.to_string();
         let hosts = hosts(config);

@@ -252,7 +252,8 @@ fn unauthenticated_status(reason: &Unauthenticated) -> u16 {
         | Unauthenticated::NoUsername
         | Unauthenticated::UnverifiedEmail
         | Unauthenticated::TooManyGroups
-        | Unauthenticated::MalformedGroups => 401,
+        | Unauthenticated::MalformedGroups
+        | Unauthenticated::NotServiceAccount => 401,
     }
 }
 

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use http_body_util::{BodyExt as _, Full, Limited};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
+use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use openidconnect::core::CoreProviderMetadata;
 use openidconnect::{HttpRequest, HttpResponse, IssuerUrl};
 
+use crate::key_set::KeySet;
 use crate::outbound::SharedClient;
 
 /// The shortest time between two fetches.
@@ -50,7 +51,7 @@ pub struct Issuer {
 }
 
 struct Keys {
-    set: Vec<(Jwk, Arc<DecodingKey>)>,
+    set: KeySet,
     fetched: Instant,
 }
 
@@ -68,13 +69,13 @@ impl Issuer {
     pub async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Arc<DecodingKey>, KeyError> {
         if let Some(keys) = &*self.keys.load()
             && keys.fetched.elapsed() < MAXIMUM_AGE
-            && let Some(key) = keys.find(id, algorithm)
+            && let Some(key) = keys.set.find(id, algorithm)
         {
             return Ok(key);
         }
         let failure = self.refetch().await.err();
         match (&*self.keys.load(), failure) {
-            (Some(keys), _) => keys.find(id, algorithm).ok_or(KeyError::Unknown),
+            (Some(keys), _) => keys.set.find(id, algorithm).ok_or(KeyError::Unknown),
             (None, reason) => Err(KeyError::Unreachable {
                 issuer: self.url.clone(),
                 reason: reason.unwrap_or_else(|| "the last attempt failed a moment ago".to_owned()),
@@ -105,41 +106,16 @@ impl Issuer {
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<(Jwk, Arc<DecodingKey>)>, String> {
+    async fn fetch(&self) -> Result<KeySet, String> {
         let issuer = IssuerUrl::new(self.url.clone()).map_err(|error| error.to_string())?;
         let get = |request: HttpRequest| get(Arc::clone(&self.client), request);
         let metadata =
             CoreProviderMetadata::discover_async(issuer, &get).await.map_err(|error| chain(&error))?;
         let text = serde_json::to_string(metadata.jwks()).map_err(|error| error.to_string())?;
         let set: JwkSet = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        let usable: Vec<_> = set.keys.into_iter().filter_map(usable).collect();
+        let usable = KeySet::new(set.keys);
         if usable.is_empty() { Err("the issuer publishes no usable key".to_owned()) } else { Ok(usable) }
     }
-}
-
-impl Keys {
-    /// The key with the token's id; for a token without an id, the only key of its algorithm's family.
-    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<DecodingKey>> {
-        let mut fitting = self.set.iter().filter(|(jwk, key)| {
-            id.is_none_or(|id| jwk.common.key_id.as_deref() == Some(id)) && key.family() == algorithm.family()
-        });
-        let (_, first) = fitting.next()?;
-        if id.is_none() && fitting.next().is_some() { None } else { Some(first.clone()) }
-    }
-}
-
-/// Symmetric keys never come from an issuer's public document, and keys for encryption verify nothing.
-fn usable(jwk: Jwk) -> Option<(Jwk, Arc<DecodingKey>)> {
-    let signs = !matches!(
-        jwk.common.public_key_use,
-        Some(jsonwebtoken::jwk::PublicKeyUse::Encryption | jsonwebtoken::jwk::PublicKeyUse::Other(_))
-    );
-    let asymmetric = !matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_));
-    if !signs || !asymmetric {
-        return None;
-    }
-    let key = DecodingKey::from_jwk(&jwk).ok()?;
-    Some((jwk, Arc::new(key)))
 }
 
 async fn get(client: SharedClient, request: HttpRequest) -> Result<HttpResponse, FetchError> {

@@ -22,13 +22,18 @@ pub fn address(resource: &str) -> Option<String> {
 #[must_use]
 pub fn document(connection: &Connection, authority: Option<&str>) -> String {
     let config = connection.policy.config();
-    json!({
+    let mut document = json!({
         "resource": connection.resource(authority),
         "resource_name": config.connection.to_string(),
-        "authorization_servers": config.identity.oidc.iter().map(|issuer| &issuer.issuer).collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
-    })
-    .to_string()
+    });
+    // The cluster's own issuer is none that a client could ask. A list without members is left out (RFC 9728,
+    // section 3.2).
+    let servers: Vec<&str> = config.identity.oidc.iter().map(|issuer| issuer.issuer.as_str()).collect();
+    if let Some(members) = document.as_object_mut().filter(|_| !servers.is_empty()) {
+        members.insert("authorization_servers".to_owned(), servers.into());
+    }
+    document.to_string()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Tokens of a real identity provider, good ones and forged ones.
 
 use hyper::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::counterparts::{identity_provider, minted, token};
 use crate::support::dev::Dev;
 use crate::support::eventually;
-use crate::support::http::Ask;
+use crate::support::gateway::{Gateway, document, folders, write_document};
+use crate::support::http::{Ask, tool_call};
 use crate::support::manifests::Manifests;
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -121,5 +122,121 @@ async fn a_session_belongs_to_the_caller_who_began_it() {
             "{what}: {}",
             answer.text
         );
+    }
+}
+
+const CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
+const RESOURCE: &str = "https://gateway.test/server/mcp";
+const ACCOUNT: &str = "system:serviceaccount:agents:billing";
+
+/// The document of a connection for the service accounts of namespace `agents`, whose server is not there.
+fn for_service_accounts(sequence: u64, keys: Value, audiences: &Value) -> String {
+    let mut document = document("http://127.0.0.1:1/mcp", sequence);
+    document["identity"] = json!({"kubernetes": {"issuer": CLUSTER, "audiences": audiences, "keys": keys}});
+    document["access"] = json!([{"groups": ["system:serviceaccounts:agents"], "tools": ["echo"]}]);
+    document.to_string()
+}
+
+/// The public halves of the keys in a file of the identity provider.
+fn public_keys(file: &std::path::Path) -> Value {
+    let mut keys: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for key in keys["keys"].as_array_mut().unwrap() {
+        key.as_object_mut()
+            .unwrap()
+            .retain(|name, _| ["kty", "n", "e", "kid", "alg", "use"].contains(&name.as_str()));
+    }
+    keys["keys"].take()
+}
+
+#[tokio::test]
+async fn a_service_account_calls_with_its_projected_token_and_with_no_other() {
+    let folder = folders();
+    let keys = folder.path().join("keys.json");
+    // It only makes the keys; the gateway never asks it.
+    let provider = identity_provider(&keys, &[]).await;
+    write_document(&folder, &for_service_accounts(1, public_keys(&keys), &json!([])));
+    let gateway = Gateway::start(folder, &[]).await;
+    let claims = |namespace: &str, name: &str| {
+        json!({"kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": "1"}}})
+            .to_string()
+    };
+    let (own, foreign) = (claims("agents", "billing"), claims("agents", "other"));
+    for (what, issuer, audience, fault, subject, claims, reason) in [
+        ("its own", CLUSTER, RESOURCE, "wrong_type", ACCOUNT, &own, None),
+        ("without the claim", CLUSTER, RESOURCE, "wrong_type", ACCOUNT, &"{}".to_owned(), None),
+        ("another account's", CLUSTER, RESOURCE, "none", ACCOUNT, &foreign, Some("NotServiceAccount")),
+        ("a node's", CLUSTER, RESOURCE, "none", "system:node:agents", &own, Some("NotServiceAccount")),
+        ("expired", CLUSTER, RESOURCE, "expired", ACCOUNT, &own, Some("Expired")),
+        ("not valid yet", CLUSTER, RESOURCE, "not_before_future", ACCOUNT, &own, Some("NotYetValid")),
+        ("without an end", CLUSTER, RESOURCE, "no_expiry", ACCOUNT, &own, Some("MalformedToken")),
+        ("for the API server", CLUSTER, CLUSTER, "none", ACCOUNT, &own, Some("Audience")),
+        ("for nobody", CLUSTER, RESOURCE, "no_audience", ACCOUNT, &own, Some("Audience")),
+        (
+            "of a Secret",
+            "kubernetes/serviceaccount",
+            RESOURCE,
+            "no_expiry",
+            ACCOUNT,
+            &own,
+            Some("UnknownIssuer"),
+        ),
+        ("of another cluster", CLUSTER, RESOURCE, "unknown_key", ACCOUNT, &own, Some("UnknownKey")),
+        ("forged", CLUSTER, RESOURCE, "foreign_key", ACCOUNT, &own, Some("Signature")),
+        ("unsigned", CLUSTER, RESOURCE, "algorithm_none", ACCOUNT, &own, Some("Algorithm")),
+        ("hashed", CLUSTER, RESOURCE, "hs256_with_public_key", ACCOUNT, &own, Some("Algorithm")),
+    ] {
+        let token = minted(&keys, issuer, audience, fault, &["--subject", subject, "--claims", claims]).await;
+        let call = Ask::post(&gateway.url(), tool_call("echo", &json!({}))).token(&token);
+        let answer = call.send().await;
+        let journal = crate::support::dev::journal(&gateway.journal_folder());
+        match reason {
+            // The server behind it does not exist: that it was tried shows that the token was accepted.
+            None => assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{what}: {}", answer.text),
+            Some(reason) => {
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}: {}", answer.text);
+                let entries = crate::support::dev::entries(&journal);
+                let last = entries.iter().rfind(|entry| entry["kind"] == "Rejected").unwrap();
+                assert_eq!(last["reason"], reason, "{what}: {}", answer.text);
+            }
+        }
+    }
+    let journal = crate::support::dev::journal(&gateway.journal_folder());
+    assert!(journal.contains(&format!(r#""username":"{ACCOUNT}""#)), "the record names the account");
+    let well_known = format!("http://{}/.well-known/oauth-protected-resource/server/mcp", gateway.address);
+    let metadata = Ask::get(&well_known).send().await.message();
+    assert!(metadata["authorization_servers"].is_null(), "there is none that a client could ask: {metadata}");
+    drop(provider);
+}
+
+#[tokio::test]
+async fn the_clusters_keys_and_audiences_are_those_of_the_document_in_use() {
+    let folder = folders();
+    let (keys, other) = (folder.path().join("keys.json"), folder.path().join("other.json"));
+    let _providers = (identity_provider(&keys, &[]).await, identity_provider(&other, &[]).await);
+    write_document(&folder, &for_service_accounts(1, json!([]), &json!([])));
+    let gateway = Gateway::start(folder, &[]).await;
+    let for_resource = minted(&keys, CLUSTER, RESOURCE, "none", &["--subject", ACCOUNT]).await;
+    let for_audience = minted(&keys, CLUSTER, "lychgate", "none", &["--subject", ACCOUNT]).await;
+    let status = async |token: &str| {
+        Ask::post(&gateway.url(), tool_call("echo", &json!({}))).token(token).send().await.status
+    };
+    assert_eq!(
+        status(&for_resource).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no keys: no token can be checked"
+    );
+    for (sequence, keys, audiences, resource_status, audience_status) in [
+        (2, public_keys(&other), json!([]), StatusCode::UNAUTHORIZED, StatusCode::UNAUTHORIZED),
+        (3, public_keys(&keys), json!([]), StatusCode::BAD_GATEWAY, StatusCode::UNAUTHORIZED),
+        (4, public_keys(&keys), json!(["lychgate"]), StatusCode::UNAUTHORIZED, StatusCode::BAD_GATEWAY),
+    ] {
+        write_document(&gateway.folder, &for_service_accounts(sequence, keys, &audiences));
+        eventually("the new document to be in use", async || {
+            let metrics = Ask::get(&format!("{}/metrics", gateway.admin)).send().await.text;
+            metrics.contains(&format!(r#"{{connection="test/server"}} {sequence}"#)).then_some(())
+        })
+        .await;
+        let statuses = (status(&for_resource).await, status(&for_audience).await);
+        assert_eq!(statuses, (resource_status, audience_status), "document {sequence}");
     }
 }

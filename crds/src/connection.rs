@@ -340,7 +340,7 @@ fn credential_name(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn audience(_: &mut SchemaGenerator) -> Schema {
-    text(&format::AUDIENCE)
+    with_rules(text(&format::AUDIENCE), &[rule::AUDIENCE_IS_NOT_THE_API_SERVER])
 }
 
 fn header(_: &mut SchemaGenerator) -> Schema {

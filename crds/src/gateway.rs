@@ -126,7 +126,7 @@ pub struct KubernetesIdentity {
     /// Values of aud of which a token must have one. Without any, a token must be made for the URL of the
     /// connection that is called, which is safer. The audience of the API server is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "audiences")]
+    #[schemars(schema_with = "audiences_for_callers")]
     pub audiences: Vec<String>,
 }
 
@@ -272,6 +272,10 @@ fn issuer(_: &mut SchemaGenerator) -> Schema {
 
 fn audiences(_: &mut SchemaGenerator) -> Schema {
     set(16, &text(&format::AUDIENCE))
+}
+
+fn audiences_for_callers(_: &mut SchemaGenerator) -> Schema {
+    set(16, &with_rules(text(&format::AUDIENCE), &[rule::AUDIENCE_IS_NOT_THE_API_SERVER]))
 }
 
 fn claim(_: &mut SchemaGenerator) -> Schema {

@@ -16,7 +16,9 @@ use crate::text as format;
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::RULE_MASKS_SOMETHING, rule::RULE_HOLDS_FOR_SOMETHING])))]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::RULE_MASKS_SOMETHING, rule::RULE_HOLDS_FOR_SOMETHING]
+)))]
 #[kube(
     group = "lychgate.dev",
     version = "v1alpha1",
@@ -28,7 +30,7 @@ use crate::text as format;
     status = "MaskingRuleStatus",
     derive = "PartialEq",
     doc = "What is masked in which messages of which connections. Every rule that matches applies.",
-    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRefs[0].name"),
+    printcolumn(name = "Connections", type_ = "integer", json_path = ".status.connectionCount"),
     printcolumn(
         name = "Accepted",
         type_ = "string",
@@ -45,6 +47,7 @@ use crate::text as format;
         json_path = ".status.conditions[?(@.type=='Accepted')].reason",
         priority = 1
     ),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRefs[*].name", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct MaskingRuleSpec {

@@ -27,9 +27,10 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 26] = [
+pub const RULES: [Rule; 27] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
+    AUDIENCE_IS_NOT_THE_API_SERVER,
     PORT_IS_IN_RANGE,
     SECRET_NAME_WITH_MODE_SECRET,
     URL_NAMES_A_HOST,
@@ -69,6 +70,19 @@ pub const SOMEBODY_CAN_CALL: Rule = Rule {
 pub const ISSUER_IS_HTTPS: Rule = Rule {
     expression: "self.startsWith('https://') && isURL(self) && url(self).getHost() != ''",
     message: "write an https URL: keys fetched over anything else prove nothing",
+    member: None,
+};
+
+/// The audiences that API servers go by, wherever they run.
+pub const API_SERVER_AUDIENCES: [&str; 4] =
+    ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes", "api"];
+
+/// A token that the API server takes must not travel to anybody else.
+pub const AUDIENCE_IS_NOT_THE_API_SERVER: Rule = Rule {
+    expression: "!(self in ['https://kubernetes.default.svc', 'https://kubernetes.default.svc.cluster.local', \
+                 'kubernetes', 'api'])",
+    message: "the API server's own audience: whoever gets such a token could use it there; write the name that \
+              the token is for",
     member: None,
 };
 

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lychgate_crds::connection::McpConnectionSpec;
 use lychgate_crds::gateway::McpGatewaySpec;
-use lychgate_crds::masking::{MaskingRuleSpec, TargetKind};
+use lychgate_crds::masking::MaskingRuleSpec;
 
 use crate::manifest::node::Lines;
 use crate::problem::{Finding, ObjectKey, Problem, Source};
 use crate::secret::SecretValue;
+use crate::targets::Targets;
 
 /// The label of ConfigMaps that name the personas of `lychgate dev`.
 pub const PERSONAS_LABEL: &str = "lychgate.dev/personas";
@@ -23,7 +24,9 @@ pub struct Inventory {
     pub(crate) connections: Vec<Entry<McpConnectionSpec>>,
     pub(crate) masking_rules: Vec<Entry<MaskingRuleSpec>>,
     pub(crate) secrets: Vec<Entry<BTreeMap<String, SecretValue>>>,
-    pub(crate) config_maps: Vec<Entry<ConfigMapData>>,
+    pub(crate) config_maps: Vec<Entry<BTreeMap<String, String>>>,
+    /// Namespaces, of which the labels alone matter.
+    pub(crate) namespaces: Vec<Entry<()>>,
     /// What could not be read, and may have been anything.
     pub(crate) unread: Vec<String>,
 }
@@ -75,12 +78,8 @@ impl Inventory {
     pub fn config_map_files(&self) -> impl Iterator<Item = ConfigMapFile<'_>> {
         self.config_maps.iter().flat_map(|config_map| {
             let ObjectKey { kind: _, namespace, name } = &config_map.key;
-            config_map.spec.iter().flat_map(|spec| &spec.data).map(move |(key, value)| ConfigMapFile {
-                namespace,
-                name,
-                key,
-                value,
-            })
+            let files = config_map.spec.iter().flatten();
+            files.map(move |(key, value)| ConfigMapFile { namespace, name, key, value })
         })
     }
 
@@ -89,11 +88,11 @@ impl Inventory {
     #[must_use]
     pub fn personas(&self) -> Vec<Persona> {
         let mut groups_by_user: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for config_map in self.config_maps.iter().filter_map(|entry| entry.spec.as_ref()) {
+        for config_map in &self.config_maps {
             if config_map.labels.get(PERSONAS_LABEL).map(String::as_str) != Some("true") {
                 continue;
             }
-            for (user, groups) in &config_map.data {
+            for (user, groups) in config_map.spec.iter().flatten() {
                 let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
                 groups_by_user.entry(user).or_default().extend(groups.map(str::to_owned));
             }
@@ -113,6 +112,8 @@ pub(crate) struct Entry<Spec> {
     pub(crate) key: ObjectKey,
     pub(crate) origin: Option<Origin>,
     pub(crate) uid: Option<String>,
+    /// The labels, as far as they are right.
+    pub(crate) labels: BTreeMap<String, String>,
     /// What is written, if its shape is right.
     pub(crate) spec: Option<Spec>,
     /// Whether something was found wrong when it was read.
@@ -121,15 +122,6 @@ pub(crate) struct Entry<Spec> {
     pub(crate) found: BTreeSet<String>,
     /// What a policy holds for; see [`Targets`].
     pub(crate) targets: Targets,
-}
-
-/// What a policy holds for, as far as that can be told of one with a wrong shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Targets {
-    /// These objects of its namespace.
-    Known(Vec<(TargetKind, String)>),
-    /// Any object of its namespace.
-    Unknown,
 }
 
 /// Where an object came from.
@@ -164,10 +156,4 @@ pub(crate) fn problem(key: &ObjectKey, origin: Option<&Origin>, finding: Finding
     let Finding { path, reason, message, severity } = finding;
     let source = origin.and_then(|origin| origin.source(&path));
     Problem { source, object: Some(key.clone()), path, reason, message, severity }
-}
-
-/// What a ConfigMap holds.
-pub(crate) struct ConfigMapData {
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) data: BTreeMap<String, String>,
 }

@@ -14,6 +14,7 @@ mod problem;
 mod render;
 mod secret;
 mod suggest;
+mod targets;
 mod valid;
 mod validate;
 mod values;
@@ -21,7 +22,13 @@ mod values;
 pub use inventory::{ConfigMapFile, Inventory, PERSONAS_LABEL, Persona, SecretFile};
 pub use manifest::{Loaded, SourceFile, load, load_objects};
 pub use problem::{ObjectKey, Problem, Severity, Source};
-pub use render::{RenderOptions, render};
+pub use render::{
+    CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, CertificateAuthority, ChildKind,
+    FILL_ANNOTATION, MANAGER, MANAGER_LABEL, OWNED_BY_ANNOTATION, RenderOptions, SEQUENCE_ANNOTATION,
+    certificate_epoch, render,
+};
 pub use secret::SecretValue;
 pub use valid::ValidConnection;
-pub use validate::{Options, Validated, validate};
+pub use validate::{ClusterIssuer, Options, PolicyReach, SecretWatch, Validated, validate};
+
+pub use lychgate_gateway_policy::config::{Closed, ObjectName};

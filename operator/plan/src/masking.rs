@@ -18,7 +18,16 @@ pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
 
 /// A rule as the gateway knows it.
 pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRule {
-    let MaskingRuleSpec { target_refs: _, directions, matching, detectors, fields, exclude } = spec;
+    let MaskingRuleSpec {
+        target_refs: _,
+        connection_selector: _,
+        namespace_selector: _,
+        directions,
+        matching,
+        detectors,
+        fields,
+        exclude,
+    } = spec;
     config::MaskingRule {
         name: name.to_owned(),
         directions: directions.iter().copied().map(direction).collect(),

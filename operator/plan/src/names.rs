@@ -11,8 +11,12 @@ const PREFIX: &str = "lychgate-";
 /// The longest name: with the suffix of a ReplicaSet and of a pod (17 characters) it still fits into a host
 /// name of 63, so that no pod's name is ever cut.
 const MAXIMUM_LENGTH: usize = 46;
-/// The number of hexadecimal digits in a name.
+/// The number of hexadecimal digits in the name of a connection's children.
 const HASH_LENGTH: usize = 12;
+/// The number of hexadecimal digits that tell one version of an object from the next.
+const VERSION_LENGTH: usize = 8;
+/// Ends the name of the ConfigMap with the certificate authority.
+const AUTHORITY_SUFFIX: &str = "-ca";
 
 /// The name of a connection's children: its Deployment, Service, ConfigMap and the rest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +26,10 @@ impl ChildName {
     /// The name for a connection.
     pub(crate) fn of(connection: &str) -> Self {
         let fits = PREFIX.len() + connection.len() <= MAXIMUM_LENGTH && is_label(connection);
-        if fits && !looks_hashed(connection) {
+        if fits && !looks_made(connection) {
             return Self(format!("{PREFIX}{connection}"));
         }
-        let hash = hash(connection);
+        let hash = hash(connection, HASH_LENGTH);
         let room = MAXIMUM_LENGTH - PREFIX.len() - 1 - HASH_LENGTH;
         let readable: String = connection.chars().map(to_label).take(room).collect();
         Self(format!("{PREFIX}{}-{hash}", readable.trim_matches('-')))
@@ -36,14 +40,21 @@ impl ChildName {
         &self.0
     }
 
-    /// The name of the Secret with the keys that the operator makes.
-    pub(crate) fn keys(&self) -> String {
-        format!("{}-keys", self.0)
+    /// The name of the Secret with the keys that the operator makes. A connection that is deleted and made
+    /// anew has another uid, and so never shares a Secret that is about to be collected with its predecessor.
+    pub(crate) fn keys(&self, uid: Option<&str>) -> String {
+        format!("{}-keys-{}", self.0, hash(uid.unwrap_or_default(), VERSION_LENGTH))
     }
 
-    /// The name of the Secret with the certificate that the operator makes.
-    pub(crate) fn tls(&self) -> String {
-        format!("{}-tls", self.0)
+    /// The name of the Secret with the certificate that the operator makes, and of the ConfigMap that owns
+    /// it. It changes with everything in `version`.
+    pub(crate) fn tls(&self, version: &str) -> String {
+        format!("{}-tls-{}", self.0, hash(version, VERSION_LENGTH))
+    }
+
+    /// The name of the ConfigMap with the authority that signs the operator's certificates.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}{AUTHORITY_SUFFIX}", self.0)
     }
 }
 
@@ -61,17 +72,28 @@ fn is_label(name: &str) -> bool {
     name.chars().all(|character| to_label(character) == character) && !name.ends_with('-')
 }
 
-/// Whether a name ends as hashed names do. Such a name is hashed itself, or its author could choose the
-/// children of another connection.
-fn looks_hashed(name: &str) -> bool {
-    name.rsplit('-').next().is_some_and(|end| {
-        end.len() == HASH_LENGTH && end.chars().all(|character| character.is_ascii_hexdigit())
-    })
+/// Whether a name ends as a name that is made here. Such a name is hashed itself, or its author could choose
+/// the children of another connection.
+fn looks_made(name: &str) -> bool {
+    let is_hash = |end: &str, length: usize| {
+        end.len() == length && end.chars().all(|character| character.is_ascii_hexdigit())
+    };
+    let (rest, end) = name.rsplit_once('-').unwrap_or(("", name));
+    let is_version = (rest.ends_with("-keys") || rest.ends_with("-tls")) && is_hash(end, VERSION_LENGTH);
+    is_hash(end, HASH_LENGTH) || is_version || name.ends_with(AUTHORITY_SUFFIX)
 }
 
-fn hash(name: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, name.as_bytes());
-    digest.as_ref().iter().take(HASH_LENGTH / 2).map(|byte| format!("{byte:02x}")).collect()
+/// The first digits of a text's hash.
+fn hash(text: &str, length: usize) -> String {
+    let mut digits = sha256(text.as_bytes());
+    digits.truncate(length);
+    digits
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -91,7 +113,10 @@ mod tests {
     #[test]
     fn a_short_name_stays_readable_and_a_long_one_is_hashed() {
         assert_eq!(ChildName::of("billing-db").as_str(), "lychgate-billing-db");
-        assert_eq!(ChildName::of("billing-db").keys(), "lychgate-billing-db-keys");
+        let child = ChildName::of("billing-db");
+        assert_eq!(child.keys(None), "lychgate-billing-db-keys-e3b0c442");
+        assert_eq!(child.keys(Some("")), child.keys(None));
+        assert_ne!(child.keys(Some("5a1c")), child.keys(None));
         for name in ["a".repeat(253), "billing.db".to_owned(), format!("a{}.b", "-".repeat(249))] {
             let child = ChildName::of(&name);
             assert!(is_within_limits(child.as_str()), "{child}");
@@ -104,6 +129,16 @@ mod tests {
         let imitation = victim.as_str().trim_start_matches("lychgate-").to_owned();
         assert_ne!(ChildName::of(&imitation), victim);
         assert_ne!(ChildName::of("billing-db"), victim);
+    }
+
+    #[test]
+    fn nobody_can_choose_the_name_of_an_object_of_another() {
+        let victim = ChildName::of("docs");
+        for taken in [victim.authority(), victim.tls("1"), victim.keys(None), victim.keys(Some("5a1c"))] {
+            let imitation = ChildName::of(taken.trim_start_matches("lychgate-"));
+            assert_ne!(imitation.as_str(), taken);
+        }
+        assert_eq!(ChildName::of("docs-20261125").as_str(), "lychgate-docs-20261125", "no hash of ours");
     }
 
     proptest! {

@@ -44,7 +44,7 @@ pub struct Source {
 pub struct ObjectKey {
     /// The kind, such as `McpConnection`.
     pub kind: String,
-    /// The namespace.
+    /// The namespace; empty for a kind that lies in none.
     pub namespace: String,
     /// The name.
     pub name: String,
@@ -60,7 +60,11 @@ impl ObjectKey {
 
 impl fmt::Display for ObjectKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
+        let Self { kind, namespace, name } = self;
+        if namespace.is_empty() {
+            return write!(formatter, "{kind} {name}");
+        }
+        write!(formatter, "{kind} {namespace}/{name}")
     }
 }
 

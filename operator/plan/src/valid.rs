@@ -3,15 +3,19 @@
 //! Only [`crate::validate()`] makes one, and its fields fit legal values alone, so that rendering cannot
 //! fail.
 
+use std::collections::BTreeMap;
+
+use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
-    API_VERSION, ConfigMapKey, Credential, GatewayConfig, Grant, Identity, Inject, MaskingRule,
-    MessageLimits, ObjectName, OidcIssuer, SecretKey, ServerRequests, Upstream,
+    API_VERSION, Closed, ConfigMapKey, Credential, CredentialSource, GatewayConfig, Grant, Identity, Inject,
+    MaskingRule, MessageLimits, ObjectName, SecretKey, ServerRequests, ServiceAccountToken, Upstream,
 };
 
-use crate::names::ChildName;
+use crate::names::{ChildName, sha256};
+use crate::problem::ObjectKey;
 use crate::values::{
-    CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes, Name, Namespace, Replicas,
-    Timeout, UpstreamUrl,
+    Audience, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes, Name, Namespace,
+    Replicas, Timeout, TokenSeconds, UpstreamUrl,
 };
 
 /// A connection that has passed every check.
@@ -27,6 +31,9 @@ pub struct ValidConnection {
     pub(crate) credential: Option<ValidCredential>,
     pub(crate) access: Vec<Grant>,
     pub(crate) masking: Vec<MaskingRule>,
+    /// The policies that hold, in the order of their names.
+    pub(crate) policies: Vec<ObjectKey>,
+    pub(crate) closed: Option<Closed>,
     pub(crate) server_requests: ServerRequests,
     pub(crate) message_bytes: MessageBytes,
     /// Stands for every URL of the connection, where it is set (see [`crate::Options::base_url`]).
@@ -37,11 +44,14 @@ pub struct ValidConnection {
 #[derive(Clone, Debug)]
 pub(crate) struct ValidGateway {
     pub(crate) name: Name,
-    pub(crate) issuers: Vec<OidcIssuer>,
-    pub(crate) anonymous: bool,
+    pub(crate) identity: Identity,
     pub(crate) hostnames: Vec<Hostname>,
     pub(crate) tls: Tls,
     pub(crate) replicas: Replicas,
+    /// Whether its gateways read Secrets from the API server, too.
+    pub(crate) watches: bool,
+    pub(crate) suspended: bool,
+    pub(crate) requires: Vec<RequiredPolicy>,
 }
 
 /// Where a gateway's certificate comes from.
@@ -78,18 +88,103 @@ pub(crate) struct ValidCredential {
     pub(crate) name: CredentialName,
     pub(crate) header: HeaderName,
     pub(crate) format: HeaderFormat,
-    pub(crate) secret: Name,
-    pub(crate) key: DataKey,
+    pub(crate) source: ValidSource,
+}
+
+/// Where a credential's value comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum ValidSource {
+    /// A key of a Secret.
+    Secret(Name, DataKey),
+    /// A token of the gateway's own account.
+    Token(Audience, TokenSeconds),
 }
 
 /// The port on which a gateway serves.
 pub(crate) const GATEWAY_PORT: u16 = 8443;
+/// The port of a gateway for probes, metrics and the operator.
+pub(crate) const ADMIN_PORT: u16 = 9090;
 
 impl ValidConnection {
     /// The connection's namespace and name.
     #[must_use]
     pub fn name(&self) -> &ObjectName {
         &self.key
+    }
+
+    /// The uid that the API server gave the connection; none if it came from a file.
+    #[must_use]
+    pub fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
+    }
+
+    /// The name of the connection's McpGateway, which lies in the same namespace.
+    #[must_use]
+    pub fn gateway_name(&self) -> &str {
+        self.gateway.name.as_str()
+    }
+
+    /// The policies that hold for the connection, in the order of kind, namespace and name.
+    #[must_use]
+    pub fn policies(&self) -> &[ObjectKey] {
+        &self.policies
+    }
+
+    /// Why nothing may pass, if that is so.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.closed
+    }
+
+    /// The name of the connection's Deployment, Service, ConfigMap and most other children.
+    #[must_use]
+    pub fn child_name(&self) -> &str {
+        self.child.as_str()
+    }
+
+    /// How many pods serve the connection.
+    #[must_use]
+    pub fn replicas(&self) -> i32 {
+        self.gateway.replicas.get()
+    }
+
+    /// The port of each pod for probes, metrics and the operator.
+    #[must_use]
+    pub fn admin_port(&self) -> u16 {
+        ADMIN_PORT
+    }
+
+    /// The labels by which the connection's pods are selected. A Deployment's selector can never be changed,
+    /// so these cannot, either.
+    #[must_use]
+    pub fn selected_labels(&self) -> BTreeMap<String, String> {
+        let pairs = [
+            ("app.kubernetes.io/name", "lychgate-gateway"),
+            ("app.kubernetes.io/instance", self.child.as_str()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Whether the operator makes the connection's certificate.
+    #[must_use]
+    pub fn wants_certificate(&self) -> bool {
+        self.gateway.tls == Tls::Operator
+    }
+
+    /// The names that the connection's certificate is for: those of its Service with a namespace, since one
+    /// without could be another's elsewhere, and the gateway's host names without their ports.
+    #[must_use]
+    pub fn certificate_names(&self) -> Vec<String> {
+        let host = self.service_host();
+        let short = format!("{}.{}", self.child, self.namespace.as_str());
+        let mut names = vec![format!("{host}.cluster.local"), host, short];
+        for hostname in &self.gateway.hostnames {
+            let name = hostname.without_port().to_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The URLs of the connection, which are its OAuth resource identifiers too (RFC 8707). The first is
@@ -123,7 +218,7 @@ impl ValidConnection {
             },
             resources: self.resources(),
             hostnames: self.further_hostnames(),
-            identity: Identity { oidc: self.gateway.issuers.clone(), anonymous: self.gateway.anonymous },
+            identity: self.gateway.identity.clone(),
             upstream: Upstream {
                 url: url.as_str().to_owned(),
                 ca: ca.as_ref().map(CaBundle::to_config),
@@ -136,12 +231,21 @@ impl ValidConnection {
             masking: self.masking.clone(),
             server_requests: self.server_requests.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },
+            closed: self.closed,
         }
+    }
+
+    /// A hash over everything in the document but its sequence: SHA-256 in hexadecimal digits of the document
+    /// with sequence 0, as JSON. While it stays, the sequence stays.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        // Names are texts and numbers are integers in there: nothing that JSON cannot say.
+        sha256(&serde_json::to_vec(&self.config(0)).unwrap_or_default())
     }
 
     /// The ConfigMaps with certificate authorities that the gateway reads.
     pub(crate) fn ca_bundles(&self) -> Vec<CaBundle> {
-        let of_issuers = self.gateway.issuers.iter().filter_map(|issuer| {
+        let of_issuers = self.gateway.identity.oidc.iter().filter_map(|issuer| {
             let ConfigMapKey { config_map, key } = issuer.ca.as_ref()?;
             Some(CaBundle { config_map: Name::parse(config_map)?, key: DataKey::parse(key)? })
         });
@@ -149,6 +253,15 @@ impl ValidConnection {
         bundles.sort();
         bundles.dedup();
         bundles
+    }
+
+    /// The names of the Secrets with the connection's credentials.
+    pub(crate) fn credential_secrets(&self) -> Vec<String> {
+        let name = |credential: &ValidCredential| match &credential.source {
+            ValidSource::Secret(name, _) => Some(name.as_str().to_owned()),
+            ValidSource::Token(..) => None,
+        };
+        self.credential.iter().filter_map(name).collect()
     }
 
     /// The host under which the connection's Service is known in the cluster.
@@ -180,7 +293,17 @@ impl ValidCredential {
                 header: self.header.as_str().to_owned(),
                 format: self.format.as_str().to_owned(),
             },
-            from: SecretKey { secret: self.secret.as_str().to_owned(), key: self.key.as_str().to_owned() },
+            from: match &self.source {
+                ValidSource::Secret(name, key) => CredentialSource::SecretKeyRef(SecretKey {
+                    secret: name.as_str().to_owned(),
+                    key: key.as_str().to_owned(),
+                }),
+                ValidSource::Token(audience, _) => {
+                    CredentialSource::ServiceAccountToken(ServiceAccountToken {
+                        audience: audience.as_str().to_owned(),
+                    })
+                }
+            },
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use lychgate_crds::rule::API_SERVER_AUDIENCES;
 use lychgate_crds::text::{self, Format};
 use lychgate_crds::units;
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
@@ -55,6 +56,14 @@ pub(crate) struct Timeout(Duration);
 /// The largest message, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MessageBytes(u64);
+
+/// The audience of a token that is made for a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Audience(String);
+
+/// How long a token is valid, as the API server allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TokenSeconds(i64);
 
 /// How many pods serve a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,6 +125,11 @@ impl Hostname {
     /// The host, and its port if it has one.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The host alone.
+    pub(crate) fn without_port(&self) -> &str {
+        self.0.split(':').next().unwrap_or(&self.0)
     }
 }
 
@@ -186,6 +200,34 @@ impl MessageBytes {
 
     /// The number of bytes.
     pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl Audience {
+    /// None of the API server's own, with which the token would be good for the API server itself.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if is_of_the_api_server(text) { None } else { checked(&text::AUDIENCE, text).map(Self) }
+    }
+
+    /// The audience.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether API servers go by this audience, wherever they run. Which others one takes, it says itself.
+pub(crate) fn is_of_the_api_server(audience: &str) -> bool {
+    API_SERVER_AUDIENCES.contains(&audience)
+}
+
+impl TokenSeconds {
+    pub(crate) fn parse(seconds: i64) -> Option<Self> {
+        (600..=86_400).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// The number of seconds.
+    pub(crate) fn get(self) -> i64 {
         self.0
     }
 }

@@ -272,7 +272,7 @@ fn a_development_issuer_makes_a_gateway_callable_and_may_be_on_loopback() {
         allow_loopback_issuers: true,
         extra_issuers: vec![development.clone()],
         base_url: Some("http://127.0.0.1:8080/".to_owned()),
-        complete: true,
+        ..complete()
     };
     let (problems, validated) = check(&text, &options);
     assert_eq!(problems, []);

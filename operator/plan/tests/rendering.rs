@@ -16,9 +16,8 @@ use support::{FULL, MINIMAL, check, complete, documents, of_kind, set, write};
 
 fn options() -> RenderOptions {
     RenderOptions {
-        gateway_image: "registry.example.com/lychgate/gateway:0.1.0".to_owned(),
-        sequence: 1,
         operator_namespace: Some("lychgate-system".to_owned()),
+        ..RenderOptions::new("registry.example.com/lychgate/gateway:0.1.0", 1)
     }
 }
 
@@ -71,6 +70,7 @@ fn what_a_pod_needs_comes_before_the_pod() {
     let expected = [
         "ServiceAccount",
         "Secret",
+        "ConfigMap",
         "Secret",
         "ConfigMap",
         "Role",

@@ -4,10 +4,13 @@
 //! meant (empty for the field itself) and what to write. What needs other objects, or options, is in
 //! [`crate::validate`]; what the gateway checks as well is asked of its own code.
 
-use lychgate_crds::{rule, units};
+use lychgate_crds::{rule, text, units};
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
 use lychgate_gateway_policy::destination;
 use serde_json::Value;
+
+use super::fits;
+use crate::values::is_of_the_api_server;
 
 /// What is wrong with a field: a member of it, and what to write.
 pub(crate) type Found = Vec<(&'static str, String)>;
@@ -17,6 +20,13 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
     match (kind, place) {
         ("McpGateway", "spec.listener.hostnames[]") => port(value),
         ("McpGateway", "spec.listener.tls") => secret_name_with_mode_secret(value),
+        ("McpGateway", "spec.identity.kubernetes.audiences[]")
+        | ("McpConnection", "spec.credentials[].from.serviceAccountToken.audience") => {
+            violated(is_of_the_api_server(content(value)), rule::AUDIENCE_IS_NOT_THE_API_SERVER)
+        }
+        ("McpConnection", "spec.credentials[].from") => {
+            violated(has(value, "secretKeyRef") == has(value, "serviceAccountToken"), rule::ONE_SOURCE)
+        }
         ("McpConnection", "spec.upstream") => tls_with_https(value),
         ("McpConnection", "spec.upstream.url") => upstream_url(value),
         ("McpConnection", "spec.upstream.timeouts.connect" | "spec.upstream.timeouts.call") => timeout(value),
@@ -24,12 +34,21 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.credentials[].inject.format") => format(value),
         ("McpConnection", "spec.access[]") => grant(value),
         ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
-        ("MaskingRule", "spec.match") => names_a_tool(value),
-        ("MaskingRule", "spec.match.tools[]") => {
-            violated(text(value) == "!" || text(value).starts_with("!!"), rule::TOOL_PATTERN_NAMES_SOMETHING)
+        ("MaskingRule", "spec") => holds_for_something(value),
+        ("MaskingRule", "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
+            label_keys(value)
         }
+        (
+            "MaskingRule",
+            "spec.connectionSelector.matchExpressions[]" | "spec.namespaceSelector.matchExpressions[]",
+        ) => values_with_in(value),
+        ("MaskingRule", "spec.match") => names_a_tool(value),
+        ("MaskingRule", "spec.match.tools[]") => violated(
+            content(value) == "!" || content(value).starts_with("!!"),
+            rule::TOOL_PATTERN_NAMES_SOMETHING,
+        ),
         ("MaskingRule", "spec.exclude.callers.groups[]") => {
-            violated(text(value) == "*", rule::GROUP_IS_NO_PATTERN)
+            violated(content(value) == "*", rule::GROUP_IS_NO_PATTERN)
         }
         ("MaskingRule", "spec.detectors[]") => {
             violated(has(value, "type") == has(value, "group"), rule::DETECTOR_TYPE_OR_GROUP)
@@ -56,7 +75,7 @@ fn answer(result: Result<(), String>) -> Found {
     result.err().map(|message| ("", message)).into_iter().collect()
 }
 
-fn text(value: &Value) -> &str {
+fn content(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -69,7 +88,7 @@ fn is_filled(value: &Value, member: &str) -> bool {
 }
 
 fn port(value: &Value) -> Found {
-    let port = text(value).split_once(':').and_then(|(_, port)| port.parse::<u64>().ok());
+    let port = content(value).split_once(':').and_then(|(_, port)| port.parse::<u64>().ok());
     violated(port.is_some_and(|port| !(1..=65535).contains(&port)), rule::PORT_IS_IN_RANGE)
 }
 
@@ -88,17 +107,17 @@ fn tls_with_https(value: &Value) -> Found {
 }
 
 fn upstream_url(value: &Value) -> Found {
-    answer(destination::parse_upstream(text(value)).map(|_| ()))
+    answer(destination::parse_upstream(content(value)).map(|_| ()))
 }
 
 fn timeout(value: &Value) -> Found {
     let longest = std::time::Duration::from_secs(24 * 60 * 60);
-    let too_long = units::parse_duration(text(value)).is_some_and(|duration| duration > longest);
+    let too_long = units::parse_duration(content(value)).is_some_and(|duration| duration > longest);
     violated(too_long, rule::TIMEOUT_WITHIN_A_DAY)
 }
 
 fn header(value: &Value) -> Found {
-    let name = text(value);
+    let name = content(value);
     let lower = name.to_ascii_lowercase();
     // Beside the gateway's own list: a cookie is not one value, and what describes content is the gateway's.
     if lower == "cookie" || lower.starts_with("content-") {
@@ -108,7 +127,7 @@ fn header(value: &Value) -> Found {
 }
 
 fn format(value: &Value) -> Found {
-    answer(check_format(text(value)))
+    answer(check_format(content(value)))
 }
 
 fn grant(value: &Value) -> Found {
@@ -120,7 +139,7 @@ fn grant(value: &Value) -> Found {
 }
 
 fn message_bytes(value: &Value) -> Found {
-    let bytes = value.as_u64().or_else(|| units::parse_size(text(value)));
+    let bytes = value.as_u64().or_else(|| units::parse_size(content(value)));
     let wrong = match bytes {
         Some(bytes) => !MESSAGE_BYTES.contains(&bytes),
         // A negative number; what is no size at all fails by its form.
@@ -129,10 +148,28 @@ fn message_bytes(value: &Value) -> Found {
     violated(wrong, rule::SIZE_IN_RANGE)
 }
 
+fn holds_for_something(value: &Value) -> Found {
+    let selects = has(value, "connectionSelector") || has(value, "namespaceSelector");
+    violated(!selects && !is_filled(value, "targetRefs"), rule::RULE_HOLDS_FOR_SOMETHING)
+}
+
+/// Schemas know no form of keys. One that no label can have would never match.
+fn label_keys(value: &Value) -> Found {
+    let mut keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
+    let wrong = keys.find(|key| !fits(&text::LABEL_KEY, key));
+    let message = |key| format!("{key:?} is no key of a label; write {}", text::LABEL_KEY.advice);
+    wrong.map(|key| ("", message(key))).into_iter().collect()
+}
+
+fn values_with_in(value: &Value) -> Found {
+    let compares = matches!(value.get("operator").and_then(Value::as_str), Some("In" | "NotIn"));
+    violated(compares != is_filled(value, "values"), rule::VALUES_WITH_IN)
+}
+
 fn names_a_tool(value: &Value) -> Found {
     let tools = value.get("tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     violated(
-        !tools.is_empty() && tools.iter().all(|tool| text(tool).starts_with('!')),
+        !tools.is_empty() && tools.iter().all(|tool| content(tool).starts_with('!')),
         rule::MATCH_NAMES_A_TOOL,
     )
 }

@@ -1,20 +1,21 @@
 //! From manifests to an [`Inventory`]: everything that can be said of each object by itself.
 //!
 //! Objects of our kinds are checked by their schemas ([`schema`]) and by the rules for single fields
-//! ([`checks`]); Secrets and ConfigMaps are taken for what they hold ([`data`]); all other kinds are none of
-//! our business and are noted. What objects say of each other is checked in [`crate::validate`].
+//! ([`checks`]); Secrets and ConfigMaps are taken for what they hold ([`data`]), Namespaces for their labels;
+//! all other kinds are none of our business and are noted. What objects say of each other is checked in [`crate::validate`].
 
 mod checks;
 mod data;
 pub(crate) mod node;
 mod object;
 mod schema;
+mod targets;
 mod yaml;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use lychgate_crds::masking::{MaskingRuleSpec, TargetKind};
+use lychgate_crds::masking::MaskingRuleSpec;
 use lychgate_crds::text::Format;
 use lychgate_crds::{API_VERSION, Definition, GROUP, Reason};
 use serde_json::Value;
@@ -23,10 +24,11 @@ use self::node::Node;
 use self::object::{Object, check_fields};
 use self::schema::Checker;
 use self::yaml::ReadError;
-use crate::inventory::{ConfigMapData, Entry, Inventory, Targets};
+use crate::inventory::{Entry, Inventory};
 use crate::masking;
 use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
 use crate::suggest::nearest;
+use crate::targets::Targets;
 
 /// A file of manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +107,7 @@ impl Loader {
         problems.extend(mark_duplicates(&mut inventory.masking_rules));
         problems.extend(mark_duplicates(&mut inventory.secrets));
         problems.extend(mark_duplicates(&mut inventory.config_maps));
+        problems.extend(mark_duplicates(&mut inventory.namespaces));
         Loaded { inventory, problems, ignored }
     }
 
@@ -135,6 +138,7 @@ impl Loader {
         match (api_version, kind) {
             ("v1", "Secret") => self.add_secret(object),
             ("v1", "ConfigMap") => self.add_config_map(object),
+            ("v1", "Namespace") => self.add_namespace(object),
             _ if api_version.split('/').next() == Some(GROUP) => self.add_ours(api_version, kind, object),
             _ => self.loaded.ignored.push((object.source(), object.key)),
         }
@@ -168,19 +172,20 @@ impl Loader {
             (Some(_), "McpGateway") => {
                 let spec = object.typed(spec);
                 self.loaded.problems.extend(object.problems());
-                inventory.gateways.push(object.into_entry(spec, Targets::Known(Vec::new())));
+                inventory.gateways.push(object.into_entry(spec, Targets::default()));
             }
             (Some(_), "McpConnection") => {
                 let spec = object.typed(spec);
                 self.loaded.problems.extend(object.problems());
-                inventory.connections.push(object.into_entry(spec, Targets::Known(Vec::new())));
+                inventory.connections.push(object.into_entry(spec, Targets::default()));
             }
             (Some(_), _) => {
                 let spec = object.typed(spec);
-                let found = spec.as_ref().map(|spec| masking::check(&object.key.name, spec));
+                let check = |spec: &MaskingRuleSpec| masking::check(&object.key.name, spec);
+                let found = spec.as_ref().map(check);
                 object.find_further(found.unwrap_or_default());
                 self.loaded.problems.extend(object.problems());
-                let targets = targets(spec.as_ref(), object.node);
+                let targets = targets::read(&object, &fields_of_spec(kind));
                 inventory.masking_rules.push(object.into_entry(spec, targets));
             }
             (None, _) => {
@@ -193,15 +198,29 @@ impl Loader {
     fn add_secret(&mut self, mut object: Object<'_>) {
         let data = data::read_secret(object.node, &mut object.findings);
         self.loaded.problems.extend(object.problems());
-        self.loaded.inventory.secrets.push(object.into_entry(Some(data), Targets::Known(Vec::new())));
+        self.loaded.inventory.secrets.push(object.into_entry(Some(data), Targets::default()));
     }
 
     fn add_config_map(&mut self, mut object: Object<'_>) {
         let data = data::read_config_map(object.node, &mut object.findings);
         self.loaded.problems.extend(object.problems());
-        let data = ConfigMapData { labels: std::mem::take(&mut object.labels), data };
-        self.loaded.inventory.config_maps.push(object.into_entry(Some(data), Targets::Known(Vec::new())));
+        self.loaded.inventory.config_maps.push(object.into_entry(Some(data), Targets::default()));
     }
+
+    /// A namespace lies in none, and nothing of it matters but its labels.
+    fn add_namespace(&mut self, mut object: Object<'_>) {
+        object.key.namespace.clear();
+        self.loaded.problems.extend(object.problems());
+        self.loaded.inventory.namespaces.push(object.into_entry(Some(()), Targets::default()));
+    }
+}
+
+/// The names of the fields of a kind's `spec`.
+fn fields_of_spec(kind: &str) -> Vec<&'static str> {
+    let schema =
+        DEFINITIONS.get(kind).and_then(|definition| definition.schema.properties.as_ref()?.get("spec"));
+    let fields = schema.and_then(|schema| schema.properties.as_ref()).into_iter().flatten();
+    fields.map(|(name, _)| name.as_str()).collect()
 }
 
 /// The value of `spec` with its defaults, if its shape is right.
@@ -220,25 +239,6 @@ fn read_spec(checker: &Checker, definition: &Definition, object: &mut Object<'_>
     let checked = checker.check(definition.kind, "spec", node, schema);
     object.findings.extend(checked.findings);
     checked.value
-}
-
-/// What a rule holds for. Of a rule with a wrong shape, what can be read of its `targetRefs` counts.
-fn targets(spec: Option<&MaskingRuleSpec>, node: &Node) -> Targets {
-    if let Some(spec) = spec {
-        return Targets::Known(
-            spec.target_refs.iter().map(|target| (target.kind, target.name.clone())).collect(),
-        );
-    }
-    let items = node.get("spec").and_then(|spec| spec.get("targetRefs")).and_then(Node::items);
-    let target = |item: &Node| {
-        let kind = match item.get_text("kind")? {
-            "McpConnection" => TargetKind::McpConnection,
-            "McpGateway" => TargetKind::McpGateway,
-            _ => return None,
-        };
-        Some((kind, item.get_text("name")?.to_owned()))
-    };
-    items.and_then(|items| items.iter().map(target).collect()).map_or(Targets::Unknown, Targets::Known)
 }
 
 fn unknown_kind(api_version: &str, kind: &str) -> String {

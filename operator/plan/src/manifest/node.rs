@@ -52,7 +52,6 @@ impl Node {
     }
 
     /// The value without its lines.
-    #[cfg(test)]
     pub(crate) fn to_json(&self) -> Value {
         match &self.content {
             Content::Null => Value::Null,

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::node::{Lines, Node, child};
 use super::schema::{Checker, unknown_field, wrong_type};
 use super::yaml::ReadError;
-use crate::inventory::{Entry, Origin, Targets};
+use crate::inventory::{Entry, Origin};
 use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
+use crate::targets::Targets;
 
 /// The namespace of an object that names none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -123,11 +124,17 @@ impl<'a> Object<'a> {
         self.findings.iter().map(problem).chain(errors).collect()
     }
 
+    /// Whether the text itself was ambiguous, as by a key that stands twice.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// The object for the inventory.
     pub(super) fn into_entry<Spec>(self, spec: Option<Spec>, targets: Targets) -> Entry<Spec> {
         let broken = !self.findings.is_empty() || !self.errors.is_empty();
         let found = self.findings.into_iter().map(|finding| finding.path).collect();
-        Entry { key: self.key, origin: self.origin, uid: self.uid, spec, broken, found, targets }
+        let Self { key, origin, uid, labels, .. } = self;
+        Entry { key, origin, uid, labels, spec, broken, found, targets }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use lychgate_crds::{Reason, text};
 use regex::Regex;
@@ -73,12 +73,15 @@ impl Walk<'_> {
     /// Checks one value. `place` is `path` with empty brackets, under which [`checks`] are known.
     fn value(&mut self, path: &str, place: &str, node: &Node, schema: &JSONSchemaProps) -> Option<Value> {
         let found_before = self.findings.len();
-        let value = match schema.type_.as_deref() {
-            Some("object") => self.object(path, place, node, schema),
-            Some("array") => self.list(path, place, node, schema),
-            Some("string") => return self.text(path, place, node, schema),
-            Some("integer") => self.integer(path, node, schema),
-            Some("boolean") => self.boolean(path, node),
+        let value = match (schema.type_.as_deref(), &schema.additional_properties) {
+            (Some("object"), Some(JSONSchemaPropsOrBool::Schema(item))) => {
+                self.mapping(path, place, node, schema, item)
+            }
+            (Some("object"), _) => self.object(path, place, node, schema),
+            (Some("array"), _) => self.list(path, place, node, schema),
+            (Some("string"), _) => return self.text(path, place, node, schema),
+            (Some("integer"), _) => self.integer(path, node, schema),
+            (Some("boolean"), _) => self.boolean(path, node),
             _ => return self.integer_or_text(path, place, node, schema),
         }?;
         if self.findings.len() == found_before {
@@ -137,6 +140,37 @@ impl Walk<'_> {
             }
         }
         whole.then_some(Value::Object(object))
+    }
+
+    /// A mapping of which people choose the keys. A member's path is as for a field, its place has empty
+    /// brackets.
+    fn mapping(
+        &mut self,
+        path: &str,
+        place: &str,
+        node: &Node,
+        schema: &JSONSchemaProps,
+        item: &JSONSchemaProps,
+    ) -> Option<Value> {
+        let Some(members) = node.members() else {
+            self.wrong_type(path, node, "a mapping");
+            return None;
+        };
+        let count = i64::try_from(members.len()).unwrap_or(i64::MAX);
+        if let Some(maximum) = schema.max_properties.filter(|maximum| count > *maximum) {
+            let message = format!("{count} entries; write at most {maximum}");
+            self.report(path, Reason::InvalidValue, message);
+        }
+        let item_place = format!("{place}[]");
+        let mut object = Some(Map::new());
+        for member in members {
+            let value = self.value(&child(path, &member.key), &item_place, &member.value, item);
+            match value.zip(object.as_mut()) {
+                Some((value, object)) => drop(object.insert(member.key.clone(), value)),
+                None => object = None,
+            }
+        }
+        object.map(Value::Object)
     }
 
     fn list(&mut self, path: &str, place: &str, node: &Node, schema: &JSONSchemaProps) -> Option<Value> {

@@ -7,7 +7,8 @@ use lychgate_crds::GROUP;
 use super::metadata;
 use crate::valid::ValidConnection;
 
-/// The account of the pods. No token is mounted: a gateway does not need the API server to run.
+/// The account of the pods. No token of it is mounted unless it is needed, and then by name: a gateway does
+/// not need the API server to run.
 pub(super) fn service_account(connection: &ValidConnection) -> ServiceAccount {
     ServiceAccount {
         metadata: metadata(connection),
@@ -17,17 +18,34 @@ pub(super) fn service_account(connection: &ValidConnection) -> ServiceAccount {
 }
 
 /// The verb `serve` exists nowhere but here: it says which connection this account speaks for, and no
-/// account has it for another. Secrets and ConfigMaps are mounted, so that no right to read them is needed.
+/// account has it for another. Secrets and ConfigMaps are mounted, so that no right to read them is needed;
+/// where they are watched, too, there is one for each by its name.
 pub(super) fn role(connection: &ValidConnection) -> Role {
-    Role {
-        metadata: metadata(connection),
-        rules: Some(vec![PolicyRule {
-            api_groups: Some(vec![GROUP.to_owned()]),
-            resources: Some(vec!["mcpconnections".to_owned()]),
-            resource_names: Some(vec![connection.name.as_str().to_owned()]),
-            verbs: vec!["serve".to_owned()],
-            ..PolicyRule::default()
-        }]),
+    let mut rules = vec![PolicyRule {
+        api_groups: Some(vec![GROUP.to_owned()]),
+        resources: Some(vec!["mcpconnections".to_owned()]),
+        resource_names: Some(vec![connection.name.as_str().to_owned()]),
+        verbs: vec!["serve".to_owned()],
+        ..PolicyRule::default()
+    }];
+    if connection.gateway.watches {
+        rules.push(watch("configmaps", vec![connection.child.as_str().to_owned()]));
+        let secrets = connection.credential_secrets();
+        // Without names, all Secrets of the namespace would be meant.
+        if !secrets.is_empty() {
+            rules.push(watch("secrets", secrets));
+        }
+    }
+    Role { metadata: metadata(connection), rules: Some(rules) }
+}
+
+fn watch(resource: &str, names: Vec<String>) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec![resource.to_owned()]),
+        resource_names: Some(names),
+        verbs: ["get", "list", "watch"].map(str::to_owned).to_vec(),
+        ..PolicyRule::default()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The objects that should exist for a connection, in the order in which they are applied.
 //!
-//! What a pod needs comes before the pod: its account, keys, configuration, rights and network policy first,
-//! the Deployment last. Objects carry what server-side apply needs and no more: no status, no defaults of
+//! What a pod needs comes before the pod: its account, keys, certificate, configuration, rights and network
+//! policy first, the Deployment last. Objects carry what server-side apply needs and no more: no status, no defaults of
 //! the API server, every list item with its keys. Nothing in here can fail, since a [`ValidConnection`]
 //! holds legal values only.
 
 mod account;
+mod certificate;
 mod configuration;
 mod network;
 mod volumes;
@@ -18,11 +19,55 @@ use lychgate_crds::API_VERSION;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::valid::{Tls, ValidConnection};
+use crate::valid::ValidConnection;
+
+pub use certificate::certificate_epoch;
 
 /// The annotation with the name of the connection that an object was made for. Names may be too long for a
 /// label.
-const CONNECTION_ANNOTATION: &str = "lychgate.dev/connection";
+pub const CONNECTION_ANNOTATION: &str = "lychgate.dev/connection";
+/// The annotation of Secrets that the operator creates and fills once with the keys that it lists. It never
+/// reads, applies or renders their data.
+pub const FILL_ANNOTATION: &str = "lychgate.dev/fill";
+/// The annotation of a Secret that is collected together with the ConfigMap that it names. The operator may
+/// create Secrets and not delete them, so what shall go before the connection goes is owned by something
+/// that it may delete.
+pub const OWNED_BY_ANNOTATION: &str = "lychgate.dev/owned-by-config-map";
+/// The annotation with [`ValidConnection::content_hash`], of the ConfigMap with the document.
+pub const CONFIG_HASH_ANNOTATION: &str = "lychgate.dev/config-hash";
+/// The annotation with the sequence of the document, of the ConfigMap that holds it.
+pub const SEQUENCE_ANNOTATION: &str = "lychgate.dev/sequence";
+/// The label of everything that the operator makes.
+pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGER_LABEL`].
+pub const MANAGER: &str = "lychgate-operator";
+
+/// A kind of which an object may be made for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChildKind {
+    /// The group and version, such as `apps/v1`.
+    pub api_version: &'static str,
+    /// The kind, such as `Deployment`.
+    pub kind: &'static str,
+    /// The kind as it stands in URLs, such as `deployments`.
+    pub plural: &'static str,
+}
+
+/// Every kind of which [`render`] may make an object.
+pub const CHILD_KINDS: &[ChildKind] = &[
+    ChildKind { api_version: "v1", kind: "ServiceAccount", plural: "serviceaccounts" },
+    ChildKind { api_version: "v1", kind: "Secret", plural: "secrets" },
+    ChildKind { api_version: "v1", kind: "ConfigMap", plural: "configmaps" },
+    ChildKind { api_version: "rbac.authorization.k8s.io/v1", kind: "Role", plural: "roles" },
+    ChildKind { api_version: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", plural: "rolebindings" },
+    ChildKind { api_version: "networking.k8s.io/v1", kind: "NetworkPolicy", plural: "networkpolicies" },
+    ChildKind { api_version: "v1", kind: "Service", plural: "services" },
+    ChildKind { api_version: "policy/v1", kind: "PodDisruptionBudget", plural: "poddisruptionbudgets" },
+    ChildKind { api_version: "apps/v1", kind: "Deployment", plural: "deployments" },
+];
+
+/// The ports that API servers are usually reached at: that of their Service, and their own behind it.
+const API_SERVER_PORTS: [u16; 2] = [443, 6443];
 
 /// What the objects depend on beside the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +79,42 @@ pub struct RenderOptions {
     /// The namespace from which the gateways' admin port is reached: the operator's. Any of the cluster's
     /// pods may reach it where this is not known.
     pub operator_namespace: Option<String>,
+    /// The authority that signs the operator's certificates, which clients need to know. Without it, nothing
+    /// is published.
+    pub certificate_authority: Option<CertificateAuthority>,
+    /// Raised when certificates are to be made anew; see [`certificate_epoch`].
+    pub certificate_epoch: u64,
+    /// Secrets, in each connection's namespace, with which the image is pulled.
+    pub image_pull_secrets: Vec<String>,
+    /// When the image is pulled, such as `IfNotPresent`; the API server decides where this is not set.
+    pub image_pull_policy: Option<String>,
+    /// The ports at which pods reach the API server.
+    pub api_server_ports: Vec<u16>,
+}
+
+/// A certificate authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateAuthority {
+    /// Its certificate in PEM.
+    pub pem: String,
+    /// Tells it from others: when it changes, certificates are made anew.
+    pub fingerprint: String,
 }
 
 impl RenderOptions {
     /// Options with nothing but what is needed.
     #[must_use]
     pub fn new(gateway_image: impl Into<String>, sequence: u64) -> Self {
-        Self { gateway_image: gateway_image.into(), sequence, operator_namespace: None }
+        Self {
+            gateway_image: gateway_image.into(),
+            sequence,
+            operator_namespace: None,
+            certificate_authority: None,
+            certificate_epoch: 0,
+            image_pull_secrets: Vec::new(),
+            image_pull_policy: None,
+            api_server_ports: API_SERVER_PORTS.to_vec(),
+        }
     }
 }
 
@@ -49,8 +123,12 @@ impl RenderOptions {
 pub fn render(connection: &ValidConnection, options: &RenderOptions) -> Vec<Value> {
     let mut objects =
         vec![value(&account::service_account(connection)), value(&configuration::keys(connection))];
-    if connection.gateway.tls == Tls::Operator {
-        objects.push(value(&configuration::certificate(connection)));
+    if connection.wants_certificate() {
+        let name = certificate::name(connection, options);
+        objects.push(value(&certificate::owner(connection, &name)));
+        objects.push(value(&certificate::certificate(connection, &name)));
+        let authority = options.certificate_authority.as_ref();
+        objects.extend(authority.map(|authority| value(&certificate::authority(connection, authority))));
     }
     objects.extend([
         value(&configuration::config_map(connection, options)),
@@ -88,25 +166,17 @@ fn named(connection: &ValidConnection, name: String) -> ObjectMeta {
 
 /// The labels that Kubernetes recommends, never those of the connection itself.
 fn labels(connection: &ValidConnection) -> BTreeMap<String, String> {
-    let mut labels = selected(connection);
+    let mut labels = connection.selected_labels();
     labels.extend(texts([
         ("app.kubernetes.io/component", "gateway"),
         ("app.kubernetes.io/part-of", "lychgate"),
-        ("app.kubernetes.io/managed-by", "lychgate-operator"),
+        (MANAGER_LABEL, MANAGER),
     ]));
     labels
 }
 
-/// The labels by which the pods are selected. A Deployment's selector can never be changed.
-fn selected(connection: &ValidConnection) -> BTreeMap<String, String> {
-    texts([
-        ("app.kubernetes.io/name", "lychgate-gateway"),
-        ("app.kubernetes.io/instance", connection.child.as_str()),
-    ])
-}
-
 fn selector(connection: &ValidConnection) -> LabelSelector {
-    LabelSelector { match_labels: Some(selected(connection)), ..LabelSelector::default() }
+    LabelSelector { match_labels: Some(connection.selected_labels()), ..LabelSelector::default() }
 }
 
 /// The connection owns all that is made for it. Rendered from files it has no uid yet, and owns nothing.
@@ -121,6 +191,11 @@ fn owner(connection: &ValidConnection) -> Option<Vec<OwnerReference>> {
         // Deleting a connection, or its namespace, waits for nothing.
         block_owner_deletion: Some(false),
     }])
+}
+
+/// Adds an annotation.
+fn annotate(metadata: &mut ObjectMeta, name: &str, text: impl Into<String>) {
+    metadata.annotations.get_or_insert_default().insert(name.to_owned(), text.into());
 }
 
 fn texts<const COUNT: usize>(pairs: [(&str, &str); COUNT]) -> BTreeMap<String, String> {

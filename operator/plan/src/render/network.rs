@@ -12,9 +12,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use url::{Host, Url};
 
-use super::workload::{ADMIN_PORT, SERVE_PORT_NAME};
-use super::{RenderOptions, metadata, selected, selector, texts};
-use crate::valid::{GATEWAY_PORT, Tls, ValidConnection};
+use super::workload::SERVE_PORT_NAME;
+use super::{RenderOptions, metadata, selector, texts};
+use crate::valid::{ADMIN_PORT, GATEWAY_PORT, Tls, ValidConnection};
 
 const DNS_PORT: u16 = 53;
 
@@ -24,7 +24,7 @@ pub(super) fn service(connection: &ValidConnection) -> Service {
     Service {
         metadata: metadata(connection),
         spec: Some(ServiceSpec {
-            selector: Some(selected(connection)),
+            selector: Some(connection.selected_labels()),
             ports: Some(vec![ServicePort {
                 name: Some(SERVE_PORT_NAME.to_owned()),
                 port: i32::from(GATEWAY_PORT),
@@ -40,7 +40,7 @@ pub(super) fn service(connection: &ValidConnection) -> Service {
 }
 
 /// In: the serving port from everywhere (each request must show a token), the admin port from the operator.
-/// Out: DNS, the upstream and the issuers.
+/// Out: DNS, the upstream, the issuers, and the API server if it is watched.
 pub(super) fn network_policy(connection: &ValidConnection, options: &RenderOptions) -> NetworkPolicy {
     let operator = match &options.operator_namespace {
         Some(namespace) => namespace_peer(namespace),
@@ -59,15 +59,21 @@ pub(super) fn network_policy(connection: &ValidConnection, options: &RenderOptio
             pod_selector: Some(selector(connection)),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(ingress),
-            egress: Some(egress(connection)),
+            egress: Some(egress(connection, options)),
         }),
     }
 }
 
-fn egress(connection: &ValidConnection) -> Vec<NetworkPolicyEgressRule> {
+fn egress(connection: &ValidConnection, options: &RenderOptions) -> Vec<NetworkPolicyEgressRule> {
     let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
     let mut rules = vec![NetworkPolicyEgressRule { to: None, ports: Some(dns) }];
-    let issuers = connection.gateway.issuers.iter().filter_map(|issuer| Url::parse(&issuer.issuer).ok());
+    if connection.gateway.watches {
+        // It has an address that no policy can name before it is known.
+        let ports = options.api_server_ports.iter().copied().map(tcp).collect();
+        rules.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });
+    }
+    let issuers =
+        connection.gateway.identity.oidc.iter().filter_map(|issuer| Url::parse(&issuer.issuer).ok());
     for url in issuers.chain([connection.upstream.url.url().clone()]) {
         let rule = egress_to(&url, connection.namespace.as_str());
         if !rules.contains(&rule) {

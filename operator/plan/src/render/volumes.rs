@@ -4,24 +4,33 @@
 //! by people are optional: a pod starts without them, and its gateway refuses calls and says why.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapProjection, ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, ProjectedVolumeSource,
-    SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection,
+    ConfigMapProjection, ConfigMapVolumeSource, DownwardAPIProjection, DownwardAPIVolumeFile,
+    EmptyDirVolumeSource, KeyToPath, ObjectFieldSelector, ProjectedVolumeSource, SecretProjection,
+    SecretVolumeSource, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 
-use crate::valid::{Tls, ValidConnection};
+use super::{RenderOptions, certificate};
+use crate::valid::{Tls, ValidConnection, ValidCredential, ValidSource};
 
 pub(super) const CONFIG_DIRECTORY: &str = "/etc/lychgate/config";
 pub(super) const SECRETS_DIRECTORY: &str = "/etc/lychgate/secrets";
 pub(super) const CONFIG_MAPS_DIRECTORY: &str = "/etc/lychgate/config-maps";
 pub(super) const KEYS_DIRECTORY: &str = "/etc/lychgate/keys";
 pub(super) const TLS_DIRECTORY: &str = "/etc/lychgate/tls";
+pub(super) const TOKENS_DIRECTORY: &str = "/etc/lychgate/tokens";
+pub(super) const KUBERNETES_DIRECTORY: &str = "/etc/lychgate/kubernetes";
 pub(super) const JOURNAL_DIRECTORY: &str = "/var/lib/lychgate/journal";
 const TEMPORARY_DIRECTORY: &str = "/tmp";
 
 /// The mode of files with secrets: for the gateway's user and group alone (octal 0440).
 const SECRET_FILE_MODE: i32 = 0o440;
+
+/// How long the token for the API server is valid, in seconds; the kubelet replaces it in time.
+const API_TOKEN_SECONDS: i64 = 3600;
+/// The ConfigMap in every namespace with the API server's authorities (Kubernetes, root CA publisher).
+const ROOT_AUTHORITIES: &str = "kube-root-ca.crt";
 
 /// How much the journal's volume holds; a pod that exceeds it is evicted, and its journal with it.
 const JOURNAL_SIZE: &str = "1Gi";
@@ -31,20 +40,32 @@ pub(super) const JOURNAL_LIMIT_MEBIBYTES: u32 = 960;
 const TEMPORARY_SIZE: &str = "64Mi";
 
 /// The volumes of a pod, each with its mount.
-pub(super) fn volumes(connection: &ValidConnection) -> (Vec<Volume>, Vec<VolumeMount>) {
+pub(super) fn volumes(
+    connection: &ValidConnection,
+    options: &RenderOptions,
+) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let keys = connection.child.keys(connection.uid());
     let mut pairs = vec![
         read_only(CONFIG_DIRECTORY, config(connection)),
         read_only(SECRETS_DIRECTORY, projected("secrets", secrets(connection), Some(SECRET_FILE_MODE))),
         read_only(CONFIG_MAPS_DIRECTORY, projected("config-maps", authorities(connection), None)),
-        read_only(KEYS_DIRECTORY, secret("keys", connection.child.keys(), &["session", "signing"])),
+        read_only(KEYS_DIRECTORY, secret("keys", keys, &["session", "signing"])),
     ];
     let certificate = match &connection.gateway.tls {
-        Tls::Operator => Some(connection.child.tls()),
+        Tls::Operator => Some(certificate::name(connection, options)),
         Tls::Secret(name) => Some(name.as_str().to_owned()),
         Tls::Disabled => None,
     };
     if let Some(name) = certificate {
         pairs.push(read_only(TLS_DIRECTORY, secret("tls", name, &["tls.crt", "tls.key"])));
+    }
+    let tokens = tokens(connection);
+    if !tokens.is_empty() {
+        pairs.push(read_only(TOKENS_DIRECTORY, projected("tokens", tokens, Some(SECRET_FILE_MODE))));
+    }
+    if connection.gateway.watches {
+        let account = projected("kubernetes", account(), Some(SECRET_FILE_MODE));
+        pairs.push(read_only(KUBERNETES_DIRECTORY, account));
     }
     pairs.push(writable(JOURNAL_DIRECTORY, "journal", JOURNAL_SIZE));
     pairs.push(writable(TEMPORARY_DIRECTORY, "tmp", TEMPORARY_SIZE));
@@ -74,8 +95,65 @@ fn secrets(connection: &ValidConnection) -> Vec<VolumeProjection> {
         }),
         ..VolumeProjection::default()
     };
-    let credential = connection.credential.iter();
-    credential.map(|credential| projection(credential.secret.as_str(), credential.key.as_str())).collect()
+    let of_secret = |credential: &ValidCredential| match &credential.source {
+        ValidSource::Secret(name, key) => Some(projection(name.as_str(), key.as_str())),
+        ValidSource::Token(..) => None,
+    };
+    connection.credential.iter().filter_map(of_secret).collect()
+}
+
+/// A token for each credential that is one, as `<credential>/token`.
+fn tokens(connection: &ValidConnection) -> Vec<VolumeProjection> {
+    let projection = |credential: &ValidCredential| match &credential.source {
+        ValidSource::Token(audience, seconds) => {
+            let path = format!("{}/token", credential.name.as_str());
+            Some(token(Some(audience.as_str()), seconds.get(), path))
+        }
+        ValidSource::Secret(..) => None,
+    };
+    connection.credential.iter().filter_map(projection).collect()
+}
+
+/// Whether a pod has a volume with tokens for servers.
+pub(super) fn has_tokens(connection: &ValidConnection) -> bool {
+    !tokens(connection).is_empty()
+}
+
+/// What a client of the API server needs, as it is mounted for accounts that are mounted by themselves.
+fn account() -> Vec<VolumeProjection> {
+    let authorities = ConfigMapProjection {
+        name: ROOT_AUTHORITIES.to_owned(),
+        items: Some(vec![item("ca.crt", "ca.crt".to_owned())]),
+        ..ConfigMapProjection::default()
+    };
+    let namespace = DownwardAPIVolumeFile {
+        path: "namespace".to_owned(),
+        field_ref: Some(ObjectFieldSelector {
+            api_version: Some("v1".to_owned()),
+            field_path: "metadata.namespace".to_owned(),
+        }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    vec![
+        token(None, API_TOKEN_SECONDS, "token".to_owned()),
+        VolumeProjection { config_map: Some(authorities), ..VolumeProjection::default() },
+        VolumeProjection {
+            downward_api: Some(DownwardAPIProjection { items: Some(vec![namespace]) }),
+            ..VolumeProjection::default()
+        },
+    ]
+}
+
+/// A token of the pod's account; without an audience, it is for the API server.
+fn token(audience: Option<&str>, seconds: i64, path: String) -> VolumeProjection {
+    VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            audience: audience.map(str::to_owned),
+            expiration_seconds: Some(seconds),
+            path,
+        }),
+        ..VolumeProjection::default()
+    }
 }
 
 fn authorities(connection: &ValidConnection) -> Vec<VolumeProjection> {

@@ -3,8 +3,8 @@
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle, LifecycleHandler,
-    ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecurityContext, SleepAction, TopologySpreadConstraint,
+    LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecurityContext, SleepAction, TopologySpreadConstraint,
 };
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -13,13 +13,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::volumes::{
     CONFIG_DIRECTORY, CONFIG_MAPS_DIRECTORY, JOURNAL_DIRECTORY, JOURNAL_LIMIT_MEBIBYTES, KEYS_DIRECTORY,
-    SECRETS_DIRECTORY, TLS_DIRECTORY, volumes,
+    KUBERNETES_DIRECTORY, SECRETS_DIRECTORY, TLS_DIRECTORY, TOKENS_DIRECTORY, has_tokens, volumes,
 };
 use super::{CONNECTION_ANNOTATION, RenderOptions, labels, metadata, selector, texts};
-use crate::valid::{GATEWAY_PORT, Tls, ValidConnection};
+use crate::valid::{ADMIN_PORT, GATEWAY_PORT, Tls, ValidConnection};
 
-/// The port for probes, metrics and the operator.
-pub(super) const ADMIN_PORT: u16 = 9090;
 pub(super) const SERVE_PORT_NAME: &str = "mcp";
 const ADMIN_PORT_NAME: &str = "admin";
 /// The user of the image, which is no root.
@@ -76,7 +74,7 @@ pub(super) fn pod_disruption_budget(connection: &ValidConnection) -> PodDisrupti
 }
 
 fn pod(connection: &ValidConnection, options: &RenderOptions) -> PodSpec {
-    let (volumes, mounts) = volumes(connection);
+    let (volumes, mounts) = volumes(connection, options);
     let longest_call = connection.upstream.call_timeout.seconds();
     let spread = |key: &str| TopologySpreadConstraint {
         max_skew: 1,
@@ -86,7 +84,10 @@ fn pod(connection: &ValidConnection, options: &RenderOptions) -> PodSpec {
         match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
         ..TopologySpreadConstraint::default()
     };
+    let pull_secrets = options.image_pull_secrets.iter();
+    let pull_secrets: Vec<_> = pull_secrets.map(|name| LocalObjectReference { name: name.clone() }).collect();
     PodSpec {
+        image_pull_secrets: Some(pull_secrets).filter(|secrets| !secrets.is_empty()),
         service_account_name: Some(connection.child.as_str().to_owned()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -122,6 +123,7 @@ fn container(connection: &ValidConnection, options: &RenderOptions) -> Container
     Container {
         name: "gateway".to_owned(),
         image: Some(options.gateway_image.clone()),
+        image_pull_policy: options.image_pull_policy.clone(),
         args: Some(arguments(connection)),
         env: Some(vec![EnvVar {
             name: "POD_NAME".to_owned(),
@@ -170,6 +172,9 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         Tls::Operator | Tls::Secret(_) => &["--tls-dir", TLS_DIRECTORY],
         Tls::Disabled => &["--plaintext"],
     };
+    let tokens: &[&str] = if has_tokens(connection) { &["--tokens-dir", TOKENS_DIRECTORY] } else { &[] };
+    let watched = ["--watch-config-map", connection.child.as_str(), "--kubernetes-dir", KUBERNETES_DIRECTORY];
+    let watch: &[&str] = if connection.gateway.watches { &watched } else { &[] };
     let directories = [
         "--config-dir",
         CONFIG_DIRECTORY,
@@ -194,7 +199,8 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         "--drain-seconds",
         &longest_call,
     ];
-    directories.iter().chain(certificate).chain(&rest).map(|argument| (*argument).to_owned()).collect()
+    let arguments = directories.iter().chain(certificate).chain(tokens).chain(watch).chain(&rest);
+    arguments.map(|argument| (*argument).to_owned()).collect()
 }
 
 fn probe(path: &str, period_seconds: i32) -> Probe {

@@ -1,20 +1,25 @@
 //! McpConnections: their gateway, their credential, the policies that hold for them, and their size.
 
-use lychgate_crds::connection::{Credential, Grant, McpConnectionSpec, ServerRequests, Upstream};
+use lychgate_crds::connection::{
+    Credential, CredentialSource, Grant, McpConnectionSpec, SecretKeyReference, ServerRequests,
+    ServiceAccountToken, Upstream,
+};
+use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
-use lychgate_gateway_policy::config::{self, MaskingRule, ObjectName};
+use lychgate_gateway_policy::config::{self, Closed, ObjectName};
 
 use super::gateway::{Gateways, bundle};
 use super::references::{References, not_found};
-use super::rules::{Rule, effective};
-use super::{Options, names_in};
+use super::rules::{Effective, Rules};
+use super::{Options, check_audience, names_in};
 use crate::inventory::{Entry, Inventory};
 use crate::names::ChildName;
 use crate::problem::{Finding, ObjectKey, Problem};
-use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidUpstream};
+use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidSource, ValidUpstream};
 use crate::values::{
-    CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout, UpstreamUrl,
+    Audience, CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout,
+    TokenSeconds, UpstreamUrl,
 };
 
 /// The most that a configuration may take of a ConfigMap, which the API server limits to 1 MiB in all.
@@ -27,12 +32,13 @@ pub(super) struct Context<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) options: &'a Options,
     pub(super) gateways: &'a Gateways,
-    pub(super) rules: &'a [Rule<'a>],
+    pub(super) rules: &'a Rules<'a>,
 }
 
-/// Validates a connection. It is answered if nothing is wrong with it.
+/// Validates the connection at a place of the inventory. It is answered if nothing is wrong with it.
 pub(super) fn validate(
     entry: &Entry<McpConnectionSpec>,
+    place: usize,
     context: &Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<ValidConnection> {
@@ -40,16 +46,16 @@ pub(super) fn validate(
     let mut judgement = Judgement { entry, findings: Vec::new() };
     let gateway = judgement.gateway(spec, context);
     judgement.references(spec, context);
-    let masking = judgement.policies(spec, context);
+    let policies = context.rules.effective(place, &entry.key);
+    judgement.policies(&policies, context);
     judgement.plaintext(spec);
-    let valid = match (gateway, masking) {
-        (Some(gateway), Some(masking)) if !entry.broken && !judgement.is_refused() => {
-            judgement.finish(spec, gateway.clone(), masking, context.options)
+    let warnings = warnings(spec, gateway, &policies);
+    let valid = match gateway {
+        Some(gateway) if !entry.broken && !judgement.is_refused() => {
+            judgement.finish(spec, gateway.clone(), policies, context.options)
         }
-        _ => None,
+        Some(_) | None => None,
     };
-    let gateway_is_anonymous = gateway.map(|gateway| gateway.anonymous);
-    let warnings = warnings(spec, gateway_is_anonymous);
     problems.extend(entry.problems(judgement.findings));
     problems.extend(entry.problems(warnings));
     valid
@@ -94,31 +100,31 @@ impl Judgement<'_> {
             self.findings.extend(references.check_authorities(path, &tls.ca_ref.name, &tls.ca_ref.key));
         }
         let upstream = UpstreamUrl::parse(&spec.upstream.url);
+        let upstream = upstream.as_ref().map(UpstreamUrl::url);
         for (index, credential) in spec.credentials.iter().enumerate() {
-            let path = format!("spec.credentials[{index}].from.secretKeyRef");
-            let source = &credential.from.secret_key_ref;
-            let upstream = upstream.as_ref().map(UpstreamUrl::url);
-            self.findings.extend(references.check_credential(&path, &source.name, &source.key, upstream));
+            let path = format!("spec.credentials[{index}].from");
+            let CredentialSource { secret_key_ref, service_account_token } = &credential.from;
+            if let Some(SecretKeyReference { name, key }) = secret_key_ref {
+                let path = format!("{path}.secretKeyRef");
+                self.findings.extend(references.check_credential(&path, name, key, upstream));
+            }
+            if let Some(ServiceAccountToken { audience, .. }) = service_account_token {
+                let path = format!("{path}.serviceAccountToken.audience");
+                self.findings.extend(check_audience(&path, audience, options));
+            }
         }
     }
 
-    /// The masking rules that hold for the connection. Where one is broken, or may be among what could not
-    /// be read, there is no telling what must be masked.
-    fn policies(&mut self, spec: &McpConnectionSpec, context: &Context<'_>) -> Option<Vec<MaskingRule>> {
+    /// Where a policy that holds is broken, or may be among what could not be read, there is no telling what
+    /// must be masked.
+    fn policies(&mut self, policies: &Effective<'_>, context: &Context<'_>) {
         for unread in &context.inventory.unread {
             let message = format!("not accepted: {unread} could not be read, and may be a policy for it");
             self.report("", Reason::PolicyInvalid, message);
         }
-        match effective(context.rules, &self.entry.key, &spec.gateway_ref.name) {
-            Ok(rules) => Some(rules),
-            Err(broken) => {
-                for key in broken {
-                    let message =
-                        format!("not accepted: {key}, which holds for it, is invalid; mend that first");
-                    self.report("", Reason::PolicyInvalid, message);
-                }
-                None
-            }
+        for key in &policies.broken {
+            let message = format!("not accepted: {key}, which holds for it, is invalid; mend that first");
+            self.report("", Reason::PolicyInvalid, message);
         }
     }
 
@@ -135,10 +141,10 @@ impl Judgement<'_> {
         &mut self,
         spec: &McpConnectionSpec,
         gateway: ValidGateway,
-        masking: Vec<MaskingRule>,
+        policies: Effective<'_>,
         options: &Options,
     ) -> Option<ValidConnection> {
-        let Some(connection) = build(self.entry, spec, gateway, masking, options) else {
+        let Some(connection) = build(self.entry, spec, gateway, policies, options) else {
             self.report(
                 "spec",
                 Reason::InvalidValue,
@@ -163,17 +169,39 @@ impl Judgement<'_> {
     }
 }
 
-/// What is legal and hardly meant.
-fn warnings(spec: &McpConnectionSpec, gateway_is_anonymous: Option<bool>) -> Vec<Finding> {
+/// What is legal and hardly meant, and why nothing may pass although nothing is wrong.
+fn warnings(
+    spec: &McpConnectionSpec,
+    gateway: Option<&ValidGateway>,
+    policies: &Effective<'_>,
+) -> Vec<Finding> {
     let mut warnings = Vec::new();
     if spec.access.is_empty() {
         let message =
             "denies everyone: there is no grant; add one, such as {groups: [staff], tools: [\"*\"]}";
         warnings.push(Finding::warning("spec.access", Reason::DeniesEveryone, message));
     }
-    for (index, grant) in spec.access.iter().enumerate() {
-        let position = grant.users.iter().position(|user| user == ANONYMOUS);
-        if let Some(position) = position.filter(|_| gateway_is_anonymous == Some(false)) {
+    if spec.suspended {
+        let message = "every call is refused; write suspended: false to resume";
+        warnings.push(Finding::warning("spec.suspended", Reason::Suspended, message));
+    }
+    let Some(gateway) = gateway else { return warnings };
+    if gateway.suspended {
+        let name = gateway.name.as_str();
+        let message = format!("every call is refused: McpGateway {name} is suspended; resume it there");
+        warnings.push(Finding::warning("spec.gatewayRef", Reason::Suspended, message));
+    }
+    for kind in missing_policies(gateway, policies) {
+        let name = gateway.name.as_str();
+        let message = format!(
+            "every call is refused: McpGateway {name} requires a {kind}, and none holds for this connection; attach \
+             one by targetRefs or by a selector that matches its labels"
+        );
+        warnings.push(Finding::warning("spec.gatewayRef", Reason::RequiredPolicyMissing, message));
+    }
+    let grants = spec.access.iter().enumerate();
+    for (index, grant) in grants.filter(|_| !gateway.identity.anonymous) {
+        if let Some(position) = grant.users.iter().position(|user| user == ANONYMOUS) {
             let path = format!("spec.access[{index}].users[{position}]");
             let message =
                 "the gateway serves no callers without a token; write anonymous: true there, or remove this";
@@ -183,11 +211,29 @@ fn warnings(spec: &McpConnectionSpec, gateway_is_anonymous: Option<bool>) -> Vec
     warnings
 }
 
+/// The kinds of policies that a gateway requires and that a connection has none of. One that is broken does
+/// not count.
+fn missing_policies(gateway: &ValidGateway, policies: &Effective<'_>) -> Vec<&'static str> {
+    let missing = |required: &RequiredPolicy| match required {
+        RequiredPolicy::MaskingRule => policies.configs.is_empty().then_some("MaskingRule"),
+    };
+    gateway.requires.iter().filter_map(missing).collect()
+}
+
+/// Why nothing may pass. What somebody did on purpose is told before what is missing.
+fn closed(spec: &McpConnectionSpec, gateway: &ValidGateway, policies: &Effective<'_>) -> Option<Closed> {
+    if spec.suspended || gateway.suspended {
+        return Some(Closed::Suspended);
+    }
+    let is_missing = !missing_policies(gateway, policies).is_empty();
+    is_missing.then_some(Closed::RequiredPolicyMissing)
+}
+
 fn build(
     entry: &Entry<McpConnectionSpec>,
     spec: &McpConnectionSpec,
     gateway: ValidGateway,
-    masking: Vec<MaskingRule>,
+    policies: Effective<'_>,
     options: &Options,
 ) -> Option<ValidConnection> {
     let ObjectKey { kind: _, namespace, name } = &entry.key;
@@ -204,6 +250,7 @@ fn build(
         name: Name::parse(name)?,
         uid: entry.uid.clone(),
         child: ChildName::of(name),
+        closed: closed(spec, &gateway, &policies),
         gateway,
         upstream: ValidUpstream {
             url: UpstreamUrl::parse(url)?,
@@ -214,7 +261,8 @@ fn build(
         },
         credential: credentials.pop(),
         access: spec.access.iter().map(build_grant).collect(),
-        masking,
+        policies: policies.keys.into_iter().cloned().collect(),
+        masking: policies.configs,
         server_requests: config::ServerRequests { sampling, elicitation, roots },
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
         base_url: options.base_url.clone(),
@@ -227,8 +275,15 @@ fn build_credential(credential: &Credential) -> Option<ValidCredential> {
         name: CredentialName::parse(name)?,
         header: HeaderName::parse(&inject.header)?,
         format: HeaderFormat::parse(&inject.format)?,
-        secret: Name::parse(&from.secret_key_ref.name)?,
-        key: DataKey::parse(&from.secret_key_ref.key)?,
+        source: match (&from.secret_key_ref, &from.service_account_token) {
+            (Some(SecretKeyReference { name, key }), None) => {
+                ValidSource::Secret(Name::parse(name)?, DataKey::parse(key)?)
+            }
+            (None, Some(ServiceAccountToken { audience, expiration_seconds })) => {
+                ValidSource::Token(Audience::parse(audience)?, TokenSeconds::parse(*expiration_seconds)?)
+            }
+            (Some(_), Some(_)) | (None, None) => return None,
+        },
     })
 }
 

@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lychgate_crds::Reason;
-use lychgate_crds::gateway::{CaReference, ListenerTls, ListenerTlsMode, McpGatewaySpec};
+use lychgate_crds::gateway::{CaReference, ListenerTls, ListenerTlsMode, McpGatewaySpec, SecretAccess};
+use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
 use lychgate_gateway_policy::config::{
-    API_VERSION, GatewayConfig, Identity, MessageLimits, ObjectName, OidcIssuer, ServerRequests, Upstream,
+    API_VERSION, GatewayConfig, Identity, KubernetesIssuer, MessageLimits, ObjectName, OidcIssuer,
+    ServerRequests, Upstream,
 };
 use url::{Host, Url};
 
-use super::Options;
 use super::references::References;
+use super::{Options, SecretWatch, check_audience};
 use crate::inventory::{Entry, Inventory};
 use crate::problem::{Finding, Problem};
 use crate::valid::{CaBundle, Tls, ValidGateway};
 use crate::values::{DataKey, Hostname, Name, Replicas};
+
+/// The issuer of service-account tokens where none is known. It is that of most clusters, and nothing is
+/// accepted from it without a key.
+const UNKNOWN_CLUSTER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// The gateways by namespace and name; `None` is one that is invalid.
 pub(super) type Gateways = BTreeMap<(String, String), Option<ValidGateway>>;
@@ -46,7 +51,36 @@ fn findings(entry: &Entry<McpGatewaySpec>, inventory: &Inventory, options: &Opti
         let path = "spec.listener.tls.secretName";
         findings.extend(references.check_certificate(path, name));
     }
+    let audiences = spec.identity.kubernetes.iter().flat_map(|kubernetes| &kubernetes.audiences);
+    for (index, audience) in audiences.enumerate() {
+        let path = format!("spec.identity.kubernetes.audiences[{index}]");
+        findings.extend(check_audience(&path, audience, options));
+    }
+    findings.extend(check_secret_access(entry, spec, options));
+    if spec.suspended {
+        let message =
+            "every call on every connection of this gateway is refused; write suspended: false to resume";
+        findings.push(Finding::warning("spec.suspended", Reason::Suspended, message));
+    }
     findings
+}
+
+/// The operator can grant no more than it has been granted itself.
+fn check_secret_access(
+    entry: &Entry<McpGatewaySpec>,
+    spec: &McpGatewaySpec,
+    options: &Options,
+) -> Option<Finding> {
+    let namespace = &entry.key.namespace;
+    let is_granted = match (&spec.secret_access, &options.secret_watch) {
+        (SecretAccess::Mount, _) | (SecretAccess::Watch, SecretWatch::Unknown | SecretWatch::All) => true,
+        (SecretAccess::Watch, SecretWatch::Namespaces(namespaces)) => namespaces.contains(namespace),
+    };
+    let message = format!(
+        "the operator may not grant this in the namespace {namespace}; add it to secretAccess.watchNamespaces of \
+         the Helm chart, or write Mount"
+    );
+    (!is_granted).then(|| Finding::new("spec.secretAccess", Reason::SecretWatchNotGranted, message))
 }
 
 /// Asks the gateway's own code about the issuers, in a document in which nothing else can be wrong.
@@ -63,7 +97,15 @@ fn check_identity(spec: &McpGatewaySpec, options: &Options) -> Vec<Finding> {
         .filter(|problem| problem.path.starts_with("identity") && is_own(&problem.path))
         // What stands twice has been found by the schema, at the same field.
         .filter(|problem| !problem.message.starts_with("stands twice") && seen.insert(problem.path.clone()))
-        .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
+        .map(|problem| {
+            let (path, message) = match problem.path.as_str() {
+                "identity" => ("identity", rule::SOMEBODY_CAN_CALL.message.to_owned()),
+                // The issuer is the cluster's, and nothing that is written.
+                "identity.kubernetes.issuer" => ("identity.kubernetes", problem.message),
+                path => (path, problem.message),
+            };
+            Finding::new(format!("spec.{path}"), Reason::InvalidValue, message)
+        })
         .collect()
 }
 
@@ -89,6 +131,7 @@ fn probe(identity: Identity) -> GatewayConfig {
         masking: Vec::new(),
         server_requests: ServerRequests::default(),
         limits: MessageLimits { message_bytes: 1024 },
+        closed: None,
     }
 }
 
@@ -104,7 +147,21 @@ fn identity(spec: &McpGatewaySpec, options: &Options) -> Identity {
     });
     let is_further = |extra: &&OidcIssuer| spec.identity.oidc.iter().all(|own| own.issuer != extra.issuer);
     let further = options.extra_issuers.iter().filter(is_further).cloned();
-    Identity { oidc: own.chain(further).collect(), anonymous: spec.identity.anonymous }
+    Identity {
+        oidc: own.chain(further).collect(),
+        kubernetes: kubernetes(spec, options),
+        anonymous: spec.identity.anonymous,
+    }
+}
+
+fn kubernetes(spec: &McpGatewaySpec, options: &Options) -> Option<KubernetesIssuer> {
+    let identity = spec.identity.kubernetes.as_ref().filter(|identity| identity.enabled)?;
+    let cluster = options.cluster.as_ref();
+    Some(KubernetesIssuer {
+        issuer: cluster.map_or_else(|| UNKNOWN_CLUSTER.to_owned(), |cluster| cluster.issuer.clone()),
+        audiences: identity.audiences.clone(),
+        keys: cluster.map(|cluster| cluster.keys.clone()).unwrap_or_default(),
+    })
 }
 
 fn is_plain_loopback(issuer: &str) -> bool {
@@ -126,12 +183,10 @@ pub(super) fn bundle(reference: &CaReference) -> Option<CaBundle> {
 
 fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGateway> {
     let spec = entry.spec.as_ref()?;
-    let Identity { oidc, anonymous } = identity(spec, options);
     let ListenerTls { mode, secret_name } = &spec.listener.tls;
     Some(ValidGateway {
         name: Name::parse(&entry.key.name)?,
-        issuers: oidc,
-        anonymous,
+        identity: identity(spec, options),
         hostnames: spec.listener.hostnames.iter().map(|host| Hostname::parse(host)).collect::<Option<_>>()?,
         tls: match mode {
             ListenerTlsMode::Operator => Tls::Operator,
@@ -139,5 +194,8 @@ fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGatewa
             ListenerTlsMode::Disabled => Tls::Disabled,
         },
         replicas: Replicas::parse(spec.deployment.replicas)?,
+        watches: spec.secret_access == SecretAccess::Watch,
+        suspended: spec.suspended,
+        requires: spec.requires.clone(),
     })
 }

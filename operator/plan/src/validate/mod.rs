@@ -10,9 +10,10 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lychgate_crds::Reason;
-use lychgate_gateway_policy::config::OidcIssuer;
+use lychgate_crds::{Reason, rule};
+use lychgate_gateway_policy::config::{ObjectName, OidcIssuer};
 
+use self::rules::Rules;
 use crate::inventory::Inventory;
 use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::ValidConnection;
@@ -31,6 +32,37 @@ pub struct Options {
     /// does not exist. Otherwise those that are in it are looked into, and a Secret that is missing beside
     /// others of its namespace is a warning.
     pub complete: bool,
+    /// The namespace of the operator, in which policies may select namespaces. Without it, as from files,
+    /// they may anywhere.
+    pub operator_namespace: Option<String>,
+    /// Where the operator may grant its gateways to read Secrets from the API server.
+    pub secret_watch: SecretWatch,
+    /// The cluster whose service accounts may call. Without it, as from files, a gateway that accepts them is
+    /// given no key, and so accepts no token of theirs.
+    pub cluster: Option<ClusterIssuer>,
+}
+
+/// Where the operator may grant its gateways to read Secrets from the API server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SecretWatch {
+    /// That is not known, and nothing is said of it.
+    #[default]
+    Unknown,
+    /// In these namespaces.
+    Namespaces(BTreeSet<String>),
+    /// In every namespace.
+    All,
+}
+
+/// The issuer of a cluster's service-account tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterIssuer {
+    /// The value of `iss` in the tokens.
+    pub issuer: String,
+    /// The public keys that they are signed with, each a JSON Web Key (RFC 7517).
+    pub keys: Vec<serde_json::Value>,
+    /// The values of `aud` that the API server takes, so that no gateway may ask for a token with one.
+    pub api_audiences: Vec<String>,
 }
 
 /// What was found.
@@ -40,6 +72,20 @@ pub struct Validated {
     pub connections: Vec<ValidConnection>,
     /// What is wrong, beside what was found when the objects were read.
     pub problems: Vec<Problem>,
+    /// The gateways that are valid.
+    pub gateways: Vec<ObjectKey>,
+    /// For every policy, valid or not, what it holds for.
+    pub reach: Vec<PolicyReach>,
+}
+
+/// What a policy holds for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyReach {
+    /// The policy.
+    pub policy: ObjectKey,
+    /// The connections, valid or not, in the order of their names. An invalid policy keeps them from being
+    /// accepted.
+    pub connections: Vec<ObjectName>,
 }
 
 /// Validates a set of objects.
@@ -47,16 +93,18 @@ pub struct Validated {
 pub fn validate(inventory: &Inventory, options: &Options) -> Validated {
     let mut problems = Vec::new();
     let gateways = gateway::validate(inventory, options, &mut problems);
-    let rules = rules::validate(inventory, &mut problems);
+    let rules = Rules::validate(inventory, options, &mut problems);
     let context = connection::Context { inventory, options, gateways: &gateways, rules: &rules };
     let mut connections = Vec::new();
-    for entry in &inventory.connections {
-        connections.extend(connection::validate(entry, &context, &mut problems));
+    for (index, entry) in inventory.connections.iter().enumerate() {
+        connections.extend(connection::validate(entry, index, &context, &mut problems));
     }
     if options.base_url.is_some() {
         connections = without_shared_urls(connections, inventory, &mut problems);
     }
-    Validated { connections, problems }
+    let valid = gateways.iter().filter(|(_, gateway)| gateway.is_some());
+    let valid = valid.map(|((namespace, name), _)| ObjectKey::new("McpGateway", namespace, name));
+    Validated { connections, problems, gateways: valid.collect(), reach: rules.reach(inventory) }
 }
 
 /// Under one base URL, connections of different namespaces can have the same URL. The first one has it.
@@ -85,6 +133,15 @@ fn without_shared_urls(
         }
     }
     kept
+}
+
+/// What is wrong with an audience that this cluster's API server takes itself. What every API server takes is
+/// found when objects are read.
+fn check_audience(path: &str, audience: &str, options: &Options) -> Option<Finding> {
+    let cluster = options.cluster.as_ref()?;
+    let message = rule::AUDIENCE_IS_NOT_THE_API_SERVER.message;
+    let is_its_own = cluster.api_audiences.iter().any(|own| own == audience);
+    is_its_own.then(|| Finding::new(path, Reason::InvalidValue, message))
 }
 
 /// The names of objects of one kind in one namespace.

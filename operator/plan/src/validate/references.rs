@@ -29,7 +29,7 @@ impl<'a> References<'a> {
     pub(super) fn check_authorities(&self, path: &str, name: &str, key: &str) -> Option<Finding> {
         let found = self.find("ConfigMap", &format!("{path}.name"), name, &self.inventory.config_maps);
         let data = match found {
-            Ok(entry) => &entry?.spec.as_ref()?.data,
+            Ok(entry) => entry?.spec.as_ref()?,
             Err(finding) => return Some(finding),
         };
         match data.get(key) {

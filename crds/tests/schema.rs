@@ -10,8 +10,10 @@ fn walk(path: &str, schema: &Value, visit: &mut dyn FnMut(&str, &Value)) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         walk(&format!("{path}.{name}"), property, visit);
     }
-    if let Some(items) = schema.get("items") {
-        walk(&format!("{path}[]"), items, visit);
+    for nested in ["items", "additionalProperties"] {
+        if let Some(nested) = schema.get(nested) {
+            walk(&format!("{path}[]"), nested, visit);
+        }
     }
 }
 
@@ -46,7 +48,12 @@ fn schemas_are_structural() {
 #[test]
 fn every_field_is_described_and_bounded() {
     each_schema(|path, schema| {
-        if !is_ours(path) || path.ends_with("[]") {
+        if !is_ours(path) {
+            return;
+        }
+        let free = schema["type"] == "string" && schema.get("enum").is_none() && path.contains(".spec");
+        assert!(!free || schema["maxLength"].is_u64(), "{path} has no bound");
+        if path.ends_with("[]") {
             return;
         }
         assert!(schema["description"].is_string(), "{path} has no description");
@@ -54,8 +61,9 @@ fn every_field_is_described_and_bounded() {
             assert!(schema["maxItems"].is_u64(), "{path} has no bound");
             assert!(schema["x-kubernetes-list-type"].is_string(), "{path} has no list type");
         }
-        let free = schema["type"] == "string" && schema.get("enum").is_none() && path.contains(".spec");
-        assert!(!free || schema["maxLength"].is_u64(), "{path} has no bound");
+        if schema.get("additionalProperties").is_some() {
+            assert!(schema["maxProperties"].is_u64(), "{path} has no bound");
+        }
     });
 }
 

@@ -11,7 +11,7 @@ use lychgate_gateway_policy::config::OidcIssuer;
 use lychgate_operator_plan::{Options, Severity};
 use serde_json::{Value, json};
 
-use support::{FULL, MINIMAL, check, complete, documents, of_kind, set, write};
+use support::{FULL, MINIMAL, check, complete, documents, in_cluster, of_kind, set, write};
 
 const OBJECT: &str = "apiVersion: lychgate.dev/v1alpha1\nkind: McpConnection\nmetadata: {name: docs}\n";
 
@@ -35,6 +35,12 @@ fn too_large() -> String {
     };
     let grant = |index| json!({"groups": ["a"], "tools": globs(index)});
     minimal_with("McpConnection", "spec.access", Some((0..64).map(grant).collect()))
+}
+
+/// A credential that is a token of the gateway's own account.
+fn with_token(audience: &str) -> Value {
+    let inject = json!({"header": "Authorization", "format": "Bearer {value}"});
+    json!({"name": "own", "inject": inject, "from": {"serviceAccountToken": {"audience": audience}}})
 }
 
 /// The minimal objects with a rule.
@@ -141,6 +147,62 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
             "warning: McpConnection default/docs: spec.access: denies everyone",
         ),
         (
+            Reason::NoTarget,
+            minimal_with_rule(&format!("  connectionSelector: {{matchLabels: {{env: prod}}}}\n{GOOD}")),
+            "warning: MaskingRule default/pii: spec.connectionSelector: selects no McpConnection; compare",
+        ),
+        (
+            Reason::SecretWatchNotGranted,
+            minimal_with("McpGateway", "spec.secretAccess", Some(json!("Watch"))),
+            "spec.secretAccess: the operator may not grant this in the namespace default; add it to \
+             secretAccess.watchNamespaces of the Helm chart",
+        ),
+        (
+            Reason::RequiredPolicyMissing,
+            minimal_with("McpGateway", "spec.requires", Some(json!(["MaskingRule"]))),
+            "warning: McpConnection default/docs: spec.gatewayRef: every call is refused: McpGateway default \
+             requires a MaskingRule, and none holds for this connection; attach one",
+        ),
+        (
+            Reason::Suspended,
+            minimal_with("McpConnection", "spec.suspended", Some(json!(true))),
+            "warning: McpConnection default/docs: spec.suspended: every call is refused; write suspended: false",
+        ),
+        (
+            Reason::Suspended,
+            minimal_with("McpGateway", "spec.suspended", Some(json!(true))),
+            "spec.gatewayRef: every call is refused: McpGateway default is suspended; resume it there",
+        ),
+        (
+            Reason::Suspended,
+            minimal_with("McpGateway", "spec.suspended", Some(json!(true))),
+            "warning: McpGateway default/default: spec.suspended: every call on every connection",
+        ),
+        (
+            Reason::NamespaceSelectorIgnored,
+            minimal_with_rule(&format!("  namespaceSelector: {{}}\n{GOOD}")),
+            "spec.namespaceSelector: counts in the operator's namespace alone; move the policy to agents",
+        ),
+        (
+            Reason::InvalidValue,
+            minimal_with("McpGateway", "spec.identity.kubernetes", Some(json!({"audiences": ["k3s"]}))),
+            "spec.identity.kubernetes.audiences[0]: the API server's own audience",
+        ),
+        (
+            Reason::InvalidValue,
+            minimal_with("McpConnection", "spec.credentials", Some(json!([with_token("k3s")]))),
+            "spec.credentials[0].from.serviceAccountToken.audience: the API server's own audience",
+        ),
+        (
+            Reason::InvalidValue,
+            MINIMAL.replace(
+                "- issuer: https://idp.example.com",
+                "- issuer: https://cluster.example.com\n    \
+                             kubernetes: {enabled: true}",
+            ),
+            "spec.identity.kubernetes: is an issuer under oidc as well",
+        ),
+        (
             Reason::NoEffect,
             minimal_with("McpConnection", "spec.access[0].users", Some(json!(["anonymous"]))),
             "spec.access[0].users[0]: the gateway serves no callers without a token",
@@ -157,7 +219,7 @@ fn every_reason_is_given_with_its_place_and_what_to_do() {
     let mut failures = Vec::new();
     let mut given = BTreeSet::new();
     for (reason, text, expected) in rows() {
-        let (problems, _) = check(&text, &complete());
+        let (problems, _) = check(&text, &in_cluster());
         let lines: Vec<String> =
             problems.iter().filter(|problem| problem.reason == reason).map(ToString::to_string).collect();
         if !lines.iter().any(|line| line.contains(expected)) {
@@ -172,7 +234,7 @@ fn every_reason_is_given_with_its_place_and_what_to_do() {
 #[test]
 fn an_error_anywhere_near_a_connection_keeps_it_out_and_a_warning_does_not() {
     for (reason, text, _) in rows() {
-        let (problems, validated) = check(&text, &complete());
+        let (problems, validated) = check(&text, &in_cluster());
         let only_warnings = problems.iter().all(|problem| problem.severity == Severity::Warning);
         // A policy with one target that does not exist still holds for the others.
         let expected = usize::from(only_warnings || reason == Reason::NoTarget);

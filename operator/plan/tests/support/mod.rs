@@ -1,7 +1,9 @@
 //! What the tests of the plan share: reading objects, changing one field, and looking at what is said of it.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
-use lychgate_operator_plan::{Loaded, Options, Problem, SourceFile, Validated, load, validate};
+use lychgate_operator_plan::{
+    ClusterIssuer, Loaded, Options, Problem, SecretWatch, SourceFile, Validated, load, validate,
+};
 use serde_json::{Map, Value};
 
 /// Objects with every field.
@@ -12,6 +14,20 @@ pub(crate) const MINIMAL: &str = include_str!("../testdata/minimal.input.yaml");
 /// Options with which every reference must be found.
 pub(crate) fn complete() -> Options {
     Options { complete: true, ..Options::default() }
+}
+
+/// Options as in a cluster of which the operator lies in the namespace `agents`.
+pub(crate) fn in_cluster() -> Options {
+    Options {
+        operator_namespace: Some("agents".to_owned()),
+        secret_watch: SecretWatch::Namespaces(["agents".to_owned()].into()),
+        cluster: Some(ClusterIssuer {
+            issuer: "https://cluster.example.com".to_owned(),
+            keys: vec![serde_json::json!({"kty": "EC", "kid": "1"})],
+            api_audiences: vec!["https://cluster.example.com".to_owned(), "k3s".to_owned()],
+        }),
+        ..complete()
+    }
 }
 
 pub(crate) fn load_text(text: &str) -> Loaded {

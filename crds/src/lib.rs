@@ -10,6 +10,7 @@
 pub mod connection;
 pub mod gateway;
 pub mod masking;
+pub mod progress;
 pub mod reason;
 pub mod rule;
 mod schema;
@@ -20,6 +21,7 @@ pub mod yaml;
 pub use connection::McpConnection;
 pub use gateway::McpGateway;
 pub use masking::MaskingRule;
+pub use progress::Progress;
 pub use reason::{ConditionType, Reason};
 pub use schema::{Definition, definitions};
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray,
 };
-use lychgate_crds::{API_VERSION, ConditionType, Definition, Reason, definitions};
+use lychgate_crds::{API_VERSION, ConditionType, Definition, Progress, Reason, definitions};
 
 const INTRODUCTION: &str = "\
 <!-- Made from the types by `UPDATE_GOLDEN=1 cargo test -p lychgate-crds`. Do not edit. -->
@@ -36,6 +36,13 @@ pub(crate) fn write() -> String {
     );
     for reason in Reason::ALL {
         writeln!(page, "| `{reason}` | {} | `{}` |", reason.explanation(), reason.condition()).unwrap();
+    }
+    page.push_str(
+        "\n## Reasons about running gateways\n\nOnly in conditions. A condition that is True has its own type as its \
+         reason.\n\n| reason | means |\n| --- | --- |\n",
+    );
+    for progress in Progress::ALL {
+        writeln!(page, "| `{progress}` | {} |", progress.explanation()).unwrap();
     }
     page
 }

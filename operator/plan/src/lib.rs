@@ -13,6 +13,7 @@ mod names;
 mod problem;
 mod render;
 mod secret;
+pub mod status;
 mod suggest;
 mod targets;
 mod valid;

@@ -130,6 +130,12 @@ impl ValidConnection {
         &self.policies
     }
 
+    /// Whether anything is injected into requests.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.credential.is_some()
+    }
+
     /// Why nothing may pass, if that is so.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {

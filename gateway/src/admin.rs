@@ -1,4 +1,4 @@
-//! Health and metrics, on a port of their own that only the cluster reaches.
+//! Health, metrics and the configuration in use, on a port of their own that only the cluster reaches.
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -9,7 +9,7 @@ use crate::metrics::ConnectionLabels;
 use crate::reply::{self, ReplyBody};
 use crate::state::Gateway;
 
-/// Answers `/healthz` (the process lives), `/readyz` (it can serve) and `/metrics`.
+/// Answers `/healthz` (the process lives), `/readyz` (it can serve), `/metrics` and `/config` (what is in use).
 #[must_use]
 pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyBody> {
     if request.method() != Method::GET {
@@ -27,9 +27,13 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
             let text = gateway.metrics.render();
             reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
+        "/config" => {
+            let connections = gateway.configurations.report(&gateway.mounts, gateway.sealer.naming());
+            reply::document("application/json", json!({ "connections": connections }).to_string())
+        }
         _ => reply::message(
             StatusCode::NOT_FOUND,
-            own_error(None, -31_404, "Use /healthz, /readyz or /metrics", None, &[]),
+            own_error(None, -31_404, "Use /healthz, /readyz, /metrics or /config", None, &[]),
         ),
     }
 }

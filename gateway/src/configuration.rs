@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
 use lychgate_gateway_policy::config::GatewayConfig;
 use lychgate_gateway_policy::{DenialReason, closed};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::connection::{Connection, Shared};
+use crate::credential::Credentials;
 use crate::document::{self, Document};
 use crate::failure::Failure;
 use crate::secret::Mounts;
@@ -121,6 +124,15 @@ impl Configurations {
             .filter_map(|(_, slot)| slot.connection())
             .map(|connection| (connection.label.clone(), connection.policy.config().sequence))
             .collect()
+    }
+
+    /// What is in use, what is refused, and whether each credential can be used at this moment, for the
+    /// operator. Versions of credentials are named by `naming`; no value is in it.
+    #[must_use]
+    pub fn report(&self, mounts: &Mounts, naming: &hmac::Key) -> Vec<Value> {
+        let current = self.current.load();
+        let connections = current.counting();
+        connections.map(|(file, slot)| slot.report(file, mounts, naming)).collect()
     }
 
     /// Tells of each change of what is served, from now on.
@@ -246,6 +258,25 @@ impl Current {
 }
 
 impl Slot {
+    fn report(&self, file: &str, mounts: &Mounts, naming: &hmac::Key) -> Value {
+        let mut report = match &self.served {
+            Some(Served { connection, document }) => json!({
+                "connection": connection.label,
+                "sequence": connection.policy.config().sequence,
+                "hash": document.hash(),
+                "credentials": Credentials::read(&connection.policy, mounts).report(naming),
+            }),
+            None => json!({ "connection": file }),
+        };
+        if let (Some(Refused { document, problem }), Some(members)) = (&self.refused, report.as_object_mut())
+        {
+            let refused =
+                json!({ "sequence": document.sequence(), "hash": document.hash(), "problem": problem });
+            members.insert("refused".to_owned(), refused);
+        }
+        report
+    }
+
     fn connection(&self) -> Option<&Arc<Connection>> {
         self.served.as_ref().map(|served| &served.connection)
     }

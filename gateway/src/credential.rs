@@ -8,6 +8,7 @@ use lychgate_gateway_policy::Policy;
 use lychgate_gateway_policy::config::{Credential, CredentialSource, SecretKey};
 use lychgate_gateway_policy::destination::{self, ALLOWED_HOSTS_KEY};
 use lychgate_gateway_policy::mask::Known;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -56,6 +57,18 @@ pub enum CredentialError {
     },
 }
 
+impl CredentialError {
+    /// The stable name, as the operator is told.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unread(ReadError::Missing { .. } | ReadError::NoToken { .. }) => "Missing",
+            Self::Unread(ReadError::Unusable { .. } | ReadError::UnusableToken { .. }) => "Unusable",
+            Self::HostNotAllowed { .. } => "HostNotAllowed",
+        }
+    }
+}
+
 impl Credentials {
     /// Reads what the connection's credentials are now. What cannot be read is told when it is needed.
     #[must_use]
@@ -71,6 +84,21 @@ impl Credentials {
             let value = held.value.as_ref().ok()?;
             Some(Known::new(&held.settings.name, value.expose()))
         })
+    }
+
+    /// Whether each could be sent at this moment, for the operator: its name and version, or what is wrong.
+    #[must_use]
+    pub fn report(&self, naming: &hmac::Key) -> Vec<Value> {
+        let report = |held: &Held| {
+            let name = &held.settings.name;
+            match held.header() {
+                Ok((_, _, secret)) => json!({ "name": name, "version": secret.version(naming) }),
+                Err(error) => json!({
+                    "name": name, "problem": error.to_string(), "reason": error.reason(),
+                }),
+            }
+        };
+        self.0.iter().map(report).collect()
     }
 
     /// Puts the credentials into `headers`.

@@ -15,15 +15,22 @@ pub(crate) struct Arguments {
     /// Image of the gateway
     #[arg(long, default_value = concat!("lychgate-gateway:", env!("CARGO_PKG_VERSION")))]
     gateway_image: String,
+    /// Namespace of the operator, whose policies may bind others; without it, those of any namespace do
+    #[arg(long, value_name = "NAMESPACE")]
+    operator_namespace: Option<String>,
 }
 
 /// Renders the valid connections, as the operator would apply nothing of an invalid one. Exit code 1 if there is
 /// any error.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let checked = manifests::check(&arguments.source.filename, &Options::default())?;
+    let checked = manifests::check(
+        &arguments.source.filename,
+        &Options { operator_namespace: arguments.operator_namespace.clone(), ..Options::default() },
+    )?;
     manifests::report(checked.problems());
     // The operator counts up; here the same manifests shall give the same objects.
-    let options = RenderOptions::new(arguments.gateway_image.clone(), 1);
+    let mut options = RenderOptions::new(arguments.gateway_image.clone(), 1);
+    options.operator_namespace.clone_from(&arguments.operator_namespace);
     for connection in &checked.validated.connections {
         for object in render(connection, &options) {
             print(&format!("---\n{}", yaml::write(&object)));

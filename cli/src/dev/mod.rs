@@ -217,7 +217,7 @@ fn settings(arguments: &Arguments, state: &State) -> Settings {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
         config_dir: state.config(),
-        mounts: Mounts { secrets: state.secrets(), config_maps: state.config_maps() },
+        mounts: Mounts { secrets: state.secrets(), config_maps: state.config_maps(), tokens: None },
         keys_dir: state.keys(),
         tls_dir: None,
         journal_dir: state.records(),
@@ -240,6 +240,7 @@ fn options(address: SocketAddr, issuer: &str) -> Options {
         }],
         base_url: Some(format!("http://{address}")),
         complete: true,
+        ..Options::default()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::workspace;
 
 /// Every crate with those of ours that it may use. The pure crates know no shell, operator and gateway do not
 /// know each other, and only the command line and the tests see both.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("lychgate-crds", &[]),
     ("lychgate-gateway-mcp", &[]),
     ("lychgate-gateway-record", &[]),
@@ -27,7 +27,9 @@ const EDGES: [(&str, &[&str]); 8] = [
             "lychgate-operator-plan",
         ],
     ),
+    ("lychgate-operator", &["lychgate-crds", "lychgate-operator-plan"]),
     ("lychgate-tests", &[]),
+    ("lychgate-tests-cluster", &[]),
 ];
 
 /// Crates that take values and give values.

@@ -1,0 +1,387 @@
+//! Makes what should exist exist, and removes what should not any more.
+//!
+//! Server-side apply with one field manager, in the order in which the plan gives the objects. What is known
+//! to stand as it was applied is not applied again. Secrets are created and never touched again: the operator
+//! has no right to read one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use lychgate_operator_plan::{
+    CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, ChildKind, FILL_ANNOTATION,
+    OWNED_BY_ANNOTATION, SEQUENCE_ANNOTATION,
+};
+use serde_json::{Value, json};
+
+use crate::certificate::Authority;
+use crate::fill::{self, Filled};
+use crate::metrics::{ApplyLabels, Metrics};
+use crate::world::{Change, Child, Id, Key, Place, Seen, Source, World};
+
+/// Who manages the fields that the operator writes.
+pub const FIELD_MANAGER: &str = "lychgate-operator";
+/// How long a Secret that was created is taken to be there. It cannot be looked at, only be created again.
+const SECRET_RECHECK: Duration = Duration::from_secs(10 * 60);
+/// The same while the gateway does not come up, which may be for want of it.
+const SECRET_RECHECK_WHILE_DOWN: Duration = Duration::from_secs(60);
+
+/// What the API server refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{object}: {reason}")]
+pub struct ApplyError {
+    /// The object, such as `Deployment lychgate-billing-db`.
+    pub object: String,
+    /// The API server's words.
+    pub reason: String,
+}
+
+/// Applies children.
+pub struct Applier {
+    client: Client,
+    world: Arc<World>,
+    metrics: Arc<Metrics>,
+    namespaced: bool,
+    applied: Mutex<HashMap<Key, Applied>>,
+    created: Mutex<HashMap<Key, Instant>>,
+}
+
+/// What was applied, and how the object looked afterwards.
+struct Applied {
+    digest: String,
+    fingerprint: String,
+    uid: String,
+}
+
+/// What is applied for one connection.
+pub struct Wanted<'a> {
+    /// The connection's namespace.
+    pub namespace: &'a str,
+    /// The connection's name.
+    pub connection: &'a str,
+    /// The objects, in order.
+    pub objects: &'a [Value],
+    /// The names that its certificate is for.
+    pub certificate_names: Vec<String>,
+    /// Whether its gateway is up, as far as is known.
+    pub is_up: bool,
+}
+
+impl Applier {
+    /// An applier that has applied nothing yet. `namespaced` says whether single namespaces are watched.
+    pub fn new(client: Client, world: Arc<World>, metrics: Arc<Metrics>, namespaced: bool) -> Self {
+        Self { client, world, metrics, namespaced, applied: Mutex::default(), created: Mutex::default() }
+    }
+
+    /// Applies the objects of a connection, and then removes what it no longer needs.
+    ///
+    /// # Errors
+    /// The API server refused an object; those after it are not applied, and nothing is removed.
+    pub async fn apply(
+        &self,
+        wanted: &Wanted<'_>,
+        authority: &Authority,
+        place: &Place,
+    ) -> Result<(), ApplyError> {
+        let mut kept = BTreeSet::new();
+        for object in wanted.objects {
+            let id = id(object);
+            if id.kind == "Secret" {
+                self.create(wanted, object, authority).await?;
+            } else {
+                self.ensure(wanted.namespace, &id, object).await?;
+                kept.insert(id);
+            }
+        }
+        for (id, child) in &place.children {
+            if child.connection.as_deref() == Some(wanted.connection) && !kept.contains(id) {
+                self.delete(wanted.namespace, id, child).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was made for connections that are gone. The garbage collector does so by itself where
+    /// nobody has taken the owner away.
+    ///
+    /// # Errors
+    /// The API server refused to delete an object.
+    pub async fn remove_orphans(&self, namespace: &str, place: &Place) -> Result<(), ApplyError> {
+        for (id, child) in &place.children {
+            let Some(connection) = &child.connection else { continue };
+            if !place.objects.contains_key(&Id::new("McpConnection", connection)) {
+                self.delete(namespace, id, child).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ensure(&self, namespace: &str, id: &Id, object: &Value) -> Result<(), ApplyError> {
+        let key = Key { namespace: namespace.to_owned(), id: id.clone() };
+        let digest = hash(object.to_string().as_bytes());
+        let seen = self.world.child(namespace, id);
+        if self.stands(&key, &digest, seen.as_ref()) {
+            return Ok(());
+        }
+        let Some(kind) = child_kind(&id.kind) else { return Ok(()) };
+        let answer = self.put(&self.api(namespace, kind), id, object).await;
+        self.count(&id.kind, if answer.is_ok() { "applied" } else { "refused" });
+        let answer = answer.map_err(|error| refused(id, &error))?;
+        let fingerprint = fingerprint(&answer.metadata);
+        if seen.as_ref().is_none_or(|seen| seen.fingerprint != fingerprint) {
+            tracing::info!(namespace, kind = id.kind, name = id.name, "applied");
+        }
+        let uid = answer.metadata.uid.clone().unwrap_or_default();
+        self.tell(kind, key.clone(), &answer, &uid, &fingerprint);
+        let applied = Applied { digest, fingerprint, uid };
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).insert(key, applied);
+        Ok(())
+    }
+
+    /// Applies an object. Server-side apply leaves alone what others have added, and a gateway is nobody's to
+    /// add to: where somebody has, or where the addition makes the whole invalid, the object is replaced.
+    async fn put(
+        &self,
+        api: &Api<DynamicObject>,
+        id: &Id,
+        object: &Value,
+    ) -> Result<DynamicObject, kube::Error> {
+        let patch = PatchParams::apply(FIELD_MANAGER).force();
+        let apply = async || api.patch(&id.name, &patch, &Patch::Apply(object)).await;
+        let answer = match apply().await {
+            Err(kube::Error::Api(status)) if status.code == 422 => {
+                // Was it somebody else's doing, a replacement passes. Otherwise its refusal says what is wrong.
+                let Some(live) = api.get_opt(&id.name).await? else { return Err(kube::Error::Api(status)) };
+                self.replace(api, id, object, &live).await?;
+                apply().await?
+            }
+            answer => answer?,
+        };
+        if !has_foreign_content(&answer.metadata) {
+            return Ok(answer);
+        }
+        tracing::warn!(kind = id.kind, name = id.name, "somebody has added to it; replaced");
+        self.replace(api, id, object, &answer).await
+    }
+
+    async fn replace(
+        &self,
+        api: &Api<DynamicObject>,
+        id: &Id,
+        object: &Value,
+        live: &DynamicObject,
+    ) -> Result<DynamicObject, kube::Error> {
+        let mut object: DynamicObject =
+            serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+        // Refused if somebody writes in between; then it is tried again.
+        object.metadata.resource_version.clone_from(&live.metadata.resource_version);
+        object.metadata.managed_fields = live.metadata.managed_fields.clone();
+        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+        api.replace(&id.name, &parameters, &object).await
+    }
+
+    /// Whether an object stands as it was applied.
+    fn stands(&self, key: &Key, digest: &str, seen: Option<&Child>) -> bool {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = applied.get(key).filter(|applied| applied.digest == digest);
+        known.zip(seen).is_some_and(|(applied, seen)| applied.fingerprint == seen.fingerprint)
+    }
+
+    /// Tells the world at once what a watch would tell it a moment later.
+    fn tell(&self, kind: &ChildKind, key: Key, object: &DynamicObject, uid: &str, fingerprint: &str) {
+        let annotations = object.metadata.annotations.clone().unwrap_or_default();
+        let own = |key: &&str| annotations.contains_key(*key);
+        let child = Child {
+            uid: uid.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            connection: annotations.get(CONNECTION_ANNOTATION).cloned(),
+            annotations: [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION]
+                .into_iter()
+                .filter(own)
+                .map(|key| (key.to_owned(), annotations.get(key).cloned().unwrap_or_default()))
+                .collect(),
+        };
+        let namespace = self.namespaced.then(|| key.namespace.clone());
+        self.world.tell(&Source { plural: kind.plural, namespace }, Change::Present(key, Seen::Child(child)));
+    }
+
+    /// Creates a Secret with what its annotation asks for, unless that was done not long ago.
+    async fn create(
+        &self,
+        wanted: &Wanted<'_>,
+        object: &Value,
+        authority: &Authority,
+    ) -> Result<(), ApplyError> {
+        let id = id(object);
+        let key = Key { namespace: wanted.namespace.to_owned(), id: id.clone() };
+        let recheck = if wanted.is_up { SECRET_RECHECK } else { SECRET_RECHECK_WHILE_DOWN };
+        let is_there = self
+            .created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .is_some_and(|created| created.elapsed() < recheck);
+        let Some(kind) = child_kind(&id.kind).filter(|_| !is_there) else { return Ok(()) };
+        let secret = self.filled(wanted, object, authority).map_err(|reason| {
+            let object = format!("Secret {}", id.name);
+            ApplyError { object, reason }
+        })?;
+        let api = Api::<DynamicObject>::namespaced_with(
+            self.client.clone(),
+            wanted.namespace,
+            &api_resource(kind.api_version, kind.kind, kind.plural),
+        );
+        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+        match api.create(&parameters, &secret).await {
+            Ok(_) => {
+                self.count("Secret", "created");
+                tracing::info!(namespace = wanted.namespace, name = id.name, "Secret created");
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
+                self.count("Secret", "there");
+            }
+            Err(error) => {
+                self.count("Secret", "refused");
+                return Err(refused(&id, &error));
+            }
+        }
+        self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Instant::now());
+        Ok(())
+    }
+
+    fn filled(
+        &self,
+        wanted: &Wanted<'_>,
+        object: &Value,
+        authority: &Authority,
+    ) -> Result<DynamicObject, String> {
+        let mut object = object.clone();
+        let annotation = |name: &str| {
+            let annotations = object.pointer("/metadata/annotations")?.as_object()?;
+            annotations.get(name)?.as_str().map(str::to_owned)
+        };
+        let keys = annotation(FILL_ANNOTATION).unwrap_or_default();
+        if let Some(owner) = annotation(OWNED_BY_ANNOTATION) {
+            let key = Key { namespace: wanted.namespace.to_owned(), id: Id::new("ConfigMap", owner) };
+            let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+            let uid = applied.get(&key).map(|applied| applied.uid.clone());
+            let uid = uid.ok_or_else(|| format!("its owner, ConfigMap {}, is not there", key.id.name))?;
+            let reference =
+                json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": key.id.name, "uid": uid}]);
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.insert("ownerReferences".to_owned(), reference);
+            }
+        }
+        let Filled(data) = fill::fill(&keys, &wanted.certificate_names, authority)?;
+        if let Some(members) = object.as_object_mut() {
+            members.insert("data".to_owned(), data);
+        }
+        serde_json::from_value(object).map_err(|error| error.to_string())
+    }
+
+    async fn delete(&self, namespace: &str, id: &Id, child: &Child) -> Result<(), ApplyError> {
+        let Some(kind) = child_kind(&id.kind) else { return Ok(()) };
+        let parameters = DeleteParams {
+            preconditions: Some(Preconditions { uid: Some(child.uid.clone()), resource_version: None }),
+            ..DeleteParams::background()
+        };
+        match self.api(namespace, kind).delete(&id.name, &parameters).await {
+            Ok(_) => {
+                tracing::info!(namespace, kind = id.kind, name = id.name, "removed");
+                self.count(&id.kind, "removed");
+                Ok(())
+            }
+            // It is gone, or another one of that name has come.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(error) => Err(refused(id, &error)),
+        }
+    }
+
+    fn api(&self, namespace: &str, kind: &ChildKind) -> Api<DynamicObject> {
+        let resource = api_resource(kind.api_version, kind.kind, kind.plural);
+        Api::namespaced_with(self.client.clone(), namespace, &resource)
+    }
+
+    fn count(&self, kind: &str, outcome: &'static str) {
+        self.metrics.applies.get_or_create(&ApplyLabels { kind: kind.to_owned(), outcome }).inc();
+    }
+}
+
+/// The kind and name of an object.
+#[must_use]
+pub fn id(object: &Value) -> Id {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    Id::new(text("/kind"), text("/metadata/name"))
+}
+
+fn child_kind(kind: &str) -> Option<&'static ChildKind> {
+    CHILD_KINDS.iter().find(|known| known.kind == kind)
+}
+
+/// What the API server is asked by for objects of a kind.
+#[must_use]
+pub fn api_resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+/// Changes when somebody changes what the operator has said of an object. Where the API server counts
+/// generations, a change of status is none; where it does not, every change is one.
+#[must_use]
+pub fn fingerprint(metadata: &ObjectMeta) -> String {
+    // The Deployment controller counts its own revisions there.
+    let annotations: BTreeMap<&String, &String> = metadata
+        .annotations
+        .iter()
+        .flatten()
+        .filter(|(key, _)| !key.starts_with("deployment.kubernetes.io/"))
+        .collect();
+    let version = match metadata.generation {
+        Some(generation) if generation > 0 => generation.to_string(),
+        Some(_) | None => metadata.resource_version.clone().unwrap_or_default(),
+    };
+    let facts = json!([
+        metadata.uid,
+        metadata.labels,
+        annotations,
+        metadata.owner_references,
+        metadata.deletion_timestamp.is_some(),
+        version
+    ]);
+    hash(facts.to_string().as_bytes())
+}
+
+/// Whether anybody but the operator and the cluster's own controllers has written more than metadata. What is
+/// written through a subresource, such as the number of replicas by an autoscaler, is no such thing.
+fn has_foreign_content(metadata: &ObjectMeta) -> bool {
+    metadata.managed_fields.iter().flatten().any(|entry| {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        let own = manager == FIELD_MANAGER || manager == "kube-controller-manager";
+        let by_subresource = entry.subresource.as_deref().is_some_and(|name| !name.is_empty());
+        let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.as_object());
+        let beyond_metadata = fields
+            .into_iter()
+            .flat_map(|fields| fields.keys())
+            .any(|field| !matches!(field.as_str(), "f:metadata" | "f:status"));
+        !own && !by_subresource && beyond_metadata
+    })
+}
+
+/// SHA-256 in hexadecimal.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, bytes))
+}
+
+fn refused(id: &Id, error: &kube::Error) -> ApplyError {
+    let reason = match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => crate::chain(other),
+    };
+    ApplyError { object: format!("{} {}", id.kind, id.name), reason }
+}

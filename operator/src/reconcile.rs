@@ -1,0 +1,243 @@
+//! One namespace, from what people wrote to what stands: fetch → validate → render → apply → report.
+//!
+//! A namespace is looked at as a whole, because its objects speak of each other. Beside its own objects the
+//! policies of the operator's namespace count. What is invalid is reported and otherwise left alone: its
+//! gateways keep what they have.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use lychgate_operator_plan::status::Published;
+use lychgate_operator_plan::{
+    CONFIG_HASH_ANNOTATION, Inventory, Loaded, ObjectKey, Options, Problem, RenderOptions, ValidConnection,
+    certificate_epoch, load_objects, render, validate,
+};
+use serde_json::{Value, json};
+
+use crate::acknowledge::Acknowledgements;
+use crate::apply::{Applier, Wanted, hash};
+use crate::certificate::Authority;
+use crate::issuer::Issuer;
+use crate::metrics::{Metrics, ReconcileLabels};
+use crate::queue::Queue;
+use crate::report::{Judged, Outcome, Reporter};
+use crate::sequence::Sequences;
+use crate::settings::Settings;
+use crate::world::{Id, Place, World};
+
+/// How often a namespace is looked at although nothing has happened: certificates become due, Secrets that
+/// cannot be watched are created again.
+const RESYNC: Duration = Duration::from_secs(5 * 60);
+/// The first pause after a failure; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How many connections of a namespace are applied at once.
+const CONCURRENCY: usize = 8;
+
+/// Some of a namespace's objects could not be applied, or a status not written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReconcileError(String);
+
+/// All that reconciles share.
+pub struct Context {
+    /// What the operator was told.
+    pub settings: Settings,
+    /// What is known of the cluster.
+    pub world: Arc<World>,
+    /// Asks for namespaces to be looked at.
+    pub queue: Queue,
+    /// Applies children.
+    pub applier: Applier,
+    /// Signs certificates.
+    pub authority: Authority,
+    /// The cluster as an issuer.
+    pub issuer: Arc<Issuer>,
+    /// Sequences of configurations.
+    pub sequences: Sequences,
+    /// What gateways answered.
+    pub acknowledgements: Arc<Acknowledgements>,
+    /// Writes statuses and Events.
+    pub reporter: Reporter,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Failures in a row, by namespace.
+    pub failures: Mutex<BTreeMap<String, u32>>,
+}
+
+/// Brings one namespace up to date.
+///
+/// # Errors
+/// Something could not be applied or reported; the rest was.
+pub async fn reconcile(namespace: Arc<Namespace>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let name = namespace.name_any();
+    let timer = std::time::Instant::now();
+    let result = steps(&name, &context).await;
+    context.metrics.reconcile_duration.observe(timer.elapsed().as_secs_f64());
+    let outcome = if result.is_ok() { "done" } else { "failed" };
+    context.metrics.reconciles.get_or_create(&ReconcileLabels { outcome }).inc();
+    if result.is_ok() {
+        context.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    }
+    result.map(|()| Action::requeue(RESYNC))
+}
+
+/// When a namespace is looked at again after a failure.
+#[must_use]
+#[allow(clippy::needless_pass_by_value, reason = "the controller gives it")]
+pub fn after_failure(namespace: Arc<Namespace>, error: &ReconcileError, context: Arc<Context>) -> Action {
+    let name = namespace.name_any();
+    tracing::warn!(namespace = name, %error, "not everything could be done; it is tried again");
+    let mut failures = context.failures.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = failures.entry(name).or_default();
+    let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST_PAUSE);
+    *count = count.saturating_add(1);
+    Action::requeue(pause)
+}
+
+async fn steps(name: &str, context: &Context) -> Result<(), ReconcileError> {
+    let place = context.world.place(name);
+    // In a namespace that ends nothing can be made, and the garbage collector takes what is there.
+    if place.terminating {
+        return Ok(());
+    }
+    let objects = fetch(name, &place, context);
+    let Loaded { inventory, problems, ignored: _ } = load_objects(objects.iter().map(AsRef::as_ref));
+    let (connections, problems, judged) = judge(name, &inventory, problems, context);
+    let outcomes = apply(name, &place, &connections, context).await;
+    let mut errors: Vec<String> = outcomes.values().filter_map(|outcome| outcome.failure.clone()).collect();
+    if let Err(error) = context.applier.remove_orphans(name, &place).await {
+        errors.push(error.to_string());
+    }
+    let reported =
+        context.reporter.report(name, &place, &problems, &connections, &outcomes, &judged, context);
+    errors.extend(reported.await);
+    if errors.is_empty() { Ok(()) } else { Err(ReconcileError(errors.join("; "))) }
+}
+
+/// The objects that count for a namespace: its own, the policies of the operator's namespace that may hold for
+/// it, and the namespace with its labels.
+fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
+    // A connection that is being deleted is served no longer; a policy that is, holds until it is gone.
+    let stays = |id: &Id, object: &Value| {
+        id.kind != "McpConnection" || object.pointer("/metadata/deletionTimestamp").is_none()
+    };
+    let own = place.objects.iter().filter(|(id, object)| stays(id, object)).map(|(_, object)| object);
+    let mut objects: Vec<Arc<Value>> = own.cloned().collect();
+    let operator = &context.settings.namespace;
+    if name != operator {
+        let theirs = context.world.place(operator).objects;
+        let binds = |object: &Value| object.pointer("/spec/namespaceSelector").is_some();
+        objects.extend(
+            theirs
+                .into_iter()
+                .filter(|(id, object)| is_policy(&id.kind) && binds(object))
+                .map(|(_, object)| object),
+        );
+    }
+    let labels = &place.labels;
+    objects.push(Arc::new(
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+    ));
+    objects
+}
+
+fn is_policy(kind: &str) -> bool {
+    kind == "MaskingRule"
+}
+
+/// Validates, and says which connections each policy holds for.
+fn judge(
+    name: &str,
+    inventory: &Inventory,
+    mut problems: Vec<Problem>,
+    context: &Context,
+) -> (Vec<ValidConnection>, Vec<Problem>, Judged) {
+    let cluster = context.issuer.current();
+    let options = Options {
+        operator_namespace: Some(context.settings.namespace.clone()),
+        secret_watch: context.settings.secret_watch.clone(),
+        cluster: cluster.as_ref().clone(),
+        ..Options::default()
+    };
+    let validated = validate(inventory, &options);
+    problems.extend(validated.problems);
+    problems.retain(|problem| problem.object.as_ref().is_some_and(|object| object.namespace == name));
+    let reach = validated.reach.into_iter().map(|reach| (reach.policy, reach.connections)).collect();
+    (validated.connections, problems, Judged { reach, valid_gateways: validated.gateways })
+}
+
+/// Applies every valid connection; one that fails stops none of the others.
+async fn apply(
+    name: &str,
+    place: &Place,
+    connections: &[ValidConnection],
+    context: &Context,
+) -> BTreeMap<String, Outcome> {
+    let applied = connections.iter().map(|connection| async move {
+        let outcome = apply_connection(name, place, connection, context).await;
+        (connection.name().name.clone(), outcome)
+    });
+    stream::iter(applied).buffer_unordered(CONCURRENCY).collect().await
+}
+
+async fn apply_connection(
+    namespace: &str,
+    place: &Place,
+    connection: &ValidConnection,
+    context: &Context,
+) -> Outcome {
+    let uid = connection.uid().unwrap_or_default();
+    let child = connection.child_name();
+    let config_map = Id::new("ConfigMap", child);
+    let annotations = place.children.get(&config_map).map(|child| &child.annotations);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let milliseconds = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let sequence = context.sequences.next(uid, &connection.content_hash(), annotations, milliseconds);
+    let settings = &context.settings;
+    let mut options = RenderOptions::new(settings.gateway_image.clone(), sequence);
+    options.operator_namespace = Some(settings.namespace.clone());
+    options.certificate_authority = Some(context.authority.published().clone());
+    options.certificate_epoch = certificate_epoch(uid, now.as_secs());
+    options.image_pull_secrets.clone_from(&settings.image_pull_secrets);
+    options.image_pull_policy.clone_from(&settings.image_pull_policy);
+    if !settings.api_server_ports.is_empty() {
+        options.api_server_ports.clone_from(&settings.api_server_ports);
+    }
+    let objects = render(connection, &options);
+    let pods = place.pods.iter().filter(|(_, pod)| pod.instance == child);
+    let replicas = context.acknowledgements.replicas(namespace, pods, &connection.name().to_string());
+    let wanted = Wanted {
+        namespace,
+        connection: &connection.name().name,
+        objects: &objects,
+        certificate_names: connection.certificate_names(),
+        is_up: replicas.iter().any(|replica| matches!(replica.answer, Some(Ok(_)))),
+    };
+    let failure = context.applier.apply(&wanted, &context.authority, place).await.err();
+    let published = Published { sequence, hash: document_hash(&objects) };
+    if failure.is_none() {
+        context.acknowledgements.expect(namespace, child, published.clone());
+    }
+    Outcome { failure: failure.map(|error| error.to_string()), published, replicas }
+}
+
+/// The hash of the document as a gateway reads it.
+fn document_hash(objects: &[Value]) -> String {
+    let document = objects.iter().find_map(|object| {
+        object.pointer("/metadata/annotations")?.get(CONFIG_HASH_ANNOTATION)?;
+        object.get("data")?.as_object()?.values().next()?.as_str()
+    });
+    hash(document.unwrap_or_default().as_bytes())
+}
+
+/// The key of an object of ours.
+#[must_use]
+pub fn object_key(namespace: &str, id: &Id) -> ObjectKey {
+    ObjectKey::new(id.kind.clone(), namespace, id.name.clone())
+}

@@ -1,0 +1,173 @@
+//! Brings an operator up: first the race for the lead, then the watches, and when everything is known the
+//! reconciles.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::controller::Config as ControllerConfig;
+use kube::runtime::events::{Recorder, Reporter as EventReporter};
+use kube::runtime::reflector::{ObjectRef, store};
+use kube::runtime::{applier, watcher};
+use kube::{Client, Config};
+use tokio::task::JoinSet;
+
+use crate::acknowledge::Acknowledgements;
+use crate::admin::{self, Admin};
+use crate::apply::{Applier, FIELD_MANAGER};
+use crate::certificate::{Authority, AuthorityError};
+use crate::issuer::Issuer;
+use crate::leader::Election;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::reconcile::{Context, after_failure, reconcile};
+use crate::report::Reporter;
+use crate::sequence::Sequences;
+use crate::settings::Settings;
+use crate::watch;
+use crate::world::World;
+
+/// How many namespaces are reconciled at once.
+const CONCURRENCY: u16 = 8;
+
+/// Why the operator does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no configuration for the API server.
+    #[error("no API server is configured: {0}")]
+    Config(String),
+    /// The address for health and metrics cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The Lease is not to be had.
+    #[error("the Lease: {0}")]
+    Lease(String),
+    /// There is no certificate authority.
+    #[error("{0}")]
+    Authority(#[from] AuthorityError),
+    /// Another replica leads.
+    #[error("the lead is lost")]
+    LeadLost,
+    /// A task that must not end has ended.
+    #[error("a task has ended: {0}")]
+    TaskEnded(String),
+}
+
+/// Runs the operator until `stop` is done.
+///
+/// # Errors
+/// It cannot start, or has lost the lead: then the process should end, and begin anew without a memory.
+pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    let config = Config::infer().await.map_err(|error| StartError::Config(crate::chain(&error)))?;
+    let token = own_token(&config);
+    let client = Client::try_from(config).map_err(|error| StartError::Config(crate::chain(&error)))?;
+    let metrics = Arc::new(Metrics::default());
+    let world = Arc::new(World::new(watch::sources(&settings.watch_namespaces)));
+    let address = settings.admin_listen;
+    let listener = admin::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
+    let mut tasks = JoinSet::new();
+    let admin = Admin { metrics: Arc::clone(&metrics), world: Arc::clone(&world) };
+    tasks.spawn(admin::serve(listener, Arc::new(admin)));
+
+    let mut election = Election::join(client.clone(), &settings)
+        .await
+        .map_err(|error| StartError::Lease(crate::chain(&error)))?;
+    tokio::pin!(stop);
+    tokio::select! {
+        won = election.won() => won.map_err(StartError::Lease)?,
+        () = &mut stop => {
+            election.leave().await;
+            return Ok(());
+        }
+    }
+    metrics.leader.set(1);
+    tracing::info!(identity = settings.identity, "leads");
+    let led = tokio::select! {
+        led = lead(&mut tasks, client, settings, token, world, metrics) => led,
+        () = election.lost() => Err(StartError::LeadLost),
+        () = &mut stop => Ok(()),
+    };
+    tasks.shutdown().await;
+    election.leave().await;
+    led
+}
+
+/// The operator's own token, if it has one: its audiences are those of the API server.
+fn own_token(config: &Config) -> Option<String> {
+    let file = config.auth_info.token_file.as_ref()?;
+    std::fs::read_to_string(file).ok()
+}
+
+async fn lead(
+    tasks: &mut JoinSet<()>,
+    client: Client,
+    settings: Settings,
+    token: Option<String>,
+    world: Arc<World>,
+    metrics: Arc<Metrics>,
+) -> Result<(), StartError> {
+    let namespaced = !settings.watch_namespaces.is_empty();
+    let authority = Authority::load(&client, &settings.namespace).await?;
+    let issuer = Arc::new(Issuer::load(client.clone(), token.as_deref(), &settings.api_audiences).await);
+    let (queue, requests) = Queue::new();
+    let acknowledgements = Arc::new(Acknowledgements::new(settings.gateway_admin_port));
+    let events = EventReporter {
+        controller: format!("{}/{FIELD_MANAGER}", lychgate_crds::GROUP),
+        instance: Some(settings.identity.clone()),
+    };
+    let recorder = Recorder::new(client.clone(), events);
+    let context = Arc::new(Context {
+        applier: Applier::new(client.clone(), Arc::clone(&world), Arc::clone(&metrics), namespaced),
+        reporter: Reporter::new(
+            client.clone(),
+            recorder,
+            Arc::clone(&world),
+            Arc::clone(&metrics),
+            namespaced,
+        ),
+        world: Arc::clone(&world),
+        queue: queue.clone(),
+        authority,
+        issuer: Arc::clone(&issuer),
+        sequences: Sequences::default(),
+        acknowledgements: Arc::clone(&acknowledgements),
+        metrics,
+        failures: Mutex::default(),
+        settings,
+    });
+    let settings = &context.settings;
+    watch::start(tasks, &client, &settings.watch_namespaces, &settings.namespace, &world, &queue);
+    // Nothing may be published before every policy is known.
+    world.complete().await;
+    tracing::info!("the cluster is known");
+    tasks.spawn(acknowledgements.run(Arc::clone(&world), queue.clone()));
+    tasks.spawn(issuer.run(Arc::clone(&world), queue));
+    control(context, requests).await;
+    Err(StartError::TaskEnded("the reconciles".to_owned()))
+}
+
+/// Reconciles the namespaces that are asked for, each at most once at a time.
+async fn control(context: Arc<Context>, requests: impl futures_util::Stream<Item = String>) {
+    // The scheduler wants its keys to be objects of a store: here they are nothing but names.
+    let (names, mut writer) = store::<Namespace>();
+    writer.apply_watcher_event(&watcher::Event::Init);
+    writer.apply_watcher_event(&watcher::Event::InitDone);
+    let inhabited = context.world.inhabited();
+    let queue = stream::iter(inhabited).chain(requests).map(move |name| {
+        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        writer.apply_watcher_event(&watcher::Event::Apply(namespace));
+        Ok::<_, std::convert::Infallible>(ObjectRef::<Namespace>::new(&name))
+    });
+    let config = ControllerConfig::default().concurrency(CONCURRENCY);
+    // Each of them ends, so that the scheduler can tell when to ask again.
+    let step = |namespace, context| Box::pin(reconcile(namespace, context));
+    applier(step, after_failure, context, names, Box::pin(queue), config)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::debug!(error = crate::chain(&error), "a reconcile failed");
+            }
+        })
+        .await;
+}

@@ -1,0 +1,354 @@
+//! What the operator knows of the cluster: the objects that people wrote, the labels of their namespaces, and
+//! of its own children and their pods what it takes to see that somebody has changed them.
+//!
+//! Watches write, reconciles read. Everything is kept by namespace, because that is what is reconciled as one.
+//! Nothing of a child's content is kept: a fingerprint of its metadata tells whether it is still as it was
+//! when it was last applied.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// Who tells about a part of the world: one watch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The plural of the kind that is watched.
+    pub plural: &'static str,
+    /// The namespace that is watched; all if there is none.
+    pub namespace: Option<String>,
+}
+
+/// A kind and a name, within a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Id {
+    /// The id of an object.
+    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), name: name.into() }
+    }
+}
+
+/// What a watch has seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// An object of ours, as it stands.
+    Object(Arc<Value>),
+    /// An object that the operator made.
+    Child(Child),
+    /// A pod of a gateway.
+    Pod(Pod),
+    /// A namespace.
+    Namespace {
+        /// Its labels.
+        labels: BTreeMap<String, String>,
+        /// Whether it is about to end, so that nothing can be made in it.
+        terminating: bool,
+    },
+}
+
+/// What is kept of an object that the operator made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Its uid.
+    pub uid: String,
+    /// Changes when somebody changes what the operator has said.
+    pub fingerprint: String,
+    /// The connection that it was made for, by its annotation.
+    pub connection: Option<String>,
+    /// Its annotations that are the operator's own.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What is kept of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its uid.
+    pub uid: String,
+    /// The name of the gateway's Deployment.
+    pub instance: String,
+    /// Where it answers, once it has an address.
+    pub address: Option<String>,
+    /// Whether it is about to end.
+    pub ending: bool,
+}
+
+/// Everything in one namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The namespace's labels, where they are known.
+    pub labels: BTreeMap<String, String>,
+    /// Whether the namespace is about to end.
+    pub terminating: bool,
+    /// Objects of ours.
+    pub objects: BTreeMap<Id, Arc<Value>>,
+    /// What the operator made.
+    pub children: BTreeMap<Id, Child>,
+    /// The gateways' pods, by name.
+    pub pods: BTreeMap<String, Pod>,
+}
+
+/// An event of a watch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A list begins: what it will not hold is gone.
+    Begin,
+    /// An object is part of the list that has begun.
+    Listed(Key, Seen),
+    /// The list is complete.
+    End,
+    /// An object is new or has changed.
+    Present(Key, Seen),
+    /// An object is gone.
+    Absent(Key),
+}
+
+/// The namespace and the id of an object; a namespace is in itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The namespace.
+    pub namespace: String,
+    /// The kind and name.
+    pub id: Id,
+}
+
+/// What is known.
+pub struct World {
+    inner: Mutex<Inner>,
+    missing: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Inner {
+    places: BTreeMap<String, Place>,
+    known: HashMap<Source, BTreeSet<Key>>,
+    listing: HashMap<Source, BTreeSet<Key>>,
+    incomplete: BTreeSet<Source>,
+}
+
+impl World {
+    /// Nothing is known yet, and the sources are what must be known before anything is decided.
+    #[must_use]
+    pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
+        let incomplete: BTreeSet<Source> = sources.into_iter().collect();
+        let missing = watch::Sender::new(incomplete.len());
+        Self { inner: Mutex::new(Inner { incomplete, ..Inner::default() }), missing }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every source has been listed once. An object that is not seen yet may be a policy, so that
+    /// nothing may be published before.
+    pub async fn complete(&self) {
+        let mut missing = self.missing.subscribe();
+        // The sender lives as long as this world.
+        let _sender_lives = missing.wait_for(|missing| *missing == 0).await;
+    }
+
+    /// Whether every source has been listed once.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        *self.missing.borrow() == 0
+    }
+
+    /// Takes what a source tells, and answers the namespaces in which something has changed.
+    pub fn tell(&self, source: &Source, change: Change) -> BTreeSet<String> {
+        let mut inner = self.lock();
+        let touched = inner.tell(source, change);
+        let missing = inner.incomplete.len();
+        drop(inner);
+        self.missing.send_if_modified(|known| std::mem::replace(known, missing) != missing);
+        touched
+    }
+
+    /// What is known of a namespace.
+    #[must_use]
+    pub fn place(&self, namespace: &str) -> Place {
+        self.lock().places.get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// One child, if it is there.
+    #[must_use]
+    pub fn child(&self, namespace: &str, id: &Id) -> Option<Child> {
+        self.lock().places.get(namespace)?.children.get(id).cloned()
+    }
+
+    /// All pods that can be asked: namespace, name and pod.
+    #[must_use]
+    pub fn pods(&self) -> Vec<(String, String, Pod)> {
+        let inner = self.lock();
+        let of_place = |(namespace, place): (&String, &Place)| {
+            let pods = place.pods.iter().filter(|(_, pod)| pod.address.is_some() && !pod.ending);
+            pods.map(|(name, pod)| (namespace.clone(), name.clone(), pod.clone())).collect::<Vec<_>>()
+        };
+        inner.places.iter().flat_map(of_place).collect()
+    }
+
+    /// The namespaces that hold any object of ours, or anything that was made for one.
+    #[must_use]
+    pub fn inhabited(&self) -> BTreeSet<String> {
+        let inner = self.lock();
+        let inhabited =
+            inner.places.iter().filter(|(_, place)| !place.objects.is_empty() || !place.children.is_empty());
+        inhabited.map(|(namespace, _)| namespace.clone()).collect()
+    }
+}
+
+impl Inner {
+    fn tell(&mut self, source: &Source, change: Change) -> BTreeSet<String> {
+        match change {
+            Change::Begin => {
+                self.listing.insert(source.clone(), BTreeSet::new());
+                BTreeSet::new()
+            }
+            Change::Listed(key, seen) => {
+                self.listing.entry(source.clone()).or_default().insert(key.clone());
+                self.put(source, key, seen)
+            }
+            Change::End => {
+                let listed = self.listing.remove(source).unwrap_or_default();
+                let known = self.known.get(source).cloned().unwrap_or_default();
+                self.incomplete.remove(source);
+                known.difference(&listed).flat_map(|key| self.remove(source, key)).collect()
+            }
+            Change::Present(key, seen) => self.put(source, key, seen),
+            Change::Absent(key) => self.remove(source, &key),
+        }
+    }
+
+    fn put(&mut self, source: &Source, key: Key, seen: Seen) -> BTreeSet<String> {
+        let place = self.places.entry(key.namespace.clone()).or_default();
+        let changed = match seen {
+            Seen::Object(object) => {
+                let known = place.objects.get(&key.id);
+                if known.is_some_and(|known| is_older(&object, known)) {
+                    return BTreeSet::new();
+                }
+                let changed = known != Some(&object);
+                place.objects.insert(key.id.clone(), object);
+                changed
+            }
+            Seen::Child(child) => {
+                let changed = place.children.get(&key.id) != Some(&child);
+                place.children.insert(key.id.clone(), child);
+                changed
+            }
+            Seen::Pod(pod) => {
+                let changed = place.pods.get(&key.id.name) != Some(&pod);
+                place.pods.insert(key.id.name.clone(), pod);
+                changed
+            }
+            Seen::Namespace { labels, terminating } => {
+                let inhabited = !place.objects.is_empty();
+                let changed = place.labels != labels || place.terminating != terminating;
+                place.labels = labels;
+                place.terminating = terminating;
+                changed && inhabited
+            }
+        };
+        let namespace = key.namespace.clone();
+        self.known.entry(source.clone()).or_default().insert(key);
+        if changed { BTreeSet::from([namespace]) } else { BTreeSet::new() }
+    }
+
+    fn remove(&mut self, source: &Source, key: &Key) -> BTreeSet<String> {
+        if let Some(known) = self.known.get_mut(source) {
+            known.remove(key);
+        }
+        let Some(place) = self.places.get_mut(&key.namespace) else { return BTreeSet::new() };
+        match source.plural {
+            "namespaces" => {
+                self.places.remove(&key.namespace);
+                return BTreeSet::new();
+            }
+            "pods" => {
+                place.pods.remove(&key.id.name);
+            }
+            _ => {
+                place.objects.remove(&key.id);
+                place.children.remove(&key.id);
+            }
+        }
+        BTreeSet::from([key.namespace.clone()])
+    }
+}
+
+/// Whether what a watch brings is older than what is known, which an answer to a write may have told before.
+/// Resource versions of one kind can be compared (KEP-5504); where they are no numbers, nothing is older.
+fn is_older(new: &Value, known: &Value) -> bool {
+    let version = |object: &Value| {
+        object.pointer("/metadata/resourceVersion").and_then(Value::as_str).and_then(|text| text.parse().ok())
+    };
+    let same_object = new.pointer("/metadata/uid") == known.pointer("/metadata/uid");
+    let (new, known): (Option<u128>, Option<u128>) = (version(new), version(known));
+    same_object && new.zip(known).is_some_and(|(new, known)| new < known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::{Change, Id, Key, Seen, Source, World};
+
+    fn source() -> Source {
+        Source { plural: "mcpconnections", namespace: None }
+    }
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "agents".into(), id: Id::new("McpConnection", name) }
+    }
+
+    fn object(version: &str) -> Seen {
+        Seen::Object(Arc::new(json!({"metadata": {"uid": "u", "resourceVersion": version}})))
+    }
+
+    fn version(world: &World, name: &str) -> Option<Value> {
+        let place = world.place("agents");
+        place
+            .objects
+            .get(&key(name).id)
+            .and_then(|object| object.pointer("/metadata/resourceVersion").cloned())
+    }
+
+    #[test]
+    fn what_a_new_list_does_not_hold_is_gone_and_everything_else_stays() {
+        let world = World::new([source()]);
+        assert!(!world.is_complete());
+        world.tell(&source(), Change::Begin);
+        world.tell(&source(), Change::Listed(key("a"), object("1")));
+        world.tell(&source(), Change::Listed(key("b"), object("2")));
+        assert!(!world.is_complete());
+        assert_eq!(world.tell(&source(), Change::End), BTreeSet::new());
+        assert!(world.is_complete());
+
+        world.tell(&source(), Change::Begin);
+        assert_eq!(world.tell(&source(), Change::Listed(key("a"), object("1"))), BTreeSet::new());
+        assert_eq!(world.tell(&source(), Change::End), BTreeSet::from(["agents".to_owned()]));
+        assert_eq!(version(&world, "a"), Some(json!("1")));
+        assert_eq!(version(&world, "b"), None);
+    }
+
+    #[test]
+    fn an_echo_of_something_older_changes_nothing() {
+        let world = World::new([source()]);
+        world.tell(&source(), Change::Present(key("a"), object("10")));
+        assert_eq!(world.tell(&source(), Change::Present(key("a"), object("9"))), BTreeSet::new());
+        assert_eq!(version(&world, "a"), Some(json!("10")));
+        world.tell(&source(), Change::Present(key("a"), object("11")));
+        assert_eq!(version(&world, "a"), Some(json!("11")));
+        assert_eq!(world.tell(&source(), Change::Absent(key("a"))).len(), 1);
+        assert_eq!(version(&world, "a"), None);
+    }
+}

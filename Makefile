@@ -1,5 +1,5 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
-# test` Python 3.11 or newer; everything else they install themselves, pinned, from package registries.
+# test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
 .PHONY: demo test lint lint-format golden soak
 
@@ -12,10 +12,11 @@ demo:
 	cargo build --locked --quiet --package lychgate
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
 
-## test: everything that is checked: units, properties, golden files, the house, scenarios, the demo
+## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, the demo
 test:
 	tests/counterparts/install
-	cargo build --locked --package lychgate --package lychgate-gateway
+	tests/cluster/install
+	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
 	cargo test --locked --workspace
 	$(NODE) --test tests/counterparts/counterparts.test.mjs
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)

@@ -28,7 +28,7 @@ const EDGES: [(&str, &[&str]); 10] = [
         ],
     ),
     ("lychgate-operator", &["lychgate-crds", "lychgate-operator-plan"]),
-    ("lychgate-tests", &[]),
+    ("lychgate-tests", &["lychgate-tests-cluster"]),
     ("lychgate-tests-cluster", &[]),
 ];
 

@@ -1,0 +1,136 @@
+//! A call of an agent in the cluster, through a gateway that the operator made.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::support::operator::Operator;
+use crate::support::{GATEWAY, RULE, cluster, connection, counterparts, eventually, get, kubelet, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_projected_token_gets_a_masked_answer_from_the_gateway_that_was_made() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("governed").await;
+    let name = namespace.name();
+    let folder = tempfile::tempdir().unwrap();
+    let server = counterparts::dbhub(folder.path(), "credential-of-dbhub").await;
+    let secret = "
+apiVersion: v1
+kind: Secret
+metadata: {name: upstream}
+stringData: {token: credential-of-dbhub, lychgate-allowed-hosts: 127.0.0.1}
+";
+    let _operator = Operator::start(cluster, "governed", name, &[name]);
+    let connection = connection("customers", &server.url);
+    cluster.apply_yaml_in(name, &format!("{GATEWAY}---{RULE}---{connection}---{secret}")).await;
+    until(name, "mcpconnection", "customers", "Programmed", "Unknown/NoReplica").await;
+    let mut first = kubelet::run(name, "lychgate-customers").await;
+    until(name, "mcpconnection", "customers", "Programmed", "True/Programmed").await;
+    until(name, "mcpconnection", "customers", "Ready", "True/Ready").await;
+    first.process.assert_alive();
+
+    let host = format!("lychgate-customers.{name}.svc");
+    let url = format!("https://{host}:8443/customers/mcp");
+    let authority = get(name, "configmap", "lychgate-customers-ca").await.unwrap();
+    let authority = authority["data"]["ca.crt"].as_str().unwrap().to_owned();
+    let agent = Agent { address: first.address.clone(), host, authority };
+    let token = cluster.token(name, "agent", &[&url], 600).await;
+
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
+    let (status, session, text) = agent.post(Some(&token), None, initialize).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let call = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"execute_sql","arguments":{"sql":"select name, email from customers"}}}"#;
+    let (status, _, text) = agent.post(Some(&token), session.as_deref(), call).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert!(text.contains("[REDACTED:Email]") && !text.contains("alice@example.com"), "{text}");
+
+    let (status, _, _) = agent.post(None, None, initialize).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let for_others = cluster.token(name, "agent", &["https://elsewhere.example.com"], 600).await;
+    let (status, _, _) = agent.post(Some(&for_others), None, initialize).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_credential_is_told_by_the_gateway_and_shown_by_the_connection() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("missing").await;
+    let name = namespace.name();
+    let _operator = Operator::start(cluster, "missing", name, &[name]);
+    let secret = "
+apiVersion: v1
+kind: Secret
+metadata: {name: upstream}
+stringData: {lychgate-allowed-hosts: 10.1.2.3}
+";
+    let connection = connection("customers", "http://10.1.2.3:8000/mcp");
+    cluster.apply_yaml_in(name, &format!("{GATEWAY}---{connection}---{secret}")).await;
+    until(name, "mcpconnection", "customers", "ResolvedRefs", "Unknown/Pending").await;
+    let _pod = kubelet::run(name, "lychgate-customers").await;
+    let object = until(name, "mcpconnection", "customers", "ResolvedRefs", "False/CredentialUnusable").await;
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    let resolved = conditions.iter().find(|condition| condition["type"] == "ResolvedRefs").unwrap();
+    let message = resolved["message"].as_str().unwrap();
+    assert!(message.contains("Secret upstream has no key token"), "{message}");
+    eventually("the connection not to be ready", async || {
+        let object = get(name, "mcpconnection", "customers").await?;
+        (crate::support::condition(&object, "Ready")? == "False/CredentialUnusable").then_some(())
+    })
+    .await;
+}
+
+/// Somebody who knows the gateway's name, its address and its authority.
+struct Agent {
+    address: String,
+    host: String,
+    authority: String,
+}
+
+impl Agent {
+    /// Posts a message; gives the status, the session, and the text.
+    async fn post(
+        &self,
+        token: Option<&str>,
+        session: Option<&str>,
+        message: &str,
+    ) -> (StatusCode, Option<String>, String) {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect((self.address.as_str(), 8443)).await.unwrap();
+        let name = ServerName::try_from(self.host.clone()).unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let _driver = tokio::spawn(driver);
+        let mut request = Request::post("/customers/mcp")
+            .header("host", format!("{}:8443", self.host))
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(session) = session {
+            request = request.header("mcp-session-id", session);
+        }
+        let request = request.body(Full::new(Bytes::copy_from_slice(message.as_bytes()))).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, session, String::from_utf8(body.to_vec()).unwrap())
+    }
+}

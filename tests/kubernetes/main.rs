@@ -1,0 +1,17 @@
+//! The operator on a real Kubernetes API server, and gateways as it makes them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::large_futures,
+    unreachable_pub,
+    reason = "a test fails by panicking, and its futures may be large"
+)]
+
+mod governed;
+mod lifecycle;
+mod repair;
+mod replicas;
+mod support;

@@ -379,9 +379,7 @@ pub fn hash(bytes: &[u8]) -> String {
 }
 
 fn refused(id: &Id, error: &kube::Error) -> ApplyError {
-    let reason = match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => crate::chain(other),
-    };
+    let reason =
+        if let kube::Error::Api(status) = error { status.message.clone() } else { crate::chain(error) };
     ApplyError { object: format!("{} {}", id.kind, id.name), reason }
 }

@@ -13,7 +13,6 @@ pub struct Queue(mpsc::UnboundedSender<String>);
 
 impl Queue {
     /// A queue, and what comes out of it.
-    #[must_use]
     pub fn new() -> (Self, impl Stream<Item = String>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         // The scheduler takes from it at once, and keeps each namespace once; nothing waits in here.

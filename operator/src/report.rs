@@ -47,6 +47,9 @@ pub struct Judged {
     pub valid_gateways: Vec<ObjectKey>,
 }
 
+/// The connections that a policy holds for, by namespace, and whether each is programmed.
+type Bound = BTreeMap<String, Vec<(String, State)>>;
+
 /// Writes statuses and Events.
 pub struct Reporter {
     client: Client,
@@ -56,7 +59,7 @@ pub struct Reporter {
     namespaced: bool,
     /// Which connections of each namespace a policy of the operator's namespace holds for, and whether each is
     /// programmed.
-    bound: Mutex<BTreeMap<ObjectKey, BTreeMap<String, Vec<(String, State)>>>>,
+    bound: Mutex<BTreeMap<ObjectKey, Bound>>,
 }
 
 /// One object whose status is to be told.

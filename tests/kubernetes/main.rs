@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::large_futures,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test fails by panicking, and its futures may be large"
 )]

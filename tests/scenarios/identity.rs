@@ -130,7 +130,7 @@ const RESOURCE: &str = "https://gateway.test/server/mcp";
 const ACCOUNT: &str = "system:serviceaccount:agents:billing";
 
 /// The document of a connection for the service accounts of namespace `agents`, whose server is not there.
-fn for_service_accounts(sequence: u64, keys: Value, audiences: &Value) -> String {
+fn for_service_accounts(sequence: u64, keys: &Value, audiences: &Value) -> String {
     let mut document = document("http://127.0.0.1:1/mcp", sequence);
     document["identity"] = json!({"kubernetes": {"issuer": CLUSTER, "audiences": audiences, "keys": keys}});
     document["access"] = json!([{"groups": ["system:serviceaccounts:agents"], "tools": ["echo"]}]);
@@ -154,7 +154,7 @@ async fn a_service_account_calls_with_its_projected_token_and_with_no_other() {
     let keys = folder.path().join("keys.json");
     // It only makes the keys; the gateway never asks it.
     let provider = identity_provider(&keys, &[]).await;
-    write_document(&folder, &for_service_accounts(1, public_keys(&keys), &json!([])));
+    write_document(&folder, &for_service_accounts(1, &public_keys(&keys), &json!([])));
     let gateway = Gateway::start(folder, &[]).await;
     let claims = |namespace: &str, name: &str| {
         json!({"kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": "1"}}})
@@ -213,7 +213,7 @@ async fn the_clusters_keys_and_audiences_are_those_of_the_document_in_use() {
     let folder = folders();
     let (keys, other) = (folder.path().join("keys.json"), folder.path().join("other.json"));
     let _providers = (identity_provider(&keys, &[]).await, identity_provider(&other, &[]).await);
-    write_document(&folder, &for_service_accounts(1, json!([]), &json!([])));
+    write_document(&folder, &for_service_accounts(1, &json!([]), &json!([])));
     let gateway = Gateway::start(folder, &[]).await;
     let for_resource = minted(&keys, CLUSTER, RESOURCE, "none", &["--subject", ACCOUNT]).await;
     let for_audience = minted(&keys, CLUSTER, "lychgate", "none", &["--subject", ACCOUNT]).await;
@@ -230,7 +230,7 @@ async fn the_clusters_keys_and_audiences_are_those_of_the_document_in_use() {
         (3, public_keys(&keys), json!([]), StatusCode::BAD_GATEWAY, StatusCode::UNAUTHORIZED),
         (4, public_keys(&keys), json!(["lychgate"]), StatusCode::UNAUTHORIZED, StatusCode::BAD_GATEWAY),
     ] {
-        write_document(&gateway.folder, &for_service_accounts(sequence, keys, &audiences));
+        write_document(&gateway.folder, &for_service_accounts(sequence, &keys, &audiences));
         eventually("the new document to be in use", async || {
             let metrics = Ask::get(&format!("{}/metrics", gateway.admin)).send().await.text;
             metrics.contains(&format!(r#"{{connection="test/server"}} {sequence}"#)).then_some(())

@@ -204,3 +204,40 @@ fn event(line: Line) -> Event {
         response: line.response_object,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str, stage: &str, verb: &str, uri: &str) -> String {
+        let user = r#"{"username":"anna","groups":["system:authenticated"]}"#;
+        let time = "2026-01-02T03:04:05.000006Z";
+        format!(
+            r#"{{"auditID":"{id}","stage":"{stage}","verb":"{verb}","requestURI":"{uri}","user":{user},"requestReceivedTimestamp":"{time}"}}"#
+        )
+    }
+
+    #[test]
+    fn a_watch_counts_once_and_neither_marks_nor_half_a_line_count() {
+        let log = [
+            line("1", "ResponseStarted", "watch", "/api/v1/pods?watch=true"),
+            line("2", "ResponseComplete", "get", &format!("{MARK}/7")),
+            line("1", "ResponseComplete", "watch", "/api/v1/pods?watch=true"),
+            line("3", "ResponseComplete", "get", "/version"),
+            r#"{"auditID":"4","sta"#.to_owned(),
+        ]
+        .join("\n");
+        let uris: Vec<String> = parse(&log).into_iter().map(|event| event.uri).collect();
+        assert_eq!(uris, ["/api/v1/pods?watch=true", "/version"]);
+    }
+
+    #[test]
+    fn questions_and_tokens_are_no_writes() {
+        let [event] =
+            parse(&format!("{}\n", line("1", "ResponseComplete", "create", "/"))).try_into().unwrap();
+        assert!(event.writes());
+        assert!(!Event { verb: "watch".to_owned(), ..event.clone() }.writes());
+        assert!(!Event { group: "authorization.k8s.io".to_owned(), ..event.clone() }.writes());
+        assert!(!Event { subresource: "token".to_owned(), ..event }.writes());
+    }
+}

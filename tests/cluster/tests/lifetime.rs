@@ -106,7 +106,7 @@ async fn a_restart_of_the_api_server_keeps_objects_and_tokens() {
 }
 
 #[tokio::test]
-async fn the_garbage_collector_knows_what_comes_before_the_controllers() {
+async fn kinds_that_come_before_the_controllers_are_there_and_collected() {
     let definition = "apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: { name: owners.example.test }

@@ -50,7 +50,7 @@ impl Operator {
 impl Drop for Operator {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("log of the operator:\n{}", self.log());
+            eprintln!("log of the operator:\n{}", self.log());
         }
     }
 }

@@ -19,7 +19,7 @@ sleep infinity </dev/null >/dev/null &
 echo "$!"
 exec >/dev/null
 read -r _
-true
+kill -KILL -- "-$!"
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     rm -rf -- "$1" && break
     sleep 0.1

@@ -1,0 +1,181 @@
+//! What a status says, from what is wrong and what gateways answered.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::Timestamp;
+use lychgate_crds::Reason;
+use lychgate_operator_plan::status::{
+    self, Answer, ConnectionFacts, CredentialAnswer, GatewayFacts, Observed, PolicyFacts, Published, Refusal,
+    Replica, State, ValidFacts,
+};
+use lychgate_operator_plan::{Closed, Problem, Severity};
+
+fn problem(reason: Reason, severity: Severity) -> Problem {
+    let message = "mend it".to_owned();
+    Problem { source: None, object: None, path: "spec.x".to_owned(), reason, message, severity }
+}
+
+fn published(sequence: u64) -> Published {
+    Published { sequence, hash: format!("hash-{sequence}") }
+}
+
+fn using(sequence: u64) -> Answer {
+    Answer { in_use: Some(published(sequence)), ..Answer::default() }
+}
+
+fn replica(name: &str, answer: Option<Result<Answer, String>>) -> Replica {
+    Replica { name: name.to_owned(), answer }
+}
+
+fn valid() -> ValidFacts {
+    ValidFacts { url: Some("https://a".into()), policies: vec![], closed: None, has_credentials: true }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn facts<'a>(previous: &'a [Condition], replicas: &'a [Replica]) -> ConnectionFacts<'a> {
+    ConnectionFacts {
+        observed: Observed { generation: 3, previous, now: at(100) },
+        problems: vec![],
+        valid: Some(valid()),
+        failure: None,
+        published: Some(published(7)),
+        replicas,
+    }
+}
+
+/// Each condition as `status/reason`.
+fn said(conditions: &[Condition]) -> Vec<String> {
+    conditions.iter().map(|condition| format!("{}/{}", condition.status, condition.reason)).collect()
+}
+
+#[test]
+fn a_connection_is_programmed_when_every_replica_uses_what_was_published() {
+    let missing = CredentialAnswer { name: "default".into(), problem: Some("there is none".into()) };
+    let without_credential = Answer { credentials: vec![missing], ..using(7) };
+    let refusing = Answer {
+        refused: Some(Refusal { hash: "hash-7".into(), problem: "no such authority".into() }),
+        ..using(6)
+    };
+    let refusing_older = Answer {
+        refused: Some(Refusal { hash: "hash-5".into(), problem: "no such authority".into() }),
+        ..using(7)
+    };
+    let (programmed, resolved) = ("True/Programmed", "True/ResolvedRefs");
+    let behind = "False/NotAcknowledged";
+    for (replicas, expected) in [
+        (vec![], ["True/Accepted", "Unknown/Pending", "Unknown/NoReplica", "Unknown/NoReplica"]),
+        (
+            vec![replica("a", None)],
+            ["True/Accepted", "Unknown/Pending", "Unknown/Pending", "Unknown/Pending"],
+        ),
+        (vec![replica("a", Some(Ok(using(7))))], ["True/Accepted", resolved, programmed, "True/Ready"]),
+        (
+            vec![replica("a", Some(Ok(using(7)))), replica("b", Some(Ok(using(6))))],
+            ["True/Accepted", resolved, behind, behind],
+        ),
+        (
+            vec![replica("a", Some(Ok(using(7)))), replica("b", Some(Err("no answer in time".into())))],
+            ["True/Accepted", resolved, behind, behind],
+        ),
+        (
+            vec![replica("a", Some(Ok(refusing)))],
+            ["True/Accepted", resolved, "False/ConfigurationRefused", "False/ConfigurationRefused"],
+        ),
+        (vec![replica("a", Some(Ok(refusing_older)))], ["True/Accepted", resolved, programmed, "True/Ready"]),
+        (
+            vec![replica("a", Some(Ok(without_credential)))],
+            ["True/Accepted", "False/CredentialUnusable", programmed, "False/CredentialUnusable"],
+        ),
+    ] {
+        let status = status::connection(&facts(&[], &replicas));
+        assert_eq!(said(&status.conditions), expected, "{replicas:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_wrong_closed_or_refused_by_the_api_server_is_not_ready() {
+    let replicas = [replica("a", Some(Ok(using(7))))];
+    let good = facts(&[], &replicas);
+    let refusal = problem(Reason::InvalidValue, Severity::Error);
+    let invalid = ConnectionFacts { problems: vec![&refusal], valid: None, ..good.clone() };
+    let conditions = status::connection(&invalid).conditions;
+    assert_eq!(
+        said(&conditions),
+        ["False/InvalidValue", "Unknown/NotAccepted", "False/NotAccepted", "False/NotAccepted"]
+    );
+    assert_eq!(conditions.first().unwrap().message, "spec.x: mend it");
+
+    let missing = problem(Reason::RefNotFound, Severity::Error);
+    let unresolved = ConnectionFacts { problems: vec![&missing], valid: None, ..good.clone() };
+    assert_eq!(
+        said(&status::connection(&unresolved).conditions)[..2],
+        ["False/RefNotFound", "False/RefNotFound"]
+    );
+
+    let failed = ConnectionFacts { failure: Some("Service a: invalid".into()), ..good.clone() };
+    assert_eq!(
+        said(&status::connection(&failed).conditions)[2..],
+        ["False/ApplyFailed", "False/ApplyFailed"]
+    );
+
+    for (closed, expected) in [
+        (Closed::Suspended, "False/Suspended"),
+        (Closed::RequiredPolicyMissing, "False/RequiredPolicyMissing"),
+    ] {
+        let valid = Some(ValidFacts { closed: Some(closed), ..valid() });
+        let conditions = status::connection(&ConnectionFacts { valid, ..good.clone() }).conditions;
+        assert_eq!(said(&conditions)[2..], ["True/Programmed", expected]);
+    }
+
+    let odd = problem(Reason::NoEffect, Severity::Warning);
+    let warned = ConnectionFacts { problems: vec![&odd], ..good };
+    let conditions = status::connection(&warned).conditions;
+    assert_eq!(said(&conditions).first().unwrap(), "True/Accepted");
+    assert_eq!(conditions.first().unwrap().message, "valid; spec.x: mend it");
+}
+
+#[test]
+fn a_condition_keeps_the_time_of_its_last_transition() {
+    let replicas = [replica("a", Some(Ok(using(7))))];
+    let first = status::connection(&facts(&[], &replicas));
+    let mut later = facts(&first.conditions, &replicas);
+    later.observed.now = at(200);
+    assert_eq!(status::connection(&later), first);
+
+    let behind = [replica("a", Some(Ok(using(6))))];
+    let mut changed = facts(&first.conditions, &behind);
+    changed.observed.now = at(300);
+    let times: Vec<i64> = status::connection(&changed)
+        .conditions
+        .iter()
+        .map(|condition| condition.last_transition_time.0.as_second())
+        .collect();
+    assert_eq!(times, [100, 100, 300, 300]);
+}
+
+#[test]
+fn gateways_and_rules_are_programmed_when_all_their_connections_are() {
+    let observed = Observed { generation: 1, previous: &[], now: at(1) };
+    let gateway = |connections: &[State], suspended| {
+        let connections = connections.iter().map(|state| ("c".to_owned(), *state)).collect();
+        said(
+            &status::gateway(&GatewayFacts { observed, problems: vec![], suspended, connections }).conditions,
+        )
+    };
+    assert_eq!(gateway(&[], false)[2..], ["True/Programmed", "True/Ready"]);
+    assert_eq!(gateway(&[State::True, State::Unknown], false)[2], "Unknown/ConnectionsPending");
+    assert_eq!(gateway(&[State::False, State::Unknown], false)[2], "False/ConnectionsPending");
+    assert_eq!(gateway(&[State::True], true)[2..], ["True/Programmed", "False/Suspended"]);
+
+    let nothing = problem(Reason::NoTarget, Severity::Warning);
+    let rule = |connections: Vec<(String, State)>| {
+        status::masking_rule(&PolicyFacts { observed, problems: vec![&nothing], connections })
+    };
+    assert_eq!(said(&rule(vec![]).conditions), ["False/NoTarget", "False/NotAccepted"]);
+    let holds = rule(vec![("agents/a".into(), State::True)]);
+    assert_eq!(said(&holds.conditions), ["True/Accepted", "True/Programmed"]);
+    assert_eq!((holds.connection_count, holds.connections), (Some(1), vec!["agents/a".to_owned()]));
+}

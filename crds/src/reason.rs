@@ -176,16 +176,20 @@ impl Reason {
                 "The connection has no grant, so that every call is denied. Add one under access."
             }
             Self::SecretWatchNotGranted => {
-                "The gateway asks for secretAccess: Watch, and the operator may not grant it in this namespace. Add the namespace to secretAccess.watchNamespaces of the Helm chart, or write Mount."
+                "The gateway asks for secretAccess: Watch, and the operator may not grant it in this namespace. Add the \
+                 namespace to secretAccess.watchNamespaces of the Helm chart, or write Mount."
             }
             Self::RequiredPolicyMissing => {
-                "The gateway requires a kind of policy of which none holds for the connection, so that every call is denied. Attach one."
+                "The gateway requires a kind of policy of which none holds for the connection, so that every call is \
+                 denied. Attach one."
             }
             Self::Suspended => {
-                "The connection or its gateway is suspended, so that every call is denied. Write suspended: false when the emergency is over."
+                "The connection or its gateway is suspended, so that every call is denied. Write suspended: false when the \
+                 emergency is over."
             }
             Self::NamespaceSelectorIgnored => {
-                "A namespaceSelector counts in the operator's namespace alone. Move the policy there, or use targetRefs or connectionSelector."
+                "A namespaceSelector counts in the operator's namespace alone. Move the policy there, or use targetRefs or \
+                 connectionSelector."
             }
             Self::NoEffect => "What is written is legal and has no effect. Remove it, or complete it.",
         }

@@ -18,6 +18,17 @@ pub(crate) struct Source {
     /// Folder (read with its subfolders) or file with manifests
     #[arg(short, long = "filename", value_name = "DIR")]
     pub(crate) filename: PathBuf,
+    /// Namespace of the operator, where policies may select namespaces; without it, they may anywhere
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator_namespace: Option<String>,
+}
+
+impl Source {
+    /// Reads and checks the manifests.
+    pub(crate) fn check(&self) -> Result<Checked, CommandError> {
+        let operator_namespace = self.operator_namespace.clone();
+        check(&self.filename, &Options { operator_namespace, ..Options::default() })
+    }
 }
 
 /// Manifests with everything that was found in them.
@@ -102,7 +113,7 @@ pub(crate) fn report<'a>(problems: impl Iterator<Item = &'a Problem>) {
 
 /// The compiled policy of one connection, by `name` or `namespace/name`.
 pub(crate) fn policy(source: &Source, name: &str) -> Result<Policy, CommandError> {
-    let checked = check(&source.filename, &Options::default())?;
+    let checked = source.check()?;
     report(checked.problems());
     let connection = find(&checked.validated.connections, name)?;
     compile(connection.config(1)).map_err(|problems| {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lychgate_crds::yaml;
-use lychgate_operator_plan::{Options, RenderOptions, render};
+use lychgate_operator_plan::{RenderOptions, render};
 
 use crate::manifests::{self, Source};
 use crate::output::{CommandError, print};
@@ -15,22 +15,18 @@ pub(crate) struct Arguments {
     /// Image of the gateway
     #[arg(long, default_value = concat!("lychgate-gateway:", env!("CARGO_PKG_VERSION")))]
     gateway_image: String,
-    /// Namespace of the operator, whose policies may bind others; without it, those of any namespace do
-    #[arg(long, value_name = "NAMESPACE")]
-    operator_namespace: Option<String>,
 }
 
 /// Renders the valid connections, as the operator would apply nothing of an invalid one. Exit code 1 if there is
 /// any error.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let checked = manifests::check(
-        &arguments.source.filename,
-        &Options { operator_namespace: arguments.operator_namespace.clone(), ..Options::default() },
-    )?;
+    let checked = arguments.source.check()?;
     manifests::report(checked.problems());
     // The operator counts up; here the same manifests shall give the same objects.
-    let mut options = RenderOptions::new(arguments.gateway_image.clone(), 1);
-    options.operator_namespace.clone_from(&arguments.operator_namespace);
+    let options = RenderOptions {
+        operator_namespace: arguments.source.operator_namespace.clone(),
+        ..RenderOptions::new(arguments.gateway_image.clone(), 1)
+    };
     for connection in &checked.validated.connections {
         for object in render(connection, &options) {
             print(&format!("---\n{}", yaml::write(&object)));

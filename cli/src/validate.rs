@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use lychgate_operator_plan::Options;
-
 use crate::manifests::{self, Source};
 use crate::output::{CommandError, print_line};
 
@@ -15,7 +13,7 @@ pub(crate) struct Arguments {
 
 /// Exit code 1 if there is an error; warnings alone are none.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let checked = manifests::check(&arguments.source.filename, &Options::default())?;
+    let checked = arguments.source.check()?;
     for problem in checked.problems() {
         print_line(&problem.to_string());
     }

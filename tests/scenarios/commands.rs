@@ -63,6 +63,48 @@ async fn problems_are_told_with_file_line_and_field() {
     assert!(missing.errors.contains("/no/such/folder"), "{}", missing.errors);
 }
 
+const FOR_ALL: &str = "
+---
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata: {name: everywhere, namespace: lychgate-system}
+spec:
+  namespaceSelector: {}
+  detectors: [{type: Email, action: {redact: {}}}]
+";
+
+#[tokio::test]
+async fn a_rule_for_every_namespace_counts_where_the_operator_is() {
+    let folder = folder(&Manifests { more: FOR_ALL, ..Manifests::default() }.to_yaml());
+    for (operator, code, expected) in [
+        (&[][..], 0, "1 valid connections, 0 errors"),
+        (&["--operator-namespace", "lychgate-system"], 0, "1 valid connections, 0 errors"),
+        (&["--operator-namespace", "other"], 1, "move the policy to other"),
+    ] {
+        let validated = on(folder.path(), "validate", operator, "").await;
+        assert_eq!(validated.code, code, "{}", validated.output);
+        assert!(validated.output.contains(expected), "{}", validated.output);
+    }
+    let rendered = on(folder.path(), "render", &["--operator-namespace", "lychgate-system"], "").await;
+    for expected in
+        [r#"\"name\":\"lychgate-system/everywhere\""#, "kubernetes.io/metadata.name: lychgate-system"]
+    {
+        assert!(rendered.output.contains(expected), "{}", rendered.output);
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_connection_is_valid_and_denies_every_call() {
+    let folder = folder(&Manifests { gateway: "suspended: true", ..Manifests::default() }.to_yaml());
+    let validated = on(folder.path(), "validate", &[], "").await;
+    assert_eq!(validated.code, 0, "{}", validated.output);
+    assert!(validated.output.contains("1 valid connections, 0 errors, 2 warnings"), "{}", validated.output);
+    let call = json!({"name": "query", "arguments": {}}).to_string();
+    let decided = on(folder.path(), "decide", &["--connection", "server", "--user", "alice"], &call).await;
+    assert_eq!(decided.code, 1, "{}", decided.errors);
+    assert!(decided.output.contains(r#""reason":"Suspended""#), "{}", decided.output);
+}
+
 #[tokio::test]
 async fn a_decision_is_told_with_its_rules() {
     let folder = folder(&Manifests::default().to_yaml());

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lychgate_gateway::secret::Mounts;
 use lychgate_gateway::{Running, Settings, start};
-use lychgate_gateway_policy::config::OidcIssuer;
+use lychgate_gateway_policy::config::{CredentialSource, OidcIssuer};
 use lychgate_operator_plan::{Options, SourceFile, ValidConnection};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -151,6 +151,9 @@ impl Dev {
     /// Writes what the gateway reads, as the operator and the kubelet would, and tokens for the personas.
     fn publish(&self, checked: &Checked) -> Result<(), CommandError> {
         let connections: Vec<_> = self.served(checked).collect();
+        for warning in connections.iter().flat_map(|connection| missing_without_cluster(connection)) {
+            note(&warning);
+        }
         let audiences: Vec<String> =
             connections.iter().flat_map(|connection| connection.config(0).resources).collect();
         for persona in checked.loaded.inventory.personas() {
@@ -217,6 +220,7 @@ fn settings(arguments: &Arguments, state: &State) -> Settings {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
         config_dir: state.config(),
+        // Tokens of service accounts are the cluster's to make.
         mounts: Mounts { secrets: state.secrets(), config_maps: state.config_maps(), tokens: None },
         keys_dir: state.keys(),
         tls_dir: None,
@@ -242,6 +246,28 @@ fn options(address: SocketAddr, issuer: &str) -> Options {
         complete: true,
         ..Options::default()
     }
+}
+
+/// What the manifests ask for that only a cluster can give.
+fn missing_without_cluster(connection: &ValidConnection) -> Vec<String> {
+    let (name, config) = (connection.name(), connection.config(0));
+    let mut missing = Vec::new();
+    if config.identity.kubernetes.is_some() {
+        missing.push(format!(
+            "warning: McpConnection {name}: tokens of service accounts are not accepted here, since only a cluster \
+             issues them; use the token of a persona"
+        ));
+    }
+    for credential in config.credentials {
+        if let CredentialSource::ServiceAccountToken(_) = credential.from {
+            missing.push(format!(
+                "warning: McpConnection {name}: the credential {} is a token that only a cluster makes, so that calls \
+                 are refused here; take one from a Secret to try them",
+                credential.name
+            ));
+        }
+    }
+    missing
 }
 
 /// The one namespace that is served: a gateway pod, too, sees the Secrets of one namespace only.

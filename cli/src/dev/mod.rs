@@ -304,3 +304,33 @@ fn milliseconds() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use lychgate_operator_plan::{Options, SourceFile, load, validate};
+
+    use super::missing_without_cluster;
+
+    #[test]
+    fn what_only_a_cluster_can_give_is_told_and_nothing_else() {
+        let warnings = |identity: &str, credentials: &str| {
+            let text = format!(
+                "apiVersion: lychgate.dev/v1alpha1\nkind: McpGateway\nmetadata: {{name: gateway}}\n\
+                 spec: {{identity: {{{identity}}}}}\n---\n\
+                 apiVersion: lychgate.dev/v1alpha1\nkind: McpConnection\nmetadata: {{name: docs}}\n\
+                 spec: {{gatewayRef: {{name: gateway}}, upstream: {{url: 'https://a.example/mcp'}}, {credentials}}}\n"
+            );
+            let loaded = load(&[SourceFile { name: "all.yaml".to_owned(), text }]);
+            let validated = validate(&loaded.inventory, &Options::default());
+            assert_eq!(validated.connections.len(), 1);
+            validated.connections.iter().flat_map(missing_without_cluster).collect::<Vec<_>>().join(" ")
+        };
+        let token = "credentials: [{name: own, inject: {header: X-Token}, \
+                     from: {serviceAccountToken: {audience: docs}}}]";
+        assert_eq!(warnings("anonymous: true", ""), "");
+        assert!(warnings("kubernetes: {enabled: true}", "").contains("use the token of a persona"));
+        assert!(
+            warnings("anonymous: true", token).contains("the credential own is a token that only a cluster")
+        );
+    }
+}

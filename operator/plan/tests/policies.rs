@@ -5,6 +5,7 @@ mod support;
 
 use lychgate_crds::Reason;
 use lychgate_operator_plan::{Closed, Options, SecretWatch, Severity, Validated};
+use proptest::prelude::*;
 use serde_json::json;
 
 use support::{MINIMAL, check, complete, documents, in_cluster, of_kind, set, write};
@@ -332,4 +333,69 @@ fn service_accounts_of_the_cluster_call_with_its_keys_and_from_files_with_none()
         check(&write(&objects), &in_cluster()).1.connections.len()
     };
     assert_eq!((alone(true), alone(false)), (1, 0));
+}
+
+/// A rule with every way to say what it holds for, which is everything but `bare/a`; each key stands once.
+const FOR_ALMOST_ALL: &str = "
+---
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata:
+  name: pii
+  namespace: lychgate-system
+spec:
+  targetRefs:
+  - {name: own, kind: McpConnection}
+  connectionSelector:
+    matchExpressions:
+    - {key: env, operator: In, values: [prod, dev]}
+  namespaceSelector:
+    matchLabels: {}
+  detectors:
+  - {type: Email, action: {redact: {}}}
+";
+
+proptest! {
+    #[test]
+    fn one_slip_in_a_key_of_a_rule_never_serves_a_connection_without_it(
+        line in 2_usize..16,
+        word in 0_usize..4,
+        place in 0_usize..20,
+        slip in prop_oneof!["", "[a-zA-Z]", "[a-z]{2}"],
+        keeps in any::<bool>(),
+    ) {
+        let whole = format!("{}{FOR_ALMOST_ALL}", world());
+        let (_, unharmed) = check(&whole, &cluster());
+        let held = reach(&unharmed);
+        assert_eq!(held, "gold/a gold/b iron/a lychgate-system/own");
+
+        let mut lines: Vec<String> = FOR_ALMOST_ALL.lines().map(str::to_owned).collect();
+        let keys: Vec<(usize, usize)> = keys_of(&lines[line]);
+        prop_assume!(!keys.is_empty());
+        let (start, end) = keys[word % keys.len()];
+        let at = start + place % (end - start);
+        lines[line].replace_range(at..if keeps { at } else { at + 1 }, &slip);
+        let (_, validated) = check(&format!("{}{}\n", world(), lines.join("\n")), &cluster());
+        for connection in &validated.connections {
+            let name = connection.name().to_string();
+            let is_masked = !connection.config(1).masking.is_empty();
+            prop_assert!(is_masked || !held.split(' ').any(|held| held == name), "{name}: {}", lines[line]);
+        }
+    }
+}
+
+/// Where the keys of a line begin and end.
+fn keys_of(line: &str) -> Vec<(usize, usize)> {
+    let mut keys = Vec::new();
+    for (end, _) in line.match_indices(':') {
+        let start = line
+            .get(..end)
+            .unwrap()
+            .rfind(|last: char| !last.is_ascii_alphanumeric())
+            .map_or(0, |before| before + 1);
+        if start < end {
+            keys.push((start, end));
+        }
+    }
+    keys
 }

@@ -27,6 +27,8 @@ pub struct Inventory {
     pub(crate) config_maps: Vec<Entry<BTreeMap<String, String>>>,
     /// Namespaces, of which the labels alone matter.
     pub(crate) namespaces: Vec<Entry<()>>,
+    /// What was found wrong when they were read.
+    pub(crate) problems: Vec<Problem>,
     /// What could not be read, and may have been anything.
     pub(crate) unread: Vec<String>,
 }

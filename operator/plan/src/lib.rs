@@ -6,6 +6,7 @@
 //! clock, no environment, no file, no socket and no log in here, so that the operator, `lychgate dev`,
 //! `lychgate validate` and `lychgate render` cannot differ.
 
+mod explain;
 mod inventory;
 mod manifest;
 mod masking;
@@ -20,6 +21,7 @@ mod valid;
 mod validate;
 mod values;
 
+pub use explain::{Attachment, Explanation, GatewayStanding, Required, Standing, explain};
 pub use inventory::{ConfigMapFile, Inventory, PERSONAS_LABEL, Persona, SecretFile};
 pub use manifest::{Loaded, SourceFile, load, load_objects};
 pub use problem::{ObjectKey, Problem, Severity, Source};

@@ -45,7 +45,7 @@ pub(crate) struct Labels<'a> {
 }
 
 /// One label of an object.
-enum Label<'a> {
+pub(crate) enum Label<'a> {
     There(&'a str),
     Missing,
     Unknown,
@@ -261,7 +261,8 @@ fn may_be_met(requirement: &Requirement, label: Label<'_>) -> bool {
 }
 
 impl<'a> Labels<'a> {
-    fn get(&self, key: &str) -> Label<'a> {
+    /// The label of a key.
+    pub(crate) fn get(&self, key: &str) -> Label<'a> {
         if let Some(name) = self.namespace.filter(|_| key == NAMESPACE_NAME_LABEL) {
             return Label::There(name);
         }

@@ -108,6 +108,7 @@ impl Loader {
         problems.extend(mark_duplicates(&mut inventory.secrets));
         problems.extend(mark_duplicates(&mut inventory.config_maps));
         problems.extend(mark_duplicates(&mut inventory.namespaces));
+        inventory.problems.clone_from(&problems);
         Loaded { inventory, problems, ignored }
     }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::config::{ObjectName, OidcIssuer};
 
-use self::rules::Rules;
+pub(crate) use self::rules::{Effective, Rules, reaches_out};
 use crate::inventory::Inventory;
 use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::ValidConnection;

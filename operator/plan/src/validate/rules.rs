@@ -14,7 +14,7 @@ use crate::problem::{Finding, ObjectKey, Problem};
 use crate::targets::{Candidate, Ground, Obstacle, Part, Targets, Verdict, candidates};
 
 /// The MaskingRules, in the order of their names, so that the same rules always make the same document.
-pub(super) struct Rules<'a>(Vec<Rule<'a>>);
+pub(crate) struct Rules<'a>(Vec<Rule<'a>>);
 
 /// A MaskingRule and what it holds for.
 struct Rule<'a> {
@@ -26,11 +26,11 @@ struct Rule<'a> {
 }
 
 /// The rules that hold for one connection.
-pub(super) struct Effective<'a> {
-    pub(super) keys: Vec<&'a ObjectKey>,
+pub(crate) struct Effective<'a> {
+    pub(crate) keys: Vec<&'a ObjectKey>,
     /// Those that are broken.
-    pub(super) broken: Vec<&'a ObjectKey>,
-    pub(super) configs: Vec<MaskingRule>,
+    pub(crate) broken: Vec<&'a ObjectKey>,
+    pub(crate) configs: Vec<MaskingRule>,
 }
 
 /// Whether the namespaces that a policy selects count.
@@ -40,7 +40,7 @@ pub(crate) fn reaches_out(policy: &ObjectKey, options: &Options) -> bool {
 
 impl<'a> Rules<'a> {
     /// Validates every rule.
-    pub(super) fn validate(inventory: &'a Inventory, options: &Options, problems: &mut Vec<Problem>) -> Self {
+    pub(crate) fn validate(inventory: &'a Inventory, options: &Options, problems: &mut Vec<Problem>) -> Self {
         let candidates = candidates(inventory);
         let mut rules: Vec<Rule<'a>> = Vec::new();
         for entry in &inventory.masking_rules {
@@ -53,7 +53,7 @@ impl<'a> Rules<'a> {
     }
 
     /// The rules that hold for the connection at a place of the inventory.
-    pub(super) fn effective(&self, place: usize, connection: &ObjectKey) -> Effective<'a> {
+    pub(crate) fn effective(&self, place: usize, connection: &ObjectKey) -> Effective<'a> {
         let mut effective = Effective { keys: Vec::new(), broken: Vec::new(), configs: Vec::new() };
         for rule in self.0.iter().filter(|rule| rule.connections.contains(&place)) {
             effective.keys.push(rule.key);
@@ -66,6 +66,11 @@ impl<'a> Rules<'a> {
             }
         }
         effective
+    }
+
+    /// Whether a rule can be enforced.
+    pub(crate) fn is_valid(&self, rule: &ObjectKey) -> bool {
+        self.0.iter().any(|known| known.key == rule && known.config.is_some())
     }
 
     /// What each rule holds for.

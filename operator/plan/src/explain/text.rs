@@ -1,0 +1,117 @@
+//! An explanation as text for a terminal: one thing a line, its name in the left column.
+//!
+//! Texts in objects are other people's. Characters that a terminal would obey, or that would reorder or hide
+//! others, are shown by their number.
+
+use std::fmt;
+
+use lychgate_gateway_policy::config::Closed;
+
+use super::{Attachment, Explanation, GatewayStanding, Required, Standing};
+
+/// The width of the left column, in characters.
+const COLUMN: usize = 14;
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nothing = |text: &str| vec![text.to_owned()];
+        let or = |lines: Vec<String>, text: &str| if lines.is_empty() { nothing(text) } else { lines };
+        let namespace = &self.connection.namespace;
+        let policies = self.policies.iter().map(|policy| attachment(policy, namespace)).collect();
+        let others: Vec<String> = self.others.iter().map(|policy| attachment(policy, namespace)).collect();
+        let grants = self.grants.iter().enumerate().map(|(index, grant)| format!("access[{index}] {grant}"));
+        let sections = [
+            ("McpConnection", vec![self.connection.to_string()]),
+            ("Standing", vec![standing(self.standing, &self.required)]),
+            ("McpGateway", self.gateway.iter().map(gateway).collect()),
+            ("Callers", or(self.callers.clone(), "nobody")),
+            ("URL", or(self.urls.clone(), "none as long as it is not accepted")),
+            ("Upstream", self.upstream.iter().cloned().collect()),
+            ("Credential", or(self.credentials.clone(), "none")),
+            ("Grants", or(grants.collect(), "nothing to nobody: there is no entry in spec.access")),
+            ("Policies", or(policies, "none")),
+            ("Not for it", others),
+            ("Required", self.required.iter().map(required).collect()),
+            ("Problems", or(self.problems.iter().map(ToString::to_string).collect(), "none")),
+        ];
+        for (name, lines) in sections {
+            for (index, line) in lines.iter().enumerate() {
+                let name = if index == 0 { name } else { "" };
+                writeln!(formatter, "{name:<COLUMN$} {}", shown(line))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn standing(standing: Standing, required: &[Required]) -> String {
+    let missing: Vec<&str> =
+        required.iter().filter(|required| !required.fulfilled).map(|required| required.kind).collect();
+    match standing {
+        Standing::Served => "accepted; calls are held to the grants and policies below".to_owned(),
+        Standing::Closed(Closed::Suspended) => {
+            "accepted and closed: it or its gateway is suspended, and every call is refused".to_owned()
+        }
+        Standing::Closed(Closed::RequiredPolicyMissing) => format!(
+            "accepted and closed: its gateway requires a {}, and every call is refused until one holds",
+            missing.join(" and a ")
+        ),
+        Standing::NotAccepted => {
+            "not accepted: see the problems below; a gateway that runs goes on with what it has".to_owned()
+        }
+    }
+}
+
+fn gateway(gateway: &GatewayStanding) -> String {
+    let GatewayStanding { name, valid } = gateway;
+    if *valid { name.clone() } else { format!("{name} (does not exist, or is invalid)") }
+}
+
+fn attachment(attachment: &Attachment, namespace: &str) -> String {
+    let Attachment { policy, valid, ground } = attachment;
+    let place = if policy.namespace == namespace { String::new() } else { format!("{}/", policy.namespace) };
+    let invalid = if *valid { "" } else { " (invalid)" };
+    format!("{} {place}{}{invalid}: {ground}", policy.kind, policy.name)
+}
+
+fn required(required: &Required) -> String {
+    let Required { kind, fulfilled } = required;
+    let fulfilled = if *fulfilled { "fulfilled" } else { "missing: none that is valid holds for it" };
+    format!("{kind}: {fulfilled}")
+}
+
+/// A text without characters that do something to a terminal or to the order of others.
+fn shown(text: &str) -> String {
+    let is_plain = |character: char| {
+        !character.is_control()
+            && !matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
+            && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_plain(character) {
+            plain.push(character);
+        } else {
+            plain.extend(character.escape_unicode());
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_by_its_number() {
+        for (text, expected) in [
+            ("groups ärzte, 医師", "groups ärzte, 医師"),
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
+            ("two\nlines\r", "two\\u{a}lines\\u{d}"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("ad\u{200b}min\u{feff}", "ad\\u{200b}min\\u{feff}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 mod decide;
 mod dev;
+mod explain;
 mod manifests;
 mod mask;
 mod output;
@@ -33,6 +34,8 @@ enum Verb {
     Validate(validate::Arguments),
     /// Print the objects that the operator would make
     Render(render::Arguments),
+    /// Say what holds for a connection and why, what does not, and what is wrong with it
+    Explain(explain::Arguments),
     /// Say whether a caller may make a call, and by which rules
     Decide(decide::Called),
     /// Print a message as a caller would see it
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Dev(arguments) => dev::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments),
         Verb::Render(arguments) => render::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
         Verb::Sessions(sessions) => records::sessions(&sessions),

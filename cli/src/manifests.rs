@@ -24,10 +24,14 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// How the manifests are looked at.
+    pub(crate) fn options(&self) -> Options {
+        Options { operator_namespace: self.operator_namespace.clone(), ..Options::default() }
+    }
+
     /// Reads and checks the manifests.
     pub(crate) fn check(&self) -> Result<Checked, CommandError> {
-        let operator_namespace = self.operator_namespace.clone();
-        check(&self.filename, &Options { operator_namespace, ..Options::default() })
+        check(&self.filename, &self.options())
     }
 }
 

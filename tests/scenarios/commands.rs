@@ -94,6 +94,39 @@ async fn a_rule_for_every_namespace_counts_where_the_operator_is() {
 }
 
 #[tokio::test]
+async fn a_connection_is_explained_with_what_holds_for_it_and_why() {
+    let folder =
+        folder(&Manifests { more: MASKING, token: "explained-token", ..Manifests::default() }.to_yaml());
+    let explain = async |arguments: &[&str]| {
+        let mut all = vec!["explain", "-f", folder.path().to_str().unwrap()];
+        all.extend(arguments);
+        lychgate(&all, "").await
+    };
+    for arguments in [&["server"][..], &["test/server"], &["server", "-n", "test"]] {
+        let explained = explain(arguments).await;
+        assert_eq!(explained.code, 0, "{}", explained.errors);
+        for expected in [
+            "McpConnection  test/server",
+            "Policies       MaskingRule personal: targetRefs[0] McpConnection server",
+            "access[1] groups limited: tools echo",
+            "from key token of Secret upstream",
+        ] {
+            assert!(explained.output.contains(expected), "{}", explained.output);
+        }
+        assert!(!explained.output.contains("explained-token"), "{}", explained.output);
+    }
+    for arguments in [&["other"][..], &["server", "-n", "elsewhere"], &["test/server", "-n", "test"]] {
+        assert_eq!(explain(arguments).await.code, 2, "{arguments:?}");
+    }
+    let broken =
+        Manifests { more: MASKING, ..Manifests::default() }.to_yaml().replace("type: Email", "type: Mail");
+    std::fs::write(folder.path().join("all.yaml"), broken).unwrap();
+    let explained = explain(&["server"]).await;
+    assert_eq!(explained.code, 1, "{}", explained.output);
+    assert!(explained.output.contains("MaskingRule personal (invalid)"), "{}", explained.output);
+}
+
+#[tokio::test]
 async fn a_suspended_connection_is_valid_and_denies_every_call() {
     let folder = folder(&Manifests { gateway: "suspended: true", ..Manifests::default() }.to_yaml());
     let validated = on(folder.path(), "validate", &[], "").await;

@@ -335,6 +335,19 @@ fn service_accounts_of_the_cluster_call_with_its_keys_and_from_files_with_none()
     assert_eq!((alone(true), alone(false)), (1, 0));
 }
 
+#[test]
+fn the_order_in_which_a_cluster_lists_its_keys_changes_no_document() {
+    let text = MINIMAL.replace("  identity:\n", "  identity:\n    kubernetes: {enabled: true}\n");
+    let hash = |keys: [serde_json::Value; 2]| {
+        let mut options = in_cluster();
+        options.cluster.as_mut().unwrap().keys = keys.to_vec();
+        check(&text, &options).1.connections[0].content_hash()
+    };
+    let (one, two) = (json!({"kty": "EC", "kid": "1"}), json!({"kty": "RSA", "kid": "2"}));
+    assert_eq!(hash([one.clone(), two.clone()]), hash([two.clone(), one.clone()]));
+    assert_ne!(hash([one.clone(), two]), hash([one.clone(), one]));
+}
+
 /// A rule with every way to say what it holds for, which is everything but `bare/a`; each key stands once.
 const FOR_ALMOST_ALL: &str = "
 ---

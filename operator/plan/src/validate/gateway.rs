@@ -157,10 +157,13 @@ fn identity(spec: &McpGatewaySpec, options: &Options) -> Identity {
 fn kubernetes(spec: &McpGatewaySpec, options: &Options) -> Option<KubernetesIssuer> {
     let identity = spec.identity.kubernetes.as_ref().filter(|identity| identity.enabled)?;
     let cluster = options.cluster.as_ref();
+    let mut keys = cluster.map(|cluster| cluster.keys.clone()).unwrap_or_default();
+    // Each API server of a cluster may list them in another order, of which no document shall change.
+    keys.sort_by_cached_key(ToString::to_string);
     Some(KubernetesIssuer {
         issuer: cluster.map_or_else(|| UNKNOWN_CLUSTER.to_owned(), |cluster| cluster.issuer.clone()),
         audiences: identity.audiences.clone(),
-        keys: cluster.map(|cluster| cluster.keys.clone()).unwrap_or_default(),
+        keys,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::mask::{self, Audience, Context, Known};
 /// Who calls, as the gateway has verified it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Caller {
-    /// Who vouches for the name: an OIDC issuer's URL; empty for an anonymous caller.
+    /// Who vouches for the name: the `iss` of the token; empty for an anonymous caller.
     pub issuer: String,
     /// The token's subject.
     pub subject: String,

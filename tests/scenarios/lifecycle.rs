@@ -89,6 +89,75 @@ async fn a_bad_document_never_replaces_a_good_one_and_an_old_one_never_a_new_one
 }
 
 #[tokio::test]
+async fn the_operator_is_told_what_is_served_and_which_credentials_could_be_sent() {
+    let (folder, server) = stage().await;
+    let good = document(&server.url, 7).to_string();
+    write_document(&folder, &good);
+    std::fs::write(folder.path().join("config/broken.json"), r#"{"sequence": 3}"#).unwrap();
+    let gateway = Gateway::start(folder, &[]).await;
+    let told =
+        async || Ask::get(&format!("{}/config", gateway.admin)).send().await.message()["connections"].take();
+    let hash = async |text: &str| {
+        let printed = finish(Command::new("sha256sum"), text).await.output;
+        printed.split(' ').next().unwrap().to_owned()
+    };
+    let one = told().await;
+    let never_good = json!({"connection": "broken", "refused": {
+        "sequence": 3, "hash": hash(r#"{"sequence": 3}"#).await, "problem": one[0]["refused"]["problem"]}});
+    assert_eq!(one[0], never_good);
+    assert!(one[0]["refused"]["problem"].as_str().unwrap().contains("missing field"), "{one}");
+    let version = one[1]["credentials"][0]["version"].clone();
+    assert_eq!(
+        one[1],
+        json!({"connection": "test/server", "sequence": 7, "hash": hash(&good).await,
+        "credentials": [{"name": "default", "version": version}]})
+    );
+
+    assert_eq!(Ask::post(&gateway.url(), echo()).send().await.status, StatusCode::OK);
+    let written = journal(&gateway.journal_folder());
+    assert!(written.contains(&format!(r#""version":{version}"#)), "the record has the same version");
+
+    let secret = |key: &str| gateway.folder.path().join("secrets/upstream").join(key);
+    for (key, value, reason, problem) in [
+        (
+            "lychgate-allowed-hosts",
+            Some("other.example"),
+            "HostNotAllowed",
+            "Secret upstream does not list 127.0.0.1",
+        ),
+        ("lychgate-allowed-hosts", Some("127.0.0.1"), "", ""),
+        ("token", Some("two\nlines"), "Unusable", "key token of Secret upstream cannot stand in a header"),
+        ("token", Some(""), "Unusable", "key token of Secret upstream is empty"),
+        ("token", None, "Missing", "Secret upstream has no key token, or is not mounted"),
+        ("token", Some("upstream-token-two"), "", ""),
+    ] {
+        match value {
+            Some(value) => std::fs::write(secret(key), value).unwrap(),
+            None => std::fs::remove_file(secret(key)).unwrap(),
+        }
+        let credential = told().await[1]["credentials"][0].take();
+        if reason.is_empty() {
+            assert!(credential["version"].is_string(), "{credential}");
+        } else {
+            assert_eq!((&credential["reason"], &credential["version"]), (&json!(reason), &Value::Null));
+            assert!(credential["problem"].as_str().unwrap().starts_with(problem), "{credential}");
+        }
+    }
+    assert_ne!(told().await[1]["credentials"][0]["version"], version, "another value, another version");
+
+    let refused = json!({"apiVersion": "x", "sequence": 8}).to_string();
+    write_document(&gateway.folder, &refused);
+    let connection = eventually("the refusal", async || {
+        let connection = told().await[1].take();
+        connection["refused"].is_object().then_some(connection)
+    })
+    .await;
+    assert_eq!((&connection["sequence"], &connection["hash"]), (&json!(7), &json!(hash(&good).await)));
+    assert_eq!(connection["refused"]["sequence"], 8);
+    assert_eq!(connection["refused"]["hash"], hash(&refused).await);
+}
+
+#[tokio::test]
 async fn two_documents_of_one_connection_are_told_once_and_the_first_counts() {
     let (folder, server) = stage().await;
     let mut second = document(&server.url, 1);

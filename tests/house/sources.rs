@@ -126,6 +126,10 @@ fn reach(file: &Path, folder: &Path, reached: &mut BTreeSet<PathBuf>) {
 fn reach_items(items: &[syn::Item], folder: &Path, reached: &mut BTreeSet<PathBuf>) {
     for item in items {
         let syn::Item::Mod(module) = item else { continue };
+        // A module at a path of its choice is another crate's, where it is reached, too.
+        if module.attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
+            continue;
+        }
         let name = module.ident.to_string();
         let below = folder.join(&name);
         match &module.content {

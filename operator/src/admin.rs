@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -21,10 +22,34 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is told about this replica.
 pub struct Admin {
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// What is known of the cluster, once this replica leads.
-    pub world: Arc<World>,
+    metrics: Arc<Metrics>,
+    /// What is known of the cluster, while this replica leads.
+    world: ArcSwapOption<World>,
+}
+
+impl Admin {
+    /// A replica that follows.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, world: ArcSwapOption::empty() }
+    }
+
+    /// From now on this replica leads, and fills this.
+    pub fn leads(&self, world: &Arc<World>) {
+        self.world.store(Some(Arc::clone(world)));
+        self.metrics.leader.set(1);
+    }
+
+    /// From now on this replica follows, and counts no objects.
+    pub fn follows(&self) {
+        self.world.store(None);
+        self.metrics.leader.set(0);
+        self.metrics.objects.clear();
+    }
+
+    fn is_ready(&self) -> bool {
+        self.world.load().as_ref().is_none_or(|world| world.is_complete())
+    }
 }
 
 /// Serves `/healthz` (the process lives), `/readyz` (it follows, or leads and knows the cluster) and `/metrics`.
@@ -69,7 +94,7 @@ fn answer(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     }
     match request.uri().path() {
         "/healthz" => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),
-        "/readyz" if admin.metrics.leader.get() == 1 && !admin.world.is_complete() => {
+        "/readyz" if !admin.is_ready() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the cluster is not known yet\n".to_owned())
         }
         "/readyz" => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),

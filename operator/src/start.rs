@@ -2,6 +2,7 @@
 //! reconciles.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
@@ -18,7 +19,7 @@ use crate::admin::{self, Admin};
 use crate::apply::{Applier, FIELD_MANAGER};
 use crate::certificate::{Authority, AuthorityError};
 use crate::issuer::Issuer;
-use crate::leader::Election;
+use crate::leader::{Election, fence};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::reconcile::{Context, after_failure, reconcile};
@@ -30,6 +31,8 @@ use crate::world::World;
 
 /// How many namespaces are reconciled at once.
 const CONCURRENCY: u16 = 8;
+/// How long to wait before the certificate authority is asked for again.
+const AUTHORITY_RETRY: Duration = Duration::from_secs(2);
 
 /// Why the operator does not run.
 #[derive(Debug, thiserror::Error)]
@@ -40,57 +43,58 @@ pub enum StartError {
     /// The address for health and metrics cannot be had.
     #[error("cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
-    /// The Lease is not to be had.
-    #[error("the Lease: {0}")]
-    Lease(String),
     /// There is no certificate authority.
     #[error("{0}")]
     Authority(#[from] AuthorityError),
-    /// Another replica leads.
-    #[error("the lead is lost")]
-    LeadLost,
     /// A task that must not end has ended.
     #[error("a task has ended: {0}")]
     TaskEnded(String),
 }
 
-/// Runs the operator until `stop` is done.
+/// Runs the operator until `stop` is done. Whenever this replica loses the lead, it forgets everything and
+/// takes part in the race again.
 ///
 /// # Errors
-/// It cannot start, or has lost the lead: then the process should end, and begin anew without a memory.
+/// It cannot start, or something that must not end has ended.
 pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(), StartError> {
     let config = Config::infer().await.map_err(|error| StartError::Config(crate::chain(&error)))?;
     let token = own_token(&config);
     let client = Client::try_from(config).map_err(|error| StartError::Config(crate::chain(&error)))?;
     let metrics = Arc::new(Metrics::default());
-    let world = Arc::new(World::new(watch::sources(&settings.watch_namespaces)));
+    let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
     let address = settings.admin_listen;
     let listener = admin::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
-    let mut tasks = JoinSet::new();
-    let admin = Admin { metrics: Arc::clone(&metrics), world: Arc::clone(&world) };
-    tasks.spawn(admin::serve(listener, Arc::new(admin)));
+    let mut services = JoinSet::new();
+    services.spawn(admin::serve(listener, Arc::clone(&admin)));
 
-    let mut election = Election::join(client.clone(), &settings)
-        .await
-        .map_err(|error| StartError::Lease(crate::chain(&error)))?;
+    let mut election = Election::join(client.clone(), &settings);
+    let client = fence(client, election.lead());
     tokio::pin!(stop);
-    tokio::select! {
-        won = election.won() => won.map_err(StartError::Lease)?,
-        () = &mut stop => {
-            election.leave().await;
-            return Ok(());
+    let ended = loop {
+        tokio::select! {
+            () = election.won() => {}
+            () = &mut stop => break Ok(()),
         }
-    }
-    metrics.leader.set(1);
-    tracing::info!(identity = settings.identity, "leads");
-    let led = tokio::select! {
-        led = lead(&mut tasks, client, settings, token, world, metrics) => led,
-        () = election.lost() => Err(StartError::LeadLost),
-        () = &mut stop => Ok(()),
+        tracing::info!(identity = settings.identity, "leads");
+        let world = Arc::new(World::new(watch::sources(&settings.watch_namespaces)));
+        admin.leads(&world);
+        let mut tasks = JoinSet::new();
+        let lead =
+            lead(&mut tasks, client.clone(), settings.clone(), token.clone(), world, Arc::clone(&metrics));
+        let ended = tokio::select! {
+            ended = lead => Some(ended),
+            () = election.lost() => None,
+            () = &mut stop => Some(Ok(())),
+        };
+        tasks.shutdown().await;
+        admin.follows();
+        match ended {
+            Some(ended) => break ended,
+            None => tracing::warn!(identity = settings.identity, "leads no more"),
+        }
     };
-    tasks.shutdown().await;
     election.leave().await;
-    led
+    ended
 }
 
 /// The operator's own token, if it has one: its audiences are those of the API server.
@@ -108,7 +112,7 @@ async fn lead(
     metrics: Arc<Metrics>,
 ) -> Result<(), StartError> {
     let namespaced = !settings.watch_namespaces.is_empty();
-    let authority = Authority::load(&client, &settings.namespace).await?;
+    let authority = authority(&client, &settings.namespace).await?;
     let issuer = Arc::new(Issuer::load(client.clone(), token.as_deref(), &settings.api_audiences).await);
     let (queue, requests) = Queue::new();
     let acknowledgements = Arc::new(Acknowledgements::new(settings.gateway_admin_port));
@@ -145,6 +149,20 @@ async fn lead(
     tasks.spawn(issuer.run(Arc::clone(&world), queue));
     control(context, requests).await;
     Err(StartError::TaskEnded("the reconciles".to_owned()))
+}
+
+/// The authority. An API server that is away comes back.
+async fn authority(client: &Client, namespace: &str) -> Result<Authority, AuthorityError> {
+    loop {
+        match Authority::load(client, namespace).await {
+            Err(AuthorityError::Api(error)) => {
+                let error = crate::chain(&error);
+                tracing::warn!(error, "the certificate authority cannot be had; it is tried again");
+                tokio::time::sleep(AUTHORITY_RETRY).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Reconciles the namespaces that are asked for, each at most once at a time.

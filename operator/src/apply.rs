@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
@@ -144,21 +144,23 @@ impl Applier {
     }
 
     /// Applies an object. Server-side apply leaves alone what others have added, and a gateway is nobody's to
-    /// add to: where somebody has, or where the addition makes the whole invalid, the object is replaced.
+    /// add to: where somebody has, or where the addition makes the whole invalid, the object is replaced. What
+    /// somebody else controls stays as it is.
     async fn put(
         &self,
         api: &Api<DynamicObject>,
         id: &Id,
         object: &Value,
     ) -> Result<DynamicObject, kube::Error> {
-        let patch = PatchParams::apply(FIELD_MANAGER).force();
-        let apply = async || api.patch(&id.name, &patch, &Patch::Apply(object)).await;
-        let answer = match apply().await {
+        let answer = match apply(api, id, object).await {
             Err(kube::Error::Api(status)) if status.code == 422 => {
                 // Was it somebody else's doing, a replacement passes. Otherwise its refusal says what is wrong.
-                let Some(live) = api.get_opt(&id.name).await? else { return Err(kube::Error::Api(status)) };
+                let live = api.get_opt(&id.name).await?;
+                let Some(live) = live.filter(|live| !is_controlled_by_another(live, object)) else {
+                    return Err(kube::Error::Api(status));
+                };
                 self.replace(api, id, object, &live).await?;
-                apply().await?
+                apply(api, id, object).await?
             }
             answer => answer?,
         };
@@ -176,6 +178,13 @@ impl Applier {
         object: &Value,
         live: &DynamicObject,
     ) -> Result<DynamicObject, kube::Error> {
+        if is_frozen(live, object) {
+            let preconditions = Preconditions { uid: live.metadata.uid.clone(), resource_version: None };
+            let parameters =
+                DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
+            api.delete(&id.name, &parameters).await?;
+            return apply(api, id, object).await;
+        }
         let mut object: DynamicObject =
             serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
         // Refused if somebody writes in between; then it is tried again.
@@ -310,6 +319,29 @@ impl Applier {
     fn count(&self, kind: &str, outcome: &'static str) {
         self.metrics.applies.get_or_create(&ApplyLabels { kind: kind.to_owned(), outcome }).inc();
     }
+}
+
+async fn apply(api: &Api<DynamicObject>, id: &Id, object: &Value) -> Result<DynamicObject, kube::Error> {
+    api.patch(&id.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(object)).await
+}
+
+/// Whether an object has a controller that is not the one it should have. A connection of the same name is, or
+/// was until it was made anew, the same one.
+fn is_controlled_by_another(live: &DynamicObject, object: &Value) -> bool {
+    let text = |member| object.pointer(&format!("/metadata/ownerReferences/0/{member}"));
+    let is_own = |owner: &OwnerReference| {
+        text("kind") == Some(&json!(owner.kind)) && text("name") == Some(&json!(owner.name))
+    };
+    let owners = live.metadata.owner_references.iter().flatten();
+    owners.filter(|owner| owner.controller == Some(true)).any(|owner| !is_own(owner))
+}
+
+/// Whether somebody has made an object so that it can only be made anew: a ConfigMap that is declared immutable,
+/// or a RoleBinding to another role.
+fn is_frozen(live: &DynamicObject, object: &Value) -> bool {
+    let is_immutable = live.data.get("immutable") == Some(&Value::Bool(true));
+    let is_bound_elsewhere = live.data.get("roleRef") != object.get("roleRef");
+    is_immutable || is_bound_elsewhere
 }
 
 /// The kind and name of an object.

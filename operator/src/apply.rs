@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
@@ -30,6 +31,11 @@ pub const FIELD_MANAGER: &str = "lychgate-operator";
 const SECRET_RECHECK: Duration = Duration::from_secs(10 * 60);
 /// The same while the gateway does not come up, which may be for want of it.
 const SECRET_RECHECK_WHILE_DOWN: Duration = Duration::from_secs(60);
+/// The same where the Secret may be that of an earlier owner, and about to be collected with it.
+const SECRET_RECHECK_WHILE_UNCERTAIN: Duration = Duration::from_secs(2);
+/// How long after an owner was made a Secret may still be that of the one before. The garbage collector is
+/// faster by far, except in a cluster in distress.
+const OWNER_IS_NEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the API server refused.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +54,36 @@ pub struct Applier {
     metrics: Arc<Metrics>,
     namespaced: bool,
     applied: Mutex<HashMap<Key, Applied>>,
-    created: Mutex<HashMap<Key, Instant>>,
+    created: Mutex<HashMap<Key, Created>>,
 }
 
 /// What was applied, and how the object looked afterwards.
 struct Applied {
     digest: String,
     fingerprint: String,
+    owner: Owner,
+}
+
+/// A ConfigMap that owns a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Owner {
     uid: String,
+    born: Option<Timestamp>,
+}
+
+impl Owner {
+    fn is_new(&self) -> bool {
+        self.born.is_none_or(|born| Timestamp::now().duration_since(born) < OWNER_IS_NEW)
+    }
+}
+
+/// A Secret that was created, or was there.
+struct Created {
+    at: Instant,
+    /// Who owned it, if it was a ConfigMap.
+    owner: Option<Owner>,
+    /// Whether it was created for that owner, and not found.
+    is_certain: bool,
 }
 
 /// What is applied for one connection.
@@ -78,7 +106,8 @@ impl Applier {
         Self { client, world, metrics, namespaced, applied: Mutex::default(), created: Mutex::default() }
     }
 
-    /// Applies the objects of a connection, and then removes what it no longer needs.
+    /// Applies the objects of a connection, and then removes what it no longer needs. Answers when that should
+    /// be done again although nothing changes.
     ///
     /// # Errors
     /// The API server refused an object; those after it are not applied, and nothing is removed.
@@ -87,12 +116,14 @@ impl Applier {
         wanted: &Wanted<'_>,
         authority: &Authority,
         place: &Place,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<Option<Duration>, ApplyError> {
         let mut kept = BTreeSet::new();
+        let mut again = None;
         for object in wanted.objects {
             let id = id(object);
             if id.kind == "Secret" {
-                self.create(wanted, object, authority).await?;
+                let is_certain = self.create(wanted, object, authority).await?;
+                again = again.or((!is_certain).then_some(SECRET_RECHECK_WHILE_UNCERTAIN));
             } else {
                 self.ensure(wanted.namespace, &id, object).await?;
                 kept.insert(id);
@@ -103,7 +134,7 @@ impl Applier {
                 self.delete(wanted.namespace, id, child).await?;
             }
         }
-        Ok(())
+        Ok(again)
     }
 
     /// Removes what was made for connections that are gone. The garbage collector does so by itself where
@@ -138,7 +169,8 @@ impl Applier {
         }
         let uid = answer.metadata.uid.clone().unwrap_or_default();
         self.tell(kind, key.clone(), &answer, &uid, &fingerprint);
-        let applied = Applied { digest, fingerprint, uid };
+        let born = answer.metadata.creation_timestamp.as_ref().map(|Time(born)| *born);
+        let applied = Applied { digest, fingerprint, owner: Owner { uid, born } };
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).insert(key, applied);
         Ok(())
     }
@@ -219,78 +251,63 @@ impl Applier {
         self.world.tell(&Source { plural: kind.plural, namespace }, Change::Present(key, Seen::Child(child)));
     }
 
-    /// Creates a Secret with what its annotation asks for, unless that was done not long ago.
+    /// Creates a Secret with what its annotation asks for, unless that was done not long ago. Answers whether
+    /// it is certain to stay.
     async fn create(
         &self,
         wanted: &Wanted<'_>,
         object: &Value,
         authority: &Authority,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<bool, ApplyError> {
         let id = id(object);
         let key = Key { namespace: wanted.namespace.to_owned(), id: id.clone() };
-        let recheck = if wanted.is_up { SECRET_RECHECK } else { SECRET_RECHECK_WHILE_DOWN };
-        let is_there = self
-            .created
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .is_some_and(|created| created.elapsed() < recheck);
-        let Some(kind) = child_kind(&id.kind).filter(|_| !is_there) else { return Ok(()) };
-        let secret = self.filled(wanted, object, authority).map_err(|reason| {
-            let object = format!("Secret {}", id.name);
-            ApplyError { object, reason }
-        })?;
-        let api = Api::<DynamicObject>::namespaced_with(
-            self.client.clone(),
-            wanted.namespace,
-            &api_resource(kind.api_version, kind.kind, kind.plural),
-        );
+        let owner = self.owner(wanted, object).map_err(|reason| refused_for(&id, reason))?;
+        if let Some(is_certain) = self.was_created(&key, owner.as_ref(), wanted.is_up) {
+            return Ok(is_certain);
+        }
+        let Some(kind) = child_kind(&id.kind) else { return Ok(true) };
+        let secret = filled(wanted, object, owner.as_ref(), authority);
+        let secret = secret.map_err(|reason| refused_for(&id, reason))?;
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
-        match api.create(&parameters, &secret).await {
+        let is_certain = match self.api(wanted.namespace, kind).create(&parameters, &secret).await {
             Ok(_) => {
                 self.count("Secret", "created");
                 tracing::info!(namespace = wanted.namespace, name = id.name, "Secret created");
+                true
             }
             Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
                 self.count("Secret", "there");
+                !owner.as_ref().is_some_and(Owner::is_new)
             }
             Err(error) => {
                 self.count("Secret", "refused");
                 return Err(refused(&id, &error));
             }
-        }
-        self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Instant::now());
-        Ok(())
+        };
+        let created = Created { at: Instant::now(), owner, is_certain };
+        self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(key, created);
+        Ok(is_certain)
     }
 
-    fn filled(
-        &self,
-        wanted: &Wanted<'_>,
-        object: &Value,
-        authority: &Authority,
-    ) -> Result<DynamicObject, String> {
-        let mut object = object.clone();
-        let annotation = |name: &str| {
-            let annotations = object.pointer("/metadata/annotations")?.as_object()?;
-            annotations.get(name)?.as_str().map(str::to_owned)
+    /// Whether a Secret is certain to stay, if it was created for its owner not long ago.
+    fn was_created(&self, key: &Key, owner: Option<&Owner>, is_up: bool) -> Option<bool> {
+        let created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let created = created.get(key).filter(|created| created.owner.as_ref() == owner)?;
+        let recheck = match (created.is_certain, is_up) {
+            (false, _) => SECRET_RECHECK_WHILE_UNCERTAIN,
+            (true, true) => SECRET_RECHECK,
+            (true, false) => SECRET_RECHECK_WHILE_DOWN,
         };
-        let keys = annotation(FILL_ANNOTATION).unwrap_or_default();
-        if let Some(owner) = annotation(OWNED_BY_ANNOTATION) {
-            let key = Key { namespace: wanted.namespace.to_owned(), id: Id::new("ConfigMap", owner) };
-            let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-            let uid = applied.get(&key).map(|applied| applied.uid.clone());
-            let uid = uid.ok_or_else(|| format!("its owner, ConfigMap {}, is not there", key.id.name))?;
-            let reference =
-                json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": key.id.name, "uid": uid}]);
-            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.insert("ownerReferences".to_owned(), reference);
-            }
-        }
-        let Filled(data) = fill::fill(&keys, &wanted.certificate_names, authority)?;
-        if let Some(members) = object.as_object_mut() {
-            members.insert("data".to_owned(), data);
-        }
-        serde_json::from_value(object).map_err(|error| error.to_string())
+        (created.at.elapsed() < recheck).then_some(created.is_certain)
+    }
+
+    /// The ConfigMap that owns a Secret, if one does.
+    fn owner(&self, wanted: &Wanted<'_>, object: &Value) -> Result<Option<Owner>, String> {
+        let Some(name) = annotation(object, OWNED_BY_ANNOTATION) else { return Ok(None) };
+        let key = Key { namespace: wanted.namespace.to_owned(), id: Id::new("ConfigMap", name) };
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = applied.get(&key).map(|applied| applied.owner.clone());
+        owner.map(Some).ok_or_else(|| format!("its owner, ConfigMap {}, is not there", key.id.name))
     }
 
     async fn delete(&self, namespace: &str, id: &Id, child: &Child) -> Result<(), ApplyError> {
@@ -319,6 +336,36 @@ impl Applier {
     fn count(&self, kind: &str, outcome: &'static str) {
         self.metrics.applies.get_or_create(&ApplyLabels { kind: kind.to_owned(), outcome }).inc();
     }
+}
+
+fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/annotations")?.get(name)?.as_str()
+}
+
+/// A Secret with what its annotation asks for, and with its owner.
+fn filled(
+    wanted: &Wanted<'_>,
+    object: &Value,
+    owner: Option<&Owner>,
+    authority: &Authority,
+) -> Result<DynamicObject, String> {
+    let keys = annotation(object, FILL_ANNOTATION).unwrap_or_default();
+    let Filled(data) = fill::fill(keys, &wanted.certificate_names, authority)?;
+    let mut secret: DynamicObject =
+        serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
+    if let Some(members) = secret.data.as_object_mut() {
+        members.insert("data".to_owned(), data);
+    }
+    if let Some(Owner { uid, .. }) = owner {
+        secret.metadata.owner_references = Some(vec![OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            name: annotation(object, OWNED_BY_ANNOTATION).unwrap_or_default().to_owned(),
+            uid: uid.clone(),
+            ..OwnerReference::default()
+        }]);
+    }
+    Ok(secret)
 }
 
 async fn apply(api: &Api<DynamicObject>, id: &Id, object: &Value) -> Result<DynamicObject, kube::Error> {
@@ -413,5 +460,9 @@ pub fn hash(bytes: &[u8]) -> String {
 fn refused(id: &Id, error: &kube::Error) -> ApplyError {
     let reason =
         if let kube::Error::Api(status) = error { status.message.clone() } else { crate::chain(error) };
+    refused_for(id, reason)
+}
+
+fn refused_for(id: &Id, reason: String) -> ApplyError {
     ApplyError { object: format!("{} {}", id.kind, id.name), reason }
 }

@@ -84,7 +84,7 @@ pub async fn reconcile(namespace: Arc<Namespace>, context: Arc<Context>) -> Resu
     if result.is_ok() {
         context.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
     }
-    result.map(|()| Action::requeue(RESYNC))
+    result.map(|again| Action::requeue(again.unwrap_or(RESYNC)))
 }
 
 /// When a namespace is looked at again after a failure.
@@ -100,11 +100,12 @@ pub fn after_failure(namespace: Arc<Namespace>, error: &ReconcileError, context:
     Action::requeue(pause)
 }
 
-async fn steps(name: &str, context: &Context) -> Result<(), ReconcileError> {
+/// Answers when the namespace should be looked at again although nothing changes, if that is soon.
+async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, ReconcileError> {
     let place = context.world.place(name);
     // In a namespace that ends nothing can be made, and the garbage collector takes what is there.
     if place.terminating {
-        return Ok(());
+        return Ok(None);
     }
     let objects = fetch(name, &place, context);
     let Loaded { inventory, problems, ignored: _ } = load_objects(objects.iter().map(AsRef::as_ref));
@@ -117,7 +118,8 @@ async fn steps(name: &str, context: &Context) -> Result<(), ReconcileError> {
     let reported =
         context.reporter.report(name, &place, &problems, &connections, &outcomes, &judged, context);
     errors.extend(reported.await);
-    if errors.is_empty() { Ok(()) } else { Err(ReconcileError(errors.join("; "))) }
+    let again = outcomes.values().filter_map(|outcome| outcome.again).min();
+    if errors.is_empty() { Ok(again) } else { Err(ReconcileError(errors.join("; "))) }
 }
 
 /// The objects that count for a namespace: its own, the policies of the operator's namespace that may hold for
@@ -219,12 +221,15 @@ async fn apply_connection(
         certificate_names: connection.certificate_names(),
         is_up: replicas.iter().any(|replica| matches!(replica.answer, Some(Ok(_)))),
     };
-    let failure = context.applier.apply(&wanted, &context.authority, place).await.err();
+    let (again, failure) = match context.applier.apply(&wanted, &context.authority, place).await {
+        Ok(again) => (again, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let published = Published { sequence, hash: document_hash(&objects) };
     if failure.is_none() {
         context.acknowledgements.expect(namespace, child, published.clone());
     }
-    Outcome { failure: failure.map(|error| error.to_string()), published, replicas }
+    Outcome { failure, again, published, replicas }
 }
 
 /// The hash of the document as a gateway reads it.

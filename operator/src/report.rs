@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -33,6 +34,8 @@ const ACTION: &str = "Reconcile";
 pub struct Outcome {
     /// What the API server refused.
     pub failure: Option<String>,
+    /// When it should be applied again although nothing changes, if that is soon.
+    pub again: Option<Duration>,
     /// What was published.
     pub published: Published,
     /// The pods, with what they answered.

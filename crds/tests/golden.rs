@@ -1,4 +1,5 @@
-//! Holds what is made from the types: the manifests in `crds/yaml` and the reference in `docs/reference.md`.
+//! Holds what is made from the types: the manifests in `crds/yaml`, their copies in the Helm chart, which can take in
+//! nothing from outside of its folder, and the reference in `docs/reference.md`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the test, not the crate, reads and writes golden files")]
 
@@ -6,15 +7,26 @@ use std::path::{Path, PathBuf};
 
 mod reference;
 
+/// Where the manifests are.
+const FOLDERS: [&str; 2] = ["crds/yaml", "charts/lychgate/crd-files"];
+
 #[test]
 fn the_manifests_are_what_the_types_say() {
     for definition in lychgate_crds::definitions().unwrap() {
         let name = definition.manifest.pointer("/metadata/name").unwrap().as_str().unwrap();
         let plural = name.split_once('.').unwrap().0;
-        hold(
-            &root().join("crds/yaml").join(format!("{plural}.yaml")),
-            &lychgate_crds::yaml::write(&definition.manifest),
-        );
+        let text = lychgate_crds::yaml::write(&definition.manifest);
+        for folder in FOLDERS {
+            hold(&root().join(folder).join(format!("{plural}.yaml")), &text);
+        }
+    }
+}
+
+#[test]
+fn no_manifest_is_left_of_a_kind_that_is_gone() {
+    for folder in FOLDERS {
+        let files = std::fs::read_dir(root().join(folder)).unwrap().count();
+        assert_eq!(files, lychgate_crds::definitions().unwrap().len(), "{folder}");
     }
 }
 

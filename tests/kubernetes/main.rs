@@ -1,4 +1,4 @@
-//! The operator on a real Kubernetes API server, and gateways as it makes them.
+//! The operator on a real Kubernetes API server, and gateways as it makes them; the Helm chart.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and its futures may be large"
 )]
 
+mod chart;
 mod governed;
 mod lifecycle;
 mod repair;

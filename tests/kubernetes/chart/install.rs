@@ -1,0 +1,155 @@
+//! Releases on a real API server: installed, used, upgraded, uninstalled and installed again.
+
+use lychgate_tests_cluster::{Cluster, Options};
+
+use super::release::{Release, get, until};
+use super::run::{self, AGENTS};
+use super::{HOME, OPERATOR};
+use crate::support::{GATEWAY, cluster, connection, eventually};
+
+/// A namespace that admits only pods that pass Pod Security `restricted`.
+fn restricted(name: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, \
+         labels: {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay() {
+    let cluster = Cluster::start(Options::default()).await;
+    cluster.apply_yaml(&format!("{}\n---\n{}", restricted(HOME), restricted(AGENTS))).await;
+    let release = Release { cluster: &cluster, home: HOME };
+    // Every flag that values can give.
+    let values = [
+        "operator.extraArgs={--lease-seconds=3}",
+        "gateway.image.pullPolicy=Always",
+        "gateway.imagePullSecrets={registry}",
+        "apiServer.audiences={https://api.example.com}",
+    ];
+    let notes = release.set("install", &values).await;
+    assert!(
+        notes.contains("kubectl rollout status --namespace lychgate-system deployment/lychgate-operator")
+    );
+    eventually("pods that Pod Security admits", async || {
+        let pods = cluster.kubectl(&["get", "pods", "-n", HOME, "-o", "name"]).succeed().await;
+        (pods.lines().count() == 2).then_some(())
+    })
+    .await;
+
+    run::everything(&release).await;
+    run::hold_rights_to_use(&release).await;
+    no_secret_can_be_read(&release).await;
+    people_have_their_roles(&cluster).await;
+
+    let operator = release.operator("operator-0").await;
+    let objects = format!("{GATEWAY}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
+    cluster.apply_yaml_in(AGENTS, &objects).await;
+    run::accepted(&cluster).await;
+    run::end(operator).await;
+    release.set("upgrade", &["operator.replicas=3", "operator.logLevel=debug"]).await;
+    let upgraded = release.get("deployment", OPERATOR).await.unwrap();
+    assert_eq!(upgraded["spec"]["replicas"], 3);
+
+    let said = release.uninstall().await;
+    assert!(said.contains("mcpconnections.lychgate.dev"), "what is kept is named: {said}");
+    let left = cluster.kubectl(&["get", "crd,clusterrole,clusterrolebinding", "-o", "name"]).succeed().await;
+    let left: Vec<&str> = left.lines().filter(|line| line.contains("lychgate")).collect();
+    assert_eq!(left.len(), 3, "only definitions: {left:?}");
+    assert!(left.iter().all(|line| line.starts_with("customresourcedefinition")), "{left:?}");
+    let kept = cluster.kubectl(&["get", "mcpc,deployment", "-n", AGENTS, "-o", "name"]).succeed().await;
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+
+    release.set("install", &values).await;
+    cluster.apply_yaml_in(AGENTS, &connection("further", "http://10.1.2.3:8000/mcp")).await;
+    let operator = release.operator("operator-0").await;
+    until(&cluster, AGENTS, ("mcpconnection", "further"), "Accepted", "True/Accepted").await;
+    run::end(operator).await;
+}
+
+/// With `secretAccess: Mount` nobody reads a Secret but the operator its own authority.
+async fn no_secret_can_be_read(release: &Release<'_>) {
+    for verb in ["get", "list", "watch", "update", "patch", "delete", "deletecollection"] {
+        for namespace in ["", HOME, AGENTS] {
+            let may = release.may(OPERATOR, namespace, (verb, "secrets", "")).await;
+            assert!(!may, "{verb} secrets in '{namespace}'");
+        }
+    }
+    for (question, expected) in [
+        (("get", "secrets", "lychgate-operator-ca"), true),
+        (("get", "secrets", "other"), false),
+        (("create", "secrets", ""), true),
+    ] {
+        assert_eq!(release.may(OPERATOR, HOME, question).await, expected, "{question:?}");
+    }
+}
+
+/// What the aggregated roles give to whom in a namespace.
+async fn people_have_their_roles(cluster: &Cluster) {
+    for (user, role) in
+        [("viewer", "view"), ("editor", "edit"), ("admin", "admin"), ("author", "lychgate-policy-author")]
+    {
+        let binding = ["create", "rolebinding", user, "--clusterrole", role, "--user", user, "-n", AGENTS];
+        cluster.kubectl(&binding).succeed().await;
+    }
+    let may = async |user: &str, verb: &str, kind: &str| {
+        let (kind, subresource) = kind.split_once('/').unwrap_or((kind, ""));
+        let kind = format!("{kind}.lychgate.dev");
+        let arguments =
+            ["auth", "can-i", verb, &kind, "--subresource", subresource, "--as", user, "-n", AGENTS];
+        cluster.kubectl(&arguments).finish().await.output.trim() == "yes"
+    };
+    eventually("roles to be aggregated", async || {
+        (may("admin", "patch", "mcpgateways").await && may("viewer", "list", "mcpgateways").await)
+            .then_some(())
+    })
+    .await;
+    for (kind, writers) in [
+        ("mcpconnections", &["editor", "admin"][..]),
+        ("mcpgateways", &["admin"]),
+        ("maskingrules", &["author"]),
+        ("mcpconnections/status", &[]),
+    ] {
+        for user in ["viewer", "editor", "admin", "author"] {
+            assert_eq!(may(user, "update", kind).await, writers.contains(&user), "{user} updates {kind}");
+        }
+    }
+    for user in ["viewer", "editor", "admin", "author"] {
+        assert!(may(user, "list", "maskingrules").await, "{user} sees rules");
+        assert!(!may(user, "serve", "mcpconnections").await, "{user} is no gateway");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_releases_serve_namespaces_of_their_own() {
+    let cluster = cluster().await;
+    let (home_a, home_b) = (cluster.namespace("home-a").await, cluster.namespace("home-b").await);
+    let (agents_a, agents_b) = (cluster.namespace("agents-a").await, cluster.namespace("agents-b").await);
+    let objects = format!("{GATEWAY}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
+    for (home, agents) in [(&home_a, &agents_a), (&home_b, &agents_b)] {
+        let release = Release { cluster, home: home.name() };
+        let watched = format!("watchNamespaces={{{agents}}}");
+        release.set("install", &[&watched, "crds.install=false", "userRoles.create=false"]).await;
+        let operator = release.operator("operator-0").await;
+        cluster.apply_yaml_in(agents.name(), &objects).await;
+        let object = ("mcpconnection", "customers");
+        until(cluster, agents.name(), object, "Programmed", "Unknown/NoReplica").await;
+        assert!(get(cluster, agents.name(), "deployment", "lychgate-customers").await.is_some());
+        run::end(operator).await;
+        assert_eq!(release.refused().await, Vec::<String>::new(), "{home}");
+        let cluster_wide = release.objects().await;
+        assert!(cluster_wide.iter().all(|object| object["metadata"]["namespace"].is_string()));
+    }
+    let release = Release { cluster, home: home_a.name() };
+    for (namespace, question, expected) in [
+        (agents_a.name(), ("create", "serviceaccounts", ""), true),
+        (agents_b.name(), ("create", "serviceaccounts", ""), false),
+        (home_a.name(), ("create", "serviceaccounts", ""), false),
+        ("", ("list", "namespaces", ""), false),
+        (agents_a.name(), ("get", "secrets", ""), false),
+        (home_b.name(), ("get", "secrets", "lychgate-operator-ca"), false),
+    ] {
+        let may = release.may(OPERATOR, namespace, question).await;
+        assert_eq!(may, expected, "{question:?} in '{namespace}'");
+    }
+}

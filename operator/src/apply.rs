@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::certificate::Authority;
 use crate::fill::{self, Filled};
 use crate::metrics::{ApplyLabels, Metrics};
-use crate::world::{Change, Child, Id, Key, Place, Seen, Source, World};
+use crate::world::{Change, Child, Id, Key, Place, Seen, Source, World, version};
 
 /// Who manages the fields that the operator writes.
 pub const FIELD_MANAGER: &str = "lychgate-operator";
@@ -239,6 +239,7 @@ impl Applier {
         let own = |key: &&str| annotations.contains_key(*key);
         let child = Child {
             uid: uid.to_owned(),
+            version: version(&object.metadata),
             fingerprint: fingerprint.to_owned(),
             connection: annotations.get(CONNECTION_ANNOTATION).cloned(),
             annotations: [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION]
@@ -248,7 +249,8 @@ impl Applier {
                 .collect(),
         };
         let namespace = self.namespaced.then(|| key.namespace.clone());
-        self.world.tell(&Source { plural: kind.plural, namespace }, Change::Present(key, Seen::Child(child)));
+        let source = Source { plural: kind.plural, namespace };
+        self.world.tell(&source, Change::Answered(key, Seen::Child(child)));
     }
 
     /// Creates a Secret with what its annotation asks for, unless that was done not long ago. Answers whether

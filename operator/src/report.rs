@@ -257,7 +257,7 @@ impl Reporter {
         let scope = self.namespaced.then(|| namespace.to_owned());
         let key = Key { namespace: namespace.to_owned(), id: Id::new(kind, name) };
         let source = Source { plural, namespace: scope };
-        self.world.tell(&source, Change::Present(key, Seen::Object(Arc::new(value))));
+        self.world.tell(&source, Change::Answered(key, Seen::Object(Arc::new(value))));
     }
 
     async fn tell_transitions(

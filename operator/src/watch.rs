@@ -20,7 +20,7 @@ use lychgate_operator_plan::{
 
 use crate::apply::{api_resource, fingerprint};
 use crate::queue::Queue;
-use crate::world::{Change, Child, Id, Key, Pod, Seen, Source, World};
+use crate::world::{Change, Child, Id, Key, Pod, Seen, Source, World, version};
 
 /// The kinds of ours, with their plurals.
 pub const OWN_KINDS: [(&str, &str); 3] =
@@ -138,7 +138,10 @@ impl Follower {
                 Ok(Event::InitDone) => Some(Change::End),
                 Ok(Event::InitApply(object)) => convert(object).map(|(key, seen)| Change::Listed(key, seen)),
                 Ok(Event::Apply(object)) => convert(object).map(|(key, seen)| Change::Present(key, seen)),
-                Ok(Event::Delete(object)) => convert(object).map(|(key, _)| Change::Absent(key)),
+                Ok(Event::Delete(object)) => {
+                    let end = version(object.meta());
+                    convert(object).map(|(key, _)| Change::Absent(key, end))
+                }
                 Err(error) => {
                     let Source { plural, namespace } = &self.source;
                     tracing::warn!(plural, namespace, %error, "a watch broke, and begins anew");
@@ -181,6 +184,7 @@ fn child(kind: &str, object: &PartialObjectMeta<DynamicObject>) -> Option<(Key, 
     let is_own = |key: &String| [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION].contains(&key.as_str());
     let child = Child {
         uid: metadata.uid.clone()?,
+        version: version(metadata),
         fingerprint: fingerprint(metadata),
         connection,
         annotations: annotations.into_iter().filter(|(key, _)| is_own(key)).collect(),

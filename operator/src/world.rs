@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -59,6 +60,8 @@ pub enum Seen {
 pub struct Child {
     /// Its uid.
     pub uid: String,
+    /// Its version, which also changes with what is of no interest here.
+    pub version: Option<Version>,
     /// Changes when somebody changes what the operator has said.
     pub fingerprint: String,
     /// The connection that it was made for, by its annotation.
@@ -106,8 +109,19 @@ pub enum Change {
     End,
     /// An object is new or has changed.
     Present(Key, Seen),
-    /// An object is gone.
-    Absent(Key),
+    /// An object is gone. The version is that of its end.
+    Absent(Key, Option<Version>),
+    /// The API server has answered a write with this, which the watch has told, or will.
+    Answered(Key, Seen),
+}
+
+/// A resource version. Those of one kind can be compared (KEP-5504); where they are no numbers, there is none.
+pub type Version = u128;
+
+/// The version of an object.
+#[must_use]
+pub fn version(metadata: &ObjectMeta) -> Option<Version> {
+    metadata.resource_version.as_deref()?.parse().ok()
 }
 
 /// The namespace and the id of an object; a namespace is in itself.
@@ -131,6 +145,8 @@ struct Inner {
     known: HashMap<Source, BTreeSet<Key>>,
     listing: HashMap<Source, BTreeSet<Key>>,
     incomplete: BTreeSet<Source>,
+    /// The newest version of which each watch has told.
+    newest: HashMap<Source, Version>,
 }
 
 impl World {
@@ -211,6 +227,7 @@ impl Inner {
                 BTreeSet::new()
             }
             Change::Listed(key, seen) => {
+                self.hear(source, seen.version());
                 self.listing.entry(source.clone()).or_default().insert(key.clone());
                 self.put(source, key, seen)
             }
@@ -220,9 +237,28 @@ impl Inner {
                 self.incomplete.remove(source);
                 known.difference(&listed).flat_map(|key| self.remove(source, key)).collect()
             }
-            Change::Present(key, seen) => self.put(source, key, seen),
-            Change::Absent(key) => self.remove(source, &key),
+            Change::Present(key, seen) => {
+                self.hear(source, seen.version());
+                self.put(source, key, seen)
+            }
+            Change::Absent(key, version) => {
+                self.hear(source, version);
+                self.remove(source, &key)
+            }
+            // The watch knows what has become of it since.
+            Change::Answered(_, seen) if self.has_heard(source, seen.version()) => BTreeSet::new(),
+            Change::Answered(key, seen) => self.put(source, key, seen),
         }
+    }
+
+    fn hear(&mut self, source: &Source, version: Option<Version>) {
+        let newest = self.newest.entry(source.clone()).or_default();
+        *newest = version.unwrap_or_default().max(*newest);
+    }
+
+    /// Whether a watch has told of this version, or of a newer one.
+    fn has_heard(&self, source: &Source, version: Option<Version>) -> bool {
+        version.zip(self.newest.get(source)).is_some_and(|(version, newest)| version <= *newest)
     }
 
     fn put(&mut self, source: &Source, key: Key, seen: Seen) -> BTreeSet<String> {
@@ -238,7 +274,11 @@ impl Inner {
                 changed
             }
             Seen::Child(child) => {
-                let changed = place.children.get(&key.id) != Some(&child);
+                let known = place.children.get(&key.id);
+                if known.is_some_and(|known| child.is_older_than(known)) {
+                    return BTreeSet::new();
+                }
+                let changed = known.is_none_or(|known| child.differs_from(known));
                 place.children.insert(key.id.clone(), child);
                 changed
             }
@@ -282,25 +322,52 @@ impl Inner {
     }
 }
 
+impl Seen {
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Object(object) => object_version(object),
+            Self::Child(child) => child.version,
+            Self::Pod(_) | Self::Namespace { .. } => None,
+        }
+    }
+}
+
+impl Child {
+    fn is_older_than(&self, known: &Self) -> bool {
+        self.uid == known.uid && is_less(self.version, known.version)
+    }
+
+    fn differs_from(&self, known: &Self) -> bool {
+        let Self { uid, version: _, fingerprint, connection, annotations } = self;
+        *uid != known.uid
+            || *fingerprint != known.fingerprint
+            || *connection != known.connection
+            || *annotations != known.annotations
+    }
+}
+
 /// Whether what a watch brings is older than what is known, which an answer to a write may have told before.
-/// Resource versions of one kind can be compared (KEP-5504); where they are no numbers, nothing is older.
 fn is_older(new: &Value, known: &Value) -> bool {
-    let version = |object: &Value| {
-        object.pointer("/metadata/resourceVersion").and_then(Value::as_str).and_then(|text| text.parse().ok())
-    };
     let same_object = new.pointer("/metadata/uid") == known.pointer("/metadata/uid");
-    let (new, known): (Option<u128>, Option<u128>) = (version(new), version(known));
-    same_object && new.zip(known).is_some_and(|(new, known)| new < known)
+    same_object && is_less(object_version(new), object_version(known))
+}
+
+fn object_version(object: &Value) -> Option<Version> {
+    object.pointer("/metadata/resourceVersion")?.as_str()?.parse().ok()
+}
+
+fn is_less(new: Option<Version>, known: Option<Version>) -> bool {
+    new.zip(known).is_some_and(|(new, known)| new < known)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
     use serde_json::{Value, json};
 
-    use super::{Change, Id, Key, Seen, Source, World};
+    use super::{Change, Child, Id, Key, Seen, Source, World};
 
     fn source() -> Source {
         Source { plural: "mcpconnections", namespace: None }
@@ -348,7 +415,38 @@ mod tests {
         assert_eq!(version(&world, "a"), Some(json!("10")));
         world.tell(&source(), Change::Present(key("a"), object("11")));
         assert_eq!(version(&world, "a"), Some(json!("11")));
-        assert_eq!(world.tell(&source(), Change::Absent(key("a"))).len(), 1);
+        assert_eq!(world.tell(&source(), Change::Absent(key("a"), Some(12))).len(), 1);
         assert_eq!(version(&world, "a"), None);
+    }
+
+    #[test]
+    fn an_answer_that_is_read_after_the_watch_has_gone_on_brings_nothing_back() {
+        let world = World::new([source()]);
+        world.tell(&source(), Change::Answered(key("a"), object("10")));
+        assert_eq!(version(&world, "a"), Some(json!("10")), "an answer is faster than the watch, as a rule");
+        world.tell(&source(), Change::Absent(key("a"), Some(12)));
+        assert_eq!(world.tell(&source(), Change::Answered(key("a"), object("11"))), BTreeSet::new());
+        assert_eq!(version(&world, "a"), None, "it was deleted after that answer");
+
+        let child = |version, fingerprint: &str| Child {
+            uid: "u".into(),
+            version: Some(version),
+            fingerprint: fingerprint.into(),
+            connection: None,
+            annotations: BTreeMap::new(),
+        };
+        let config_map = Key { namespace: "agents".into(), id: Id::new("ConfigMap", "a") };
+        let config_maps = Source { plural: "configmaps", namespace: None };
+        let tell = |change| world.tell(&config_maps, change).len();
+        let fingerprint = || world.child("agents", &config_map.id).map(|child| child.fingerprint);
+        let present = |child| Change::Present(config_map.clone(), Seen::Child(child));
+        let answered = |child| Change::Answered(config_map.clone(), Seen::Child(child));
+        assert_eq!(tell(present(child(21, "edited"))), 1);
+        assert_eq!(tell(answered(child(20, "applied"))), 0);
+        assert_eq!(fingerprint().as_deref(), Some("edited"), "it was edited after that answer");
+        assert_eq!(tell(answered(child(23, "mended"))), 1);
+        assert_eq!(tell(present(child(22, "edited again"))), 0, "an echo of what is mended");
+        assert_eq!(tell(present(child(24, "mended"))), 0, "its status has changed, no more");
+        assert_eq!(fingerprint().as_deref(), Some("mended"));
     }
 }

@@ -11,9 +11,13 @@
     reason = "a test fails by panicking, and its futures may be large"
 )]
 
+mod adoption;
 mod chart;
+mod edits;
 mod governed;
+mod idle;
+mod invalid;
+mod leaders;
 mod lifecycle;
 mod repair;
-mod replicas;
 mod support;

@@ -1,83 +1,157 @@
-//! What the operator has made stays as it made it.
+//! What happens to the objects of a gateway: they come back, and they stay as they should be.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::support::operator::Operator;
-use crate::support::{GATEWAY, RULE, cluster, connection, eventually, get, until};
+use lychgate_tests_cluster::eventually;
+use serde_json::{Value, json};
 
-/// What somebody may do to each child: a kind, and a JSON patch.
-const EDITS: [(&str, &str); 7] = [
-    ("configmap", r#"[{"op":"add","path":"/data/extra.json","value":"{}"}]"#),
-    (
-        "role",
-        r#"[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}}]"#,
-    ),
-    (
-        "rolebinding",
-        r#"[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"mallory","apiGroup":"rbac.authorization.k8s.io"}}]"#,
-    ),
-    ("networkpolicy", r#"[{"op":"add","path":"/spec/egress/-","value":{}}]"#),
-    ("service", r#"[{"op":"replace","path":"/spec/ports/0/port","value":9999}]"#),
-    ("poddisruptionbudget", r#"[{"op":"replace","path":"/spec/maxUnavailable","value":9}]"#),
-    (
-        "deployment",
-        r#"[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"added","image":"added"}}]"#,
-    ),
-];
+use crate::support::manifests::{connection, gateway};
+use crate::support::tenant::{CHILD_KINDS, Tenant, content, name};
+use crate::support::{PATIENCE, cluster};
+
+/// All that the operator says of the children, without what the API server adds.
+async fn contents(tenant: &Tenant<'_>) -> BTreeMap<(&'static str, String), Value> {
+    let children = tenant.children("db").await;
+    children.into_iter().map(|(key, child)| (key, content(&child))).collect()
+}
+
+async fn is_as_before(tenant: &Tenant<'_>, what: &str, before: &BTreeMap<(&'static str, String), Value>) {
+    eventually(&format!("everything as before: {what}"), PATIENCE, async || {
+        let now = contents(tenant).await;
+        for (key, child) in before {
+            match now.get(key) {
+                Some(same) if same == child => {}
+                other => return Err(format!("{key:?}: {child} became {other:?}")),
+            }
+        }
+        if now.len() == before.len() { Ok(()) } else { Err(format!("more: {:?}", now.keys())) }
+    })
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_that_somebody_deletes_or_edits_is_put_right() {
-    let cluster = cluster().await;
-    let namespace = cluster.namespace("repair").await;
-    let name = namespace.name();
-    let _operator = Operator::start(cluster, "repair", name, &[name]);
-    cluster
-        .apply_yaml_in(
-            name,
-            &format!("{GATEWAY}---{RULE}---{}", connection("customers", "http://10.1.2.3:8000/mcp")),
-        )
-        .await;
-    until(name, "mcpconnection", "customers", "Programmed", "Unknown/NoReplica").await;
-    for (kind, patch) in EDITS {
-        let child = "lychgate-customers";
-        let before = said(&get(name, kind, child).await.unwrap());
-        cluster.kubectl(&["patch", kind, child, "-n", name, "--type=json", "-p", patch]).succeed().await;
-        eventually(&format!("{kind} to be as it was before the edit"), async || {
-            (said(&get(name, kind, child).await?) == before).then_some(())
-        })
-        .await;
-        cluster.kubectl(&["delete", kind, child, "-n", name]).succeed().await;
-        eventually(&format!("{kind} to be there again"), async || {
-            (said(&get(name, kind, child).await?) == before).then_some(())
-        })
-        .await;
+async fn a_deleted_child_of_every_kind_comes_back() {
+    let (tenant, operator) = Tenant::with_operator("deleted").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let children = tenant.children("db").await;
+    let before = contents(&tenant).await;
+    for (kind, name) in children.keys().filter(|(kind, _)| *kind != "Secret") {
+        tenant.delete(kind, name).await;
+        is_as_before(&tenant, &format!("{kind} {name} was deleted"), &before).await;
+    }
+    // The operator may not look at Secrets. It makes them again when it begins anew, or after some minutes.
+    let secrets: Vec<String> = tenant.list("Secret").await.iter().map(name).collect();
+    for secret in secrets.iter().filter(|name| name.starts_with("lychgate-db-")) {
+        tenant.delete("Secret", secret).await;
+    }
+    operator.kill().await;
+    let _operator = tenant.operator().argument("--lease-seconds", "3").lead().await;
+    eventually("the Secrets to be back", PATIENCE, async || {
+        let now: Vec<String> = tenant.list("Secret").await.iter().map(name).collect();
+        if now == secrets { Ok(()) } else { Err(format!("{now:?} is not {secrets:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_child_of_every_kind_is_put_right() {
+    let (tenant, _operator) = Tenant::with_operator("edited").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let before = contents(&tenant).await;
+    let port = json!({"name": "more", "port": 80, "protocol": "TCP", "targetPort": 80});
+    let container = json!({"name": "more", "image": "example.test/more:1"});
+    let variable = json!({"name": "MORE", "value": "1"});
+    let everything = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+    let somebody = json!([{"kind": "ServiceAccount", "name": "somebody", "namespace": tenant.name()}]);
+    let pod = "/spec/template/spec";
+    for (kind, patch) in [
+        ("ServiceAccount", json!({"automountServiceAccountToken": true})),
+        ("ServiceAccount", json!({"imagePullSecrets": [{"name": "more"}]})),
+        ("ConfigMap", json!({"data": {"db.json": "{}"}})),
+        ("ConfigMap", json!({"data": {"more.json": "{}"}})),
+        ("ConfigMap", json!({"data": null, "binaryData": {"db.json": "e30="}})),
+        ("ConfigMap", json!({"immutable": true})),
+        ("ConfigMap", json!({"immutable": true, "data": {"db.json": "{}"}})),
+        ("Role", json!({"rules": everything})),
+        ("Role", json!({"rules": []})),
+        ("RoleBinding", json!({"subjects": somebody})),
+        ("NetworkPolicy", json!({"spec": {"egress": [{}]}})),
+        ("NetworkPolicy", json!({"spec": {"policyTypes": ["Ingress"], "egress": null}})),
+        ("NetworkPolicy", json!({"spec": {"podSelector": {"matchLabels": {"more": "1"}}}})),
+        ("Service", json!([{"op": "add", "path": "/spec/ports/-", "value": port}])),
+        ("Service", json!({"spec": {"selector": {"more": "1"}}})),
+        ("Service", json!({"spec": {"type": "NodePort"}})),
+        ("Service", json!({"spec": {"externalIPs": ["198.51.100.7"]}})),
+        ("PodDisruptionBudget", json!({"spec": {"maxUnavailable": 0}})),
+        ("PodDisruptionBudget", json!({"spec": {"maxUnavailable": null, "minAvailable": 2}})),
+        ("Deployment", json!({"spec": {"replicas": 0}})),
+        ("Deployment", json!({"spec": {"paused": true}})),
+        ("Deployment", json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}})),
+        ("Deployment", json!({"spec": {"template": {"metadata": {"labels": {"more": "1"}}}}})),
+        ("Deployment", json!({"spec": {"template": {"spec": {"hostNetwork": true}}}})),
+        ("Deployment", json!([{"op": "add", "path": format!("{pod}/containers/-"), "value": container}])),
+        ("Deployment", json!([{"op": "add", "path": format!("{pod}/initContainers"), "value": [container]}])),
+        (
+            "Deployment",
+            json!([{"op": "add", "path": format!("{pod}/containers/0/env/-"), "value": variable}]),
+        ),
+        (
+            "Deployment",
+            json!([{"op": "replace", "path": format!("{pod}/containers/0/image"), "value": "more"}]),
+        ),
+    ] {
+        let edited = if patch.is_array() {
+            tenant.edit_json(kind, "lychgate-db", patch.clone()).await
+        } else {
+            tenant.edit(kind, "lychgate-db", patch.clone()).await
+        };
+        let key = (kind, "lychgate-db".to_owned());
+        assert_ne!(content(&edited), before[&key], "{kind} {patch} changes something");
+        is_as_before(&tenant, &format!("{kind} {patch}"), &before).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_that_a_child_needs_comes_back_and_what_other_tools_note_on_it_stays() {
+    let (tenant, _operator) = Tenant::with_operator("metadata").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let before = contents(&tenant).await;
+    for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {
+        for patch in [
+            json!({"labels": {"app.kubernetes.io/managed-by": null}}),
+            json!({"labels": {"app.kubernetes.io/instance": "other"}}),
+            json!({"annotations": {"lychgate.dev/connection": "other"}}),
+            json!({"labels": null, "annotations": null, "ownerReferences": null}),
+        ] {
+            tenant.edit(kind, "lychgate-db", json!({"metadata": patch})).await;
+            is_as_before(&tenant, &format!("{kind} {patch}"), &before).await;
+        }
+    }
+    for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {
+        let note = json!({"labels": {"tool": "note"}, "annotations": {"tool": "note"}});
+        tenant.edit(kind, "lychgate-db", json!({"metadata": note})).await;
+    }
+    // The configuration changes, and with it everything is looked at once more.
+    let upstream = json!({"upstream": {"url": "https://other.example.com/mcp"}});
+    tenant.apply(&[connection("db", upstream)]).await;
+    tenant.is_published("db").await;
+    for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {
+        let metadata = tenant.get(kind, "lychgate-db").await["metadata"].clone();
+        assert_eq!(metadata["labels"]["tool"], "note", "{kind}");
+        assert_eq!(metadata["annotations"]["tool"], "note", "{kind}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_with_connections_in_it_can_be_deleted_while_the_operator_runs() {
-    let cluster = cluster().await;
-    let home = cluster.namespace("ending-home").await;
-    let namespace = cluster.namespace("ending").await;
-    let name = namespace.name().to_owned();
-    let operator = Operator::start(cluster, "ending", home.name(), &[home.name(), &name]);
-    cluster
-        .apply_yaml_in(&name, &format!("{GATEWAY}---{}", connection("customers", "http://10.1.2.3:8000/mcp")))
-        .await;
-    until(&name, "mcpconnection", "customers", "Accepted", "True/Accepted").await;
-    namespace.delete().await;
-    assert!(operator.leads());
-}
-
-/// What an object says beyond what the API server adds.
-fn said(object: &Value) -> Value {
-    let mut said = serde_json::json!({
-        "labels": object["metadata"]["labels"], "data": object["data"], "rules": object["rules"],
-        "subjects": object["subjects"], "spec": object["spec"],
-    });
-    if let Some(spec) = said["spec"].as_object_mut() {
-        spec.remove("clusterIP");
-        spec.remove("clusterIPs");
-    }
-    said
+    let home = Tenant::new(cluster().await, "ending-home").await;
+    let tenant = Tenant::new(cluster().await, "ending").await;
+    let mut operator = home.operator().watching(tenant.name()).lead().await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    tenant.end().await;
+    operator.until_it_leads().await;
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::process::{Process, binary};
-use super::{cluster, eventually, get};
-
-/// Each pod has an address of its own on loopback.
-static ADDRESS: AtomicU8 = AtomicU8::new(10);
+use super::{cluster, eventually, get, own_address};
 
 /// A gateway that runs as its pod says.
 pub struct Pod {
@@ -34,7 +30,7 @@ pub async fn run(namespace: &str, deployment: &str) -> Pod {
     .await;
     let name = pod["metadata"]["name"].as_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let address = format!("127.83.1.{}", ADDRESS.fetch_add(1, Ordering::Relaxed));
+    let address = own_address().to_string();
     let container = &pod["spec"]["containers"][0];
     let mut directories = Vec::new();
     for mount in container["volumeMounts"].as_array().unwrap() {

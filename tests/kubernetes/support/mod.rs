@@ -1,7 +1,9 @@
 //! What the tests of this binary share: a cluster with our kinds in it, operators, and a kubelet's part.
 
 pub mod kubelet;
+pub mod manifests;
 pub mod operator;
+pub mod tenant;
 
 #[path = "../../scenarios/support/counterparts.rs"]
 #[allow(dead_code, reason = "scenarios use the rest")]
@@ -10,14 +12,16 @@ pub mod counterparts;
 #[allow(dead_code, reason = "scenarios use the rest")]
 pub mod process;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use lychgate_tests_cluster::{Cluster, Options};
 use serde_json::Value;
 
 /// How long a test waits for what must come. It says nothing about how long it may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The folder of the workspace.
 pub fn workspace() -> PathBuf {
@@ -32,7 +36,22 @@ pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<
 
 /// The cluster of this binary, with our kinds in it.
 pub async fn cluster() -> &'static Cluster {
-    Cluster::shared_with(|| Options { before_controllers: definitions(), ..Options::default() }).await
+    Cluster::shared_with(options).await
+}
+
+/// A control plane with our kinds in it.
+pub fn options() -> Options {
+    Options { before_controllers: definitions(), ..Options::default() }
+}
+
+/// An address that nobody else on this machine uses, so that any port of it is free: tests run beside each other,
+/// in several processes.
+pub fn own_address() -> Ipv4Addr {
+    static NUMBER: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = (std::process::id() & 0x3fff).to_be_bytes();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    assert!(number < 255, "an address for each");
+    Ipv4Addr::new(127, 64 + high, low, number)
 }
 
 fn definitions() -> String {

@@ -136,8 +136,9 @@ async fn get(client: SharedClient, request: HttpRequest) -> Result<HttpResponse,
 #[error("{0}")]
 struct FetchError(String);
 
-/// An error with all of its causes, in one line for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error with all of its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

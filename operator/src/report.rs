@@ -167,7 +167,7 @@ impl Reporter {
             problems: subject.problems.clone(),
             valid: valid.map(|valid| ValidFacts {
                 url: valid.resources().into_iter().next(),
-                policies: valid.policies().iter().map(|key| policy_name(key, subject.namespace)).collect(),
+                policies: valid.policies().iter().map(|key| key.seen_from(subject.namespace)).collect(),
                 closed: valid.closed(),
                 has_credentials: valid.has_credentials(),
             }),
@@ -346,11 +346,6 @@ fn is_accepted(object: &Value) -> bool {
 }
 
 /// A policy as a connection's status lists it.
-fn policy_name(policy: &ObjectKey, namespace: &str) -> String {
-    let ObjectKey { kind, namespace: of_policy, name } = policy;
-    if of_policy == namespace { format!("{kind} {name}") } else { format!("{kind} {of_policy}/{name}") }
-}
-
 fn cut(note: &str) -> String {
     let end = note.char_indices().map(|(index, character)| index + character.len_utf8());
     let end = end.take_while(|end| *end <= MAXIMUM_NOTE_BYTES).last().unwrap_or(0);

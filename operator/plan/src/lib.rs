@@ -14,6 +14,7 @@ mod names;
 mod problem;
 mod render;
 mod secret;
+mod shown;
 pub mod status;
 mod suggest;
 mod targets;
@@ -31,6 +32,7 @@ pub use render::{
     certificate_epoch, render,
 };
 pub use secret::SecretValue;
+pub use shown::shown;
 pub use valid::ValidConnection;
 pub use validate::{ClusterIssuer, Options, PolicyReach, SecretWatch, Validated, validate};
 

@@ -56,6 +56,13 @@ impl ObjectKey {
     pub fn new(kind: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
+
+    /// The key in words, as seen from a namespace: without the namespace, if it is that one.
+    #[must_use]
+    pub fn seen_from(&self, namespace: &str) -> String {
+        let Self { kind, namespace: own, name } = self;
+        if own == namespace { format!("{kind} {name}") } else { format!("{kind} {own}/{name}") }
+    }
 }
 
 impl fmt::Display for ObjectKey {

@@ -24,6 +24,8 @@ pub struct Explanation {
     pub connection: ObjectName,
     /// Whether it is served.
     pub standing: Standing,
+    /// What stands in its status, in words. Objects alone do not tell it: whoever has a cluster puts it in.
+    pub status: Vec<String>,
     /// The name of its McpGateway, if that can be told, and whether that is valid.
     pub gateway: Option<GatewayStanding>,
     /// Who may present themselves, in words.
@@ -112,6 +114,7 @@ pub fn explain(
     Some(Explanation {
         connection: ObjectName { namespace: key.namespace, name: key.name },
         standing: standing(valid),
+        status: Vec::new(),
         gateway: spec.map(|spec| GatewayStanding {
             name: spec.gateway_ref.name.clone(),
             valid: gateway.is_some_and(|gateway| validated.gateways.contains(&gateway.key)),

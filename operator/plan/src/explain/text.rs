@@ -1,13 +1,11 @@
 //! An explanation as text for a terminal: one thing a line, its name in the left column.
-//!
-//! Texts in objects are other people's. Characters that a terminal would obey, or that would reorder or hide
-//! others, are shown by their number.
 
 use std::fmt;
 
 use lychgate_gateway_policy::config::Closed;
 
 use super::{Attachment, Explanation, GatewayStanding, Required, Standing};
+use crate::shown;
 
 /// The width of the left column, in characters.
 const COLUMN: usize = 14;
@@ -23,6 +21,7 @@ impl fmt::Display for Explanation {
         let sections = [
             ("McpConnection", vec![self.connection.to_string()]),
             ("Standing", vec![standing(self.standing, &self.required)]),
+            ("Status", self.status.clone()),
             ("McpGateway", self.gateway.iter().map(gateway).collect()),
             ("Callers", or(self.callers.clone(), "nobody")),
             ("URL", or(self.urls.clone(), "none as long as it is not accepted")),
@@ -69,49 +68,12 @@ fn gateway(gateway: &GatewayStanding) -> String {
 
 fn attachment(attachment: &Attachment, namespace: &str) -> String {
     let Attachment { policy, valid, ground } = attachment;
-    let place = if policy.namespace == namespace { String::new() } else { format!("{}/", policy.namespace) };
     let invalid = if *valid { "" } else { " (invalid)" };
-    format!("{} {place}{}{invalid}: {ground}", policy.kind, policy.name)
+    format!("{}{invalid}: {ground}", policy.seen_from(namespace))
 }
 
 fn required(required: &Required) -> String {
     let Required { kind, fulfilled } = required;
     let fulfilled = if *fulfilled { "fulfilled" } else { "missing: none that is valid holds for it" };
     format!("{kind}: {fulfilled}")
-}
-
-/// A text without characters that do something to a terminal or to the order of others.
-fn shown(text: &str) -> String {
-    let is_plain = |character: char| {
-        !character.is_control()
-            && !matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
-            && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_plain(character) {
-            plain.push(character);
-        } else {
-            plain.extend(character.escape_unicode());
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_shown_by_its_number() {
-        for (text, expected) in [
-            ("groups ärzte, 医師", "groups ärzte, 医師"),
-            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
-            ("two\nlines\r", "two\\u{a}lines\\u{d}"),
-            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
-            ("ad\u{200b}min\u{feff}", "ad\\u{200b}min\\u{feff}"),
-        ] {
-            assert_eq!(shown(text), expected);
-        }
-    }
 }

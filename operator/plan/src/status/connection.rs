@@ -7,7 +7,7 @@ use lychgate_crds::{ConditionType, Progress, Reason};
 use lychgate_gateway_policy::config::Closed;
 
 use super::conditions::{Observed, State, Verdict, conditions};
-use super::{describe, refusal, unresolved};
+use super::{ODD, describe, refusal, unresolved};
 use crate::problem::Problem;
 
 /// The most policies that a status lists.
@@ -122,7 +122,7 @@ fn accepted(facts: &ConnectionFacts<'_>) -> Verdict {
     }
     match describe(&facts.problems) {
         warnings if warnings.is_empty() => Verdict::holds(ConditionType::Accepted, "everything is valid"),
-        warnings => Verdict::holds(ConditionType::Accepted, format!("valid; {warnings}")),
+        warnings => Verdict::holds(ConditionType::Accepted, format!("{ODD}{warnings}")),
     }
 }
 

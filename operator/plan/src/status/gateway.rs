@@ -4,7 +4,7 @@ use lychgate_crds::gateway::McpGatewayStatus;
 use lychgate_crds::{ConditionType, Progress, Reason};
 
 use super::conditions::{Observed, State, Verdict, conditions};
-use super::{describe, refusal, unresolved};
+use super::{ODD, describe, refusal, unresolved};
 use crate::problem::Problem;
 
 /// All that a gateway's status is computed from.
@@ -58,7 +58,7 @@ pub(super) fn accepted(problems: &[&Problem]) -> Verdict {
         (None, warnings) if warnings.is_empty() => {
             Verdict::holds(ConditionType::Accepted, "everything is valid")
         }
-        (None, warnings) => Verdict::holds(ConditionType::Accepted, format!("valid; {warnings}")),
+        (None, warnings) => Verdict::holds(ConditionType::Accepted, format!("{ODD}{warnings}")),
     }
 }
 

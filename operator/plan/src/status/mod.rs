@@ -7,6 +7,9 @@
 mod conditions;
 mod connection;
 mod gateway;
+mod health;
+mod lead;
+mod pods;
 mod policy;
 
 use lychgate_crds::Reason;
@@ -16,12 +19,17 @@ pub use connection::{
     Answer, ConnectionFacts, CredentialAnswer, Published, Refusal, Replica, ValidFacts, connection,
 };
 pub use gateway::{GatewayFacts, gateway};
+pub use health::{Diagnosis, Finding, Health, Workload, diagnose};
+pub use lead::lead;
 pub use policy::{PolicyFacts, masking_rule};
 
 use crate::problem::Problem;
 
 /// The most of a message that a condition holds, in characters; the API server takes 32,768.
 const MAXIMUM_MESSAGE_LENGTH: usize = 4096;
+
+/// How the message of a condition begins that holds although something is odd.
+const ODD: &str = "valid; ";
 
 /// Problems in one text, each with its field, those of errors first.
 fn describe(problems: &[&Problem]) -> String {

@@ -1,18 +1,35 @@
 //! `lychgate explain`: what holds for a connection and why, what does not, and what is wrong with it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lychgate_operator_plan::{Inventory, Options, Standing, explain};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, ListParams};
+use lychgate_crds::MaskingRule;
+use lychgate_operator_plan::status::{Workload, diagnose};
+use lychgate_operator_plan::{Explanation, Inventory, Options, Standing, explain, load_objects, shown};
+use serde_json::{Value, json};
 
+use crate::cluster::{Access, Cluster, ReadError, built_in, own_kinds, unreadable, wait};
 use crate::manifests::Source;
-use crate::output::{CommandError, print};
+use crate::output::{CommandError, note, print};
+
+/// Where the operator is if nothing else is said.
+const OPERATOR_NAMESPACE: &str = "lychgate-system";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Connection, as NAME or NAMESPACE/NAME
     connection: String,
+    /// Folder (read with its subfolders) or file with manifests, in place of a cluster
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
+    filename: Option<PathBuf>,
     #[command(flatten)]
-    source: Source,
+    access: Access,
+    /// Namespace of the operator, where policies may select namespaces; in a cluster lychgate-system, and with
+    /// files any
+    #[arg(long, value_name = "NAME")]
+    operator_namespace: Option<String>,
     /// Namespace of the connection
     #[arg(short, long)]
     namespace: Option<String>,
@@ -20,7 +37,6 @@ pub(crate) struct Arguments {
 
 /// Exit code 1 if the connection is not accepted.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let checked = arguments.source.check()?;
     let (namespace, name) = match (&arguments.namespace, arguments.connection.split_once('/')) {
         (None, Some((namespace, name))) => (Some(namespace), name),
         (Some(_), Some(_)) => {
@@ -28,7 +44,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
         }
         (namespace, None) => (namespace.as_deref(), arguments.connection.as_str()),
     };
-    explain_one(&checked.loaded.inventory, &arguments.source.options(), namespace, name)
+    let explanation = match &arguments.filename {
+        Some(filename) => {
+            let operator_namespace = arguments.operator_namespace.clone();
+            let source = Source { filename: filename.clone(), operator_namespace };
+            let inventory = source.check()?.loaded.inventory;
+            let explanation = explain_one(&inventory, &source.options(), namespace, name)?;
+            print(&explanation.to_string());
+            explanation
+        }
+        None => wait(explain_in_cluster(arguments, namespace, name))?,
+    };
+    Ok(match explanation.standing {
+        Standing::Served | Standing::Closed(_) => ExitCode::SUCCESS,
+        Standing::NotAccepted => ExitCode::FAILURE,
+    })
 }
 
 /// Explains a connection of an inventory, wherever that came from.
@@ -37,15 +67,10 @@ fn explain_one(
     options: &Options,
     namespace: Option<&str>,
     name: &str,
-) -> Result<ExitCode, CommandError> {
+) -> Result<Explanation, CommandError> {
     let namespace =
         namespace.map_or_else(|| only_namespace(inventory, name), |given| Ok(given.to_owned()))?;
-    let explanation = explain(inventory, options, &namespace, name).ok_or_else(|| none(inventory, name))?;
-    print(&explanation.to_string());
-    Ok(match explanation.standing {
-        Standing::Served | Standing::Closed(_) => ExitCode::SUCCESS,
-        Standing::NotAccepted => ExitCode::FAILURE,
-    })
+    explain(inventory, options, &namespace, name).ok_or_else(|| none(inventory, name))
 }
 
 /// The one namespace with a connection of that name.
@@ -70,4 +95,81 @@ fn none(inventory: &Inventory, name: &str) -> CommandError {
     let names: Vec<String> =
         inventory.connection_names().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
     CommandError::new(format!("no connection {name}; there are: {}", names.join(", ")))
+}
+
+/// Explains a connection as the objects of a cluster stand, and says what the operator says of it.
+async fn explain_in_cluster(
+    arguments: &Arguments,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Explanation, CommandError> {
+    let cluster = arguments.access.connect().await?;
+    let namespace = namespace.unwrap_or(&cluster.namespace);
+    let operator_namespace = arguments.operator_namespace.as_deref().unwrap_or(OPERATOR_NAMESPACE);
+    let objects = objects(&cluster, namespace, operator_namespace).await?;
+    let options = Options { operator_namespace: Some(operator_namespace.to_owned()), ..Options::default() };
+    let inventory = load_objects(&objects).inventory;
+    let mut explanation = explain_one(&inventory, &options, Some(namespace), name)?;
+    let is_it = |object: &&Value| {
+        object.get("kind") == Some(&json!("McpConnection"))
+            && object.pointer("/metadata/name") == Some(&json!(name))
+    };
+    if let Some(connection) = objects.iter().find(is_it) {
+        let diagnosis = diagnose(connection, &Workload::default());
+        explanation.status = vec![diagnosis.health.to_string()];
+        explanation.status.extend(diagnosis.findings.into_iter().map(|finding| finding.what));
+        print(&explanation.to_string());
+        overlooked(connection, &explanation, operator_namespace);
+    }
+    Ok(explanation)
+}
+
+/// What counts for the connections of a namespace: its objects and labels, and policies of the operator's
+/// namespace that select namespaces.
+async fn objects(
+    cluster: &Cluster,
+    namespace: &str,
+    operator_namespace: &str,
+) -> Result<Vec<Value>, CommandError> {
+    let mut objects = Vec::new();
+    for kind in own_kinds() {
+        let listed = cluster.list(&kind, Some(namespace), ListParams::default()).await;
+        objects.extend(listed.map_err(|error| unreadable(&kind, Some(namespace), &error))?);
+    }
+    match cluster.get(&built_in::<Namespace>(), None, namespace).await {
+        Ok(found) => objects.extend(found),
+        Err(error @ ReadError::Forbidden(_)) => {
+            note(&format!("the labels of namespace {namespace} are taken for none: {error}"));
+            objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+        }
+        Err(error @ ReadError::Other(_)) => return Err(CommandError::from_display(error)),
+    }
+    if namespace != operator_namespace {
+        let rules = ApiResource::erase::<MaskingRule>(&());
+        match cluster.list(&rules, Some(operator_namespace), ListParams::default()).await {
+            Ok(rules) => objects
+                .extend(rules.into_iter().filter(|rule| rule.pointer("/spec/namespaceSelector").is_some())),
+            Err(error @ ReadError::Forbidden(_)) => {
+                note(&format!("policies of namespace {operator_namespace} are left out: {error}"));
+            }
+            Err(error @ ReadError::Other(_)) => return Err(CommandError::from_display(error)),
+        }
+    }
+    Ok(objects)
+}
+
+/// Says which policies the operator counts and the explanation does not have.
+fn overlooked(connection: &Value, explanation: &Explanation, operator_namespace: &str) {
+    let namespace = &explanation.connection.namespace;
+    let known: Vec<String> =
+        explanation.policies.iter().map(|attachment| attachment.policy.seen_from(namespace)).collect();
+    let counted = connection.pointer("/status/policies").and_then(Value::as_array);
+    let others = counted.into_iter().flatten().filter_map(Value::as_str);
+    for policy in others.filter(|policy| !known.iter().any(|known| known == policy)) {
+        note(&format!(
+            "by its status {} holds for it, too, and is not among what could be read here; the operator is taken to \
+             be in namespace {operator_namespace}: say so with --operator-namespace if it is elsewhere",
+            shown(policy)
+        ));
+    }
 }

@@ -4,6 +4,7 @@
 //! says is computed elsewhere. Results go to standard output, everything said beside them to standard error;
 //! the exit code is 0 for yes, 1 for a no that was asked for, 2 for a command that could not be carried out.
 
+mod cluster;
 mod decide;
 mod dev;
 mod explain;
@@ -12,6 +13,7 @@ mod mask;
 mod output;
 mod records;
 mod render;
+mod status;
 mod validate;
 
 use std::process::ExitCode;
@@ -36,6 +38,8 @@ enum Verb {
     Render(render::Arguments),
     /// Say what holds for a connection and why, what does not, and what is wrong with it
     Explain(explain::Arguments),
+    /// Say how the objects of a cluster do, what is wrong, and what to do
+    Status(status::Arguments),
     /// Say whether a caller may make a call, and by which rules
     Decide(decide::Called),
     /// Print a message as a caller would see it
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Validate(arguments) => validate::run(&arguments),
         Verb::Render(arguments) => render::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
         Verb::Sessions(sessions) => records::sessions(&sessions),

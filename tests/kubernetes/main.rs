@@ -19,5 +19,6 @@ mod idle;
 mod invalid;
 mod leaders;
 mod lifecycle;
+mod questions;
 mod repair;
 mod support;

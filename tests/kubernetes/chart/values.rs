@@ -146,6 +146,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("apiServer.audiences", "apiServer: {audiences: ['https://api.example.com']}"),
     ("crds.install", "crds: {install: false}"),
     ("crds.keep", "crds: {keep: false}"),
+    ("crds.annotations", "crds: {annotations: {team: platform}}"),
     ("userRoles.create", "userRoles: {create: false}"),
     ("podDisruptionBudget.enabled", "podDisruptionBudget: {enabled: false}"),
     ("networkPolicy.enabled", "networkPolicy: {enabled: false}"),

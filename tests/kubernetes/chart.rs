@@ -1,6 +1,7 @@
 //! The Helm chart: what it renders for which values, and what becomes of it on a real API server.
 
 mod install;
+mod page;
 mod release;
 mod rendering;
 mod rights;

@@ -87,15 +87,15 @@ stringData: {lychgate-allowed-hosts: 10.1.2.3}
 }
 
 /// Somebody who knows the gateway's name, its address and its authority.
-struct Agent {
-    address: String,
-    host: String,
-    authority: String,
+pub struct Agent {
+    pub address: String,
+    pub host: String,
+    pub authority: String,
 }
 
 impl Agent {
     /// Posts a message; gives the status, the session, and the text.
-    async fn post(
+    pub async fn post(
         &self,
         token: Option<&str>,
         session: Option<&str>,

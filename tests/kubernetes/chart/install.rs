@@ -46,7 +46,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     let objects = format!("{GATEWAY}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
     cluster.apply_yaml_in(AGENTS, &objects).await;
     run::accepted(&cluster).await;
-    run::end(operator).await;
+    assert_eq!(operator.terminate().await, Some(0));
     release.set("upgrade", &["operator.replicas=3", "operator.logLevel=debug"]).await;
     let upgraded = release.get("deployment", OPERATOR).await.unwrap();
     assert_eq!(upgraded["spec"]["replicas"], 3);
@@ -64,7 +64,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     cluster.apply_yaml_in(AGENTS, &connection("further", "http://10.1.2.3:8000/mcp")).await;
     let operator = release.operator("operator-0").await;
     until(&cluster, AGENTS, ("mcpconnection", "further"), "Accepted", "True/Accepted").await;
-    run::end(operator).await;
+    assert_eq!(operator.terminate().await, Some(0));
 }
 
 /// With `secretAccess: Mount` nobody reads a Secret but the operator its own authority.
@@ -135,7 +135,7 @@ async fn two_releases_serve_namespaces_of_their_own() {
         let object = ("mcpconnection", "customers");
         until(cluster, agents.name(), object, "Programmed", "Unknown/NoReplica").await;
         assert!(get(cluster, agents.name(), "deployment", "lychgate-customers").await.is_some());
-        run::end(operator).await;
+        assert_eq!(operator.terminate().await, Some(0));
         assert_eq!(release.refused().await, Vec::<String>::new(), "{home}");
         let cluster_wide = release.objects().await;
         assert!(cluster_wide.iter().all(|object| object["metadata"]["namespace"].is_string()));

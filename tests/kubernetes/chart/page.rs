@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use super::release::{Release, until};
-use super::{run, try_render};
+use super::try_render;
 use crate::governed::Agent;
 use crate::support::{cluster, counterparts, eventually, get, kubelet, workspace};
 
@@ -83,6 +83,6 @@ async fn the_page_leads_to_a_first_answer() {
     assert_eq!(status, StatusCode::FORBIDDEN);
     let volume = own(&blocks("yaml")[1]);
     assert!(volume.contains(&format!("audience: \"{url}\"")), "the agent's pod has the same audience");
-    run::end(operator).await;
+    assert_eq!(operator.terminate().await, Some(0));
     eventually("nothing that was refused", async || release.refused().await.is_empty().then_some(())).await;
 }

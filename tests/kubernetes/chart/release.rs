@@ -1,16 +1,12 @@
 //! A release of the chart on a real API server. There are no nodes, so that the operator runs beside it: with the
 //! arguments of its Deployment, and with the rights of its service account.
 
-use lychgate_tests_cluster::{Caller, Cluster};
+use lychgate_tests_cluster::Cluster;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use super::{OPERATOR, folder, images};
-use crate::support::process::{Process, binary};
+use crate::support::operator::{Operator, Start};
 use crate::support::{condition, eventually};
-
-/// How long a token is good for, in seconds.
-const TOKEN_SECONDS: i64 = 3600;
 
 /// A release, installed or not.
 pub struct Release<'a> {
@@ -41,19 +37,9 @@ impl Release<'_> {
     }
 
     /// Runs an operator as the kubelet would.
-    pub async fn operator(&self, identity: &str) -> Process {
+    pub async fn operator(&self, identity: &str) -> Operator {
         let deployment = self.get("deployment", OPERATOR).await.unwrap();
-        let arguments = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
-        let token = self.cluster.token(self.home, OPERATOR, &[], TOKEN_SECONDS).await;
-        let mut command = Command::new(binary("lychgate-operator"));
-        command.env("KUBECONFIG", self.cluster.kubeconfig(&Caller::token(&token)));
-        for argument in arguments.as_array().unwrap() {
-            let argument = argument.as_str().unwrap();
-            let argument = argument.replace("$(POD_NAMESPACE)", self.home).replace("$(POD_NAME)", identity);
-            // Several run on one machine.
-            command.arg(argument.replace("0.0.0.0:9090", "127.0.0.1:0"));
-        }
-        Process::start(identity, command)
+        Start::as_deployed(self.cluster, &deployment, identity).await.launch()
     }
 
     /// An object of the release's namespace.

@@ -8,7 +8,7 @@ use lychgate_tests_cluster::binary;
 use serde_json::{Value, json};
 
 use super::rights::{Right, of_role, rights};
-use super::values::others;
+use super::values::rendered_others;
 use super::{HOME, OPERATOR, folder, name, of_kind, render, run};
 use crate::support::workspace;
 
@@ -26,10 +26,11 @@ const TOGETHER: &[&str] = &[
 #[test]
 fn every_supported_kubernetes_knows_every_field_whatever_the_values() {
     let mut all = BTreeSet::new();
-    for values in TOGETHER.iter().copied().chain(others().map(|(_, values)| values)) {
+    let together: Vec<Vec<Value>> = TOGETHER.iter().map(|values| render(values)).collect();
+    for objects in together.iter().chain(rendered_others().iter().map(|(_, objects)| objects)) {
         // Its kinds are not Kubernetes' own.
-        let known = render(values).into_iter().filter(|object| object["kind"] != "ServiceMonitor");
-        all.extend(known.map(|object| object.to_string()));
+        let known = objects.iter().filter(|object| object["kind"] != "ServiceMonitor");
+        all.extend(known.map(Value::to_string));
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let all: Vec<String> = all.into_iter().collect();

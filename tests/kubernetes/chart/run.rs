@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::release::{Release, get, until};
 use super::rights::{Right, rights};
 use super::{HOME, OPERATOR};
-use crate::support::process::Process;
+use crate::support::operator::Operator;
 use crate::support::{GATEWAY, RULE, connection, eventually};
 
 /// The namespace with the connection.
@@ -68,19 +68,19 @@ const READ_WHEN_REFUSED: &str =
 /// Lets two operators do everything, one after the other.
 pub async fn everything(release: &Release<'_>) {
     let cluster = release.cluster;
-    let first = release.operator("operator-0").await;
-    eventually("the first to lead", async || first.output().contains("\"leads\"").then_some(())).await;
+    let mut first = release.operator("operator-0").await;
+    first.until_it_leads().await;
     let mut second = release.operator("operator-1").await;
     cluster.apply_yaml_in(HOME, RULE_OF_HOME).await;
     let objects = format!("{GATEWAY}---{RULE}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
     cluster.apply_yaml_in(AGENTS, &objects).await;
     accepted(cluster).await;
     put_right(cluster).await;
-    assert_eq!(first.terminate().await.0, Some(0));
-    eventually("the second to lead", async || second.output().contains("\"leads\"").then_some(())).await;
-    second.assert_alive();
+    answers_its_probes(&first, &release.get("deployment", OPERATOR).await.unwrap()).await;
+    assert_eq!(first.terminate().await, Some(0));
+    second.until_it_leads().await;
     suspend(cluster).await;
-    assert_eq!(second.terminate().await.0, Some(0));
+    assert_eq!(second.terminate().await, Some(0));
     remove_what_nobody_owns(release).await;
 }
 
@@ -93,6 +93,15 @@ pub async fn accepted(cluster: &Cluster) {
         (deployment["status"]["replicas"] == 2).then_some(())
     })
     .await;
+}
+
+/// The probes of the Deployment ask for what there is.
+async fn answers_its_probes(operator: &Operator, deployment: &Value) {
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    for probe in ["readinessProbe", "livenessProbe"] {
+        let path = container[probe]["httpGet"]["path"].as_str().unwrap();
+        assert_eq!(operator.get(path).await.map(|(status, _)| status), Ok(200), "{probe}");
+    }
 }
 
 /// What somebody says of a child is taken away, and what somebody deletes comes back.
@@ -168,7 +177,7 @@ async fn remove_what_nobody_owns(release: &Release<'_>) {
         })
         .await;
     }
-    operator.terminate().await;
+    assert_eq!(operator.terminate().await, Some(0));
 }
 
 /// Holds the rights of a release to those that its operator has used so far.
@@ -188,9 +197,4 @@ pub async fn hold_rights_to_use(release: &Release<'_>) {
     let unused: BTreeSet<String> = unused.iter().map(Right::to_string).collect();
     let expected: BTreeSet<String> = UNUSED.iter().map(|(right, _)| (*right).to_owned()).collect();
     assert_eq!(unused, expected, "what is granted and not used");
-}
-
-/// Ends an operator that has nothing more to do.
-pub async fn end(operator: Process) {
-    assert_eq!(operator.terminate().await.0, Some(0));
 }

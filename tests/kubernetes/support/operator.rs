@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use lychgate_tests_cluster::{Caller, Cluster};
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::process::{Process, binary};
@@ -15,6 +16,8 @@ use super::{PATIENCE, own_address};
 /// The image that Deployments name. Nobody pulls it: there are no nodes.
 pub const IMAGE: &str = "gateway.test/lychgate:dev";
 const ADMIN_PORT: u16 = 9090;
+/// How long the token of a service account is good for, in seconds.
+const TOKEN_SECONDS: i64 = 3600;
 /// How much of the log is shown when a test fails, in lines.
 const TAIL_LINES: usize = 150;
 
@@ -36,6 +39,24 @@ impl Start {
             .env("KUBECONFIG", cluster.kubeconfig(&Caller::user(&user, &["system:masters"])))
             .args(["--gateway-image", IMAGE, "--namespace", home, "--identity", identity])
             .args(["--admin-listen", &SocketAddr::from((address, ADMIN_PORT)).to_string()]);
+        Self { user, identity: identity.to_owned(), address, command }
+    }
+
+    /// An operator as the container of a Deployment runs: with its arguments, as its service account.
+    pub async fn as_deployed(cluster: &Cluster, deployment: &Value, identity: &str) -> Self {
+        let home = deployment["metadata"]["namespace"].as_str().unwrap();
+        let pod = &deployment["spec"]["template"]["spec"];
+        let account = pod["serviceAccountName"].as_str().unwrap();
+        let token = cluster.token(home, account, &[], TOKEN_SECONDS).await;
+        let address = own_address();
+        let mut command = Command::new(binary("lychgate-operator"));
+        command.env("KUBECONFIG", cluster.kubeconfig(&Caller::token(&token)));
+        for argument in pod["containers"][0]["args"].as_array().unwrap() {
+            let argument = argument.as_str().unwrap().replace("$(POD_NAMESPACE)", home);
+            let argument = argument.replace("$(POD_NAME)", identity);
+            command.arg(argument.replace("0.0.0.0", &address.to_string()));
+        }
+        let user = format!("system:serviceaccount:{home}:{account}");
         Self { user, identity: identity.to_owned(), address, command }
     }
 

@@ -4,7 +4,7 @@ use lychgate_tests_cluster::{Cluster, Options};
 
 use super::release::{Release, get, until};
 use super::run::{self, AGENTS};
-use super::{HOME, OPERATOR};
+use super::{HOME, OPERATOR, page};
 use crate::support::{GATEWAY, cluster, connection, eventually};
 
 /// A namespace that admits only pods that pass Pod Security `restricted`.
@@ -60,11 +60,33 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     let kept = cluster.kubectl(&["get", "mcpc,deployment", "-n", AGENTS, "-o", "name"]).succeed().await;
     assert_eq!(kept.lines().count(), 2, "{kept}");
 
+    let authority = release.get("secret", "lychgate-operator-ca").await.expect("the authority stays");
     release.set("install", &values).await;
     cluster.apply_yaml_in(AGENTS, &connection("further", "http://10.1.2.3:8000/mcp")).await;
     let operator = release.operator("operator-0").await;
     until(&cluster, AGENTS, ("mcpconnection", "further"), "Accepted", "True/Accepted").await;
     assert_eq!(operator.terminate().await, Some(0));
+    assert_eq!(release.get("secret", "lychgate-operator-ca").await, Some(authority));
+    nothing_is_left(&cluster).await;
+}
+
+/// What the page says for removing everything does so, and needs no operator.
+async fn nothing_is_left(cluster: &Cluster) {
+    let commands = page::block("sh", "kubectl delete crd");
+    for command in commands.lines() {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words[0] {
+            "kubectl" => cluster.kubectl(&words[1..]).succeed().await,
+            "helm" => cluster.helm(&words[1..]).succeed().await,
+            other => panic!("{other} is no command of the page"),
+        };
+    }
+    eventually("nothing to be left", async || {
+        let kinds = "sa,cm,secret,role,rolebinding,netpol,svc,pdb,deploy,rs,pod,crd,clusterrole,ns";
+        let left = cluster.kubectl(&["get", kinds, "--all-namespaces", "-o", "name"]).succeed().await;
+        (!left.contains("lychgate")).then_some(())
+    })
+    .await;
 }
 
 /// With `secretAccess: Mount` nobody reads a Secret but the operator its own authority.

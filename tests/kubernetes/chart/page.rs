@@ -15,6 +15,12 @@ fn blocks(language: &str) -> Vec<String> {
     blocks.collect()
 }
 
+/// The page's block in a language that has this in it.
+pub fn block(language: &str, mark: &str) -> String {
+    let block = blocks(language).into_iter().find(|block| block.contains(mark));
+    block.unwrap_or_else(|| panic!("docs/install.md has no block with {mark}"))
+}
+
 #[test]
 fn every_value_that_the_page_sets_is_one() {
     let mut count = 0;
@@ -54,7 +60,7 @@ async fn the_page_leads_to_a_first_answer() {
     let watched = format!("watchNamespaces={{{agents}}}");
     release.set("install", &[&watched, "crds.install=false", "userRoles.create=false"]).await;
     let operator = release.operator("operator-0").await;
-    let manifests = own(&blocks("yaml")[0]);
+    let manifests = own(&block("yaml", "kind: McpConnection"));
     assert!(manifests.contains(&server.url), "the server is put in");
     cluster.apply_yaml(&manifests).await;
     let object = ("mcpconnection", "customers");
@@ -62,7 +68,7 @@ async fn the_page_leads_to_a_first_answer() {
     let pod = kubelet::run(agents.name(), "lychgate-customers").await;
     until(cluster, agents.name(), object, "Ready", "True/Ready").await;
 
-    let commands = own(&blocks("sh").into_iter().find(|block| block.contains("curl")).unwrap());
+    let commands = own(&block("sh", "curl"));
     let after = |mark: &str, end: char| -> String {
         commands.split_once(mark).unwrap().1.split(end).next().unwrap().to_owned()
     };
@@ -81,7 +87,7 @@ async fn the_page_leads_to_a_first_answer() {
     let other = cluster.token(agents.name(), "other", &[&url], 600).await;
     let (status, _, _) = agent.post(Some(&other), None, &after("--data '", '\'')).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
-    let volume = own(&blocks("yaml")[1]);
+    let volume = own(&block("yaml", "volumes:"));
     assert!(volume.contains(&format!("audience: \"{url}\"")), "the agent's pod has the same audience");
     assert_eq!(operator.terminate().await, Some(0));
     eventually("nothing that was refused", async || release.refused().await.is_empty().then_some(())).await;

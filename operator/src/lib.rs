@@ -9,6 +9,7 @@ pub mod admin;
 pub mod admission;
 pub mod apply;
 pub mod certificate;
+pub mod events;
 pub mod fill;
 pub mod issuer;
 pub mod leader;

@@ -10,7 +10,6 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client};
 use lychgate_crds::{API_VERSION, ConditionType};
 use lychgate_operator_plan::status::{
@@ -20,15 +19,11 @@ use lychgate_operator_plan::{ObjectKey, Problem, SEQUENCE_ANNOTATION, ValidConne
 use serde_json::{Value, json};
 
 use crate::apply::{FIELD_MANAGER, api_resource};
+use crate::events::Events;
 use crate::metrics::{Metrics, ObjectLabels};
 use crate::reconcile::{Context, object_key};
 use crate::watch::OWN_KINDS;
 use crate::world::{Change, Id, Key, Place, Seen, Source, World};
-
-/// The longest note of an Event, in bytes (Kubernetes API, events.k8s.io/v1).
-const MAXIMUM_NOTE_BYTES: usize = 1024;
-/// What Events say was done.
-const ACTION: &str = "Reconcile";
 
 /// What became of a valid connection.
 pub struct Outcome {
@@ -56,7 +51,7 @@ type Bound = BTreeMap<String, Vec<(String, State)>>;
 /// Writes statuses and Events.
 pub struct Reporter {
     client: Client,
-    recorder: Recorder,
+    events: Events,
     world: Arc<World>,
     metrics: Arc<Metrics>,
     namespaced: bool,
@@ -79,12 +74,12 @@ impl Reporter {
     #[must_use]
     pub fn new(
         client: Client,
-        recorder: Recorder,
+        events: Events,
         world: Arc<World>,
         metrics: Arc<Metrics>,
         namespaced: bool,
     ) -> Self {
-        Self { client, recorder, world, metrics, namespaced, bound: Mutex::default() }
+        Self { client, events, world, metrics, namespaced, bound: Mutex::default() }
     }
 
     /// Writes the status of every object of a namespace; answers what could not be written.
@@ -281,17 +276,7 @@ impl Reporter {
             if condition.status == "Unknown" || before.is_some_and(same) {
                 continue;
             }
-            let event = Event {
-                type_: if condition.status == "True" { EventType::Normal } else { EventType::Warning },
-                reason: condition.reason.clone(),
-                note: Some(cut(&format!(
-                    "{} is {}: {}",
-                    condition.type_, condition.status, condition.message
-                ))),
-                action: ACTION.to_owned(),
-                secondary: None,
-            };
-            if let Err(error) = self.recorder.publish(&event, &reference).await {
+            if let Err(error) = self.events.tell(&reference, condition).await {
                 tracing::debug!(%error, "an Event was not taken");
             }
         }
@@ -343,11 +328,4 @@ fn is_accepted(object: &Value) -> bool {
         condition.get("type") == Some(&Value::from("Accepted"))
             && condition.get("status") == Some(&Value::from("True"))
     })
-}
-
-/// A policy as a connection's status lists it.
-fn cut(note: &str) -> String {
-    let end = note.char_indices().map(|(index, character)| index + character.len_utf8());
-    let end = end.take_while(|end| *end <= MAXIMUM_NOTE_BYTES).last().unwrap_or(0);
-    note.get(..end).unwrap_or_default().to_owned()
 }

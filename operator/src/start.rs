@@ -8,7 +8,6 @@ use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::Config as ControllerConfig;
-use kube::runtime::events::{Recorder, Reporter as EventReporter};
 use kube::runtime::reflector::{ObjectRef, store};
 use kube::runtime::{applier, watcher};
 use kube::{Client, Config};
@@ -16,8 +15,9 @@ use tokio::task::JoinSet;
 
 use crate::acknowledge::Acknowledgements;
 use crate::admin::{self, Admin};
-use crate::apply::{Applier, FIELD_MANAGER};
+use crate::apply::Applier;
 use crate::certificate::{Authority, AuthorityError};
+use crate::events::Events;
 use crate::issuer::Issuer;
 use crate::leader::{Election, fence};
 use crate::metrics::Metrics;
@@ -116,20 +116,10 @@ async fn lead(
     let issuer = Arc::new(Issuer::load(client.clone(), token.as_deref(), &settings.api_audiences).await);
     let (queue, requests) = Queue::new();
     let acknowledgements = Arc::new(Acknowledgements::new(settings.gateway_admin_port));
-    let events = EventReporter {
-        controller: format!("{}/{FIELD_MANAGER}", lychgate_crds::GROUP),
-        instance: Some(settings.identity.clone()),
-    };
-    let recorder = Recorder::new(client.clone(), events);
+    let events = Events::new(client.clone(), settings.identity.clone());
     let context = Arc::new(Context {
         applier: Applier::new(client.clone(), Arc::clone(&world), Arc::clone(&metrics), namespaced),
-        reporter: Reporter::new(
-            client.clone(),
-            recorder,
-            Arc::clone(&world),
-            Arc::clone(&metrics),
-            namespaced,
-        ),
+        reporter: Reporter::new(client.clone(), events, Arc::clone(&world), Arc::clone(&metrics), namespaced),
         world: Arc::clone(&world),
         queue: queue.clone(),
         authority,

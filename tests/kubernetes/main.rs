@@ -19,6 +19,8 @@ mod idle;
 mod invalid;
 mod leaders;
 mod lifecycle;
+mod names;
 mod questions;
 mod repair;
 mod support;
+mod told;

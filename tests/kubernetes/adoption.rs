@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::cluster;
 use crate::support::manifests::{connection, gateway};
-use crate::support::tenant::{Tenant, condition_of};
+use crate::support::tenant::{Tenant, condition_of, content};
 
 /// A ConfigMap in the place of the document.
 fn config_map() -> Value {
@@ -155,4 +155,107 @@ async fn another_field_manager_keeps_neither_a_childs_field_nor_a_status() {
     assert_eq!(ours[0]["subresource"], "status");
     let members: Vec<&String> = ours[0]["fieldsV1"].as_object().unwrap().keys().collect();
     assert_eq!(members, ["f:status"], "the operator writes nothing that people wrote");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_and_contents_that_somebody_prepared_under_a_childs_name_do_not_stay() {
+    let tenant = Tenant::new(cluster().await, "prepared").await;
+    let mut frozen = config_map();
+    frozen["immutable"] = json!(true);
+    let prepared = [
+        frozen,
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "lychgate-db"},
+            "imagePullSecrets": [{"name": "theirs"}],
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "lychgate-db"},
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}],
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "lychgate-db"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": tenant.name()}],
+        }),
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "lychgate-db"},
+            "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "lychgate-db"},
+            "spec": {"type": "ExternalName", "externalName": "elsewhere.example.com"},
+        }),
+    ];
+    tenant.apply(&prepared).await;
+    // How the children are where nobody has prepared anything: those of another connection tell.
+    let _operator = tenant.operator().lead().await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({})), connection("ab", json!({}))]).await;
+    tenant.is_published("db").await;
+    tenant.is_published("ab").await;
+    for object in &prepared {
+        let kind = object["kind"].as_str().unwrap();
+        let untouched = content(&tenant.get(kind, "lychgate-ab").await).to_string();
+        let taken = content(&tenant.get(kind, "lychgate-db").await).to_string().replace("db", "ab");
+        assert_eq!(without_document(&taken), without_document(&untouched), "{kind}");
+    }
+}
+
+/// The document has a sequence and a hash of its own.
+fn without_document(text: &str) -> Value {
+    let mut object: Value = serde_json::from_str(text).unwrap();
+    if object["data"]["ab.json"].is_string() {
+        object["data"]["ab.json"] = Value::Null;
+        object["metadata"]["annotations"] = Value::Null;
+    }
+    object
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_made_anew_takes_over_what_an_earlier_one_left_and_shares_none_of_its_secrets() {
+    let (tenant, operator) = Tenant::with_operator("anew").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    operator.kill().await;
+    let before = tenant.children("db").await;
+    let delete = ["delete", "mcpconnection", "db", "--cascade=orphan", "--namespace", tenant.name()];
+    tenant.cluster.kubectl(&delete).succeed().await;
+    assert!(tenant.get("Deployment", "lychgate-db").await["metadata"]["ownerReferences"].is_null());
+    tenant.apply(&[connection("db", json!({}))]).await;
+
+    let _operator = tenant.operator().lead().await;
+    tenant.is_published("db").await;
+    let owner = tenant.get("McpConnection", "db").await["metadata"]["uid"].clone();
+    let after = tenant.children("db").await;
+    let mut taken = 0;
+    for ((kind, name), child) in &after {
+        let old = before.get(&(*kind, name.clone()));
+        match (*kind, old) {
+            ("Secret", Some(_)) => {}
+            ("Secret", None) => assert_ne!(child["metadata"]["ownerReferences"], Value::Null, "{name}"),
+            (_, Some(old)) => {
+                assert_eq!(child["metadata"]["uid"], old["metadata"]["uid"], "{kind} {name} is the same one");
+                assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], owner, "{kind} {name}");
+                taken += 1;
+            }
+            (_, None) => assert!(name.starts_with("lychgate-db-tls-"), "{kind} {name}"),
+        }
+    }
+    assert_eq!(taken, 9);
+    let deployment = &after[&("Deployment", "lychgate-db".to_owned())];
+    let volumes = deployment["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    let mounted = volumes.iter().filter_map(|volume| volume["secret"]["secretName"].as_str());
+    for secret in mounted {
+        let key = ("Secret", secret.to_owned());
+        assert!(after.contains_key(&key) && !before.contains_key(&key), "{secret} is the new one's own");
+    }
 }

@@ -11,9 +11,11 @@
     reason = "a test fails by panicking, and its futures may be large"
 )]
 
+mod admin;
 mod adoption;
 mod chart;
 mod edits;
+mod examples;
 mod governed;
 mod idle;
 mod invalid;

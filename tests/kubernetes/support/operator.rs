@@ -32,11 +32,17 @@ pub struct Start {
 impl Start {
     /// An operator at home in a namespace, with every right. The audit log tells it from others by its user.
     pub fn new(cluster: &Cluster, home: &str, identity: &str) -> Self {
+        let caller = Caller::user(&format!("operator:{home}:{identity}"), &["system:masters"]);
+        Self::with_caller(cluster, home, identity, &caller)
+    }
+
+    /// The same with the rights of this caller alone.
+    pub fn with_caller(cluster: &Cluster, home: &str, identity: &str, caller: &Caller) -> Self {
         let user = format!("operator:{home}:{identity}");
         let address = own_address();
         let mut command = Command::new(binary("lychgate-operator"));
         command
-            .env("KUBECONFIG", cluster.kubeconfig(&Caller::user(&user, &["system:masters"])))
+            .env("KUBECONFIG", cluster.kubeconfig(caller))
             .args(["--gateway-image", IMAGE, "--namespace", home, "--identity", identity])
             .args(["--admin-listen", &SocketAddr::from((address, ADMIN_PORT)).to_string()]);
         Self { user, identity: identity.to_owned(), address, command }

@@ -1,0 +1,142 @@
+//! What stands in the cluster is what was written, and what `lychgate render` shows.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::operator::IMAGE;
+use crate::support::process::lychgate;
+use crate::support::tenant::{Tenant, name};
+use crate::support::workspace;
+
+/// The objects of some YAML, each with this namespace.
+async fn objects(tenant: &Tenant<'_>, yaml: &str) -> Vec<Value> {
+    let arguments = ["create", "--dry-run=client", "--validate=false", "--output=json", "--filename=-"];
+    let text = tenant.cluster.kubectl(&arguments).input(yaml).succeed().await;
+    let stream = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let mut objects = Vec::new();
+    for read in stream.map(Result::unwrap) {
+        match read["items"].as_array() {
+            Some(items) => objects.extend(items.iter().cloned()),
+            None => objects.push(read),
+        }
+    }
+    for object in &mut objects {
+        object["metadata"]["namespace"] = json!(tenant.name());
+    }
+    objects
+}
+
+async fn read(tenant: &Tenant<'_>, folder: &Path) -> Vec<Value> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            all.extend(objects(tenant, &std::fs::read_to_string(path).unwrap()).await);
+        }
+    }
+    all
+}
+
+/// What a server-side apply of these objects would change, as `kubectl diff` and Argo CD see it.
+async fn difference(tenant: &Tenant<'_>, objects: &[Value], manager: &str) -> String {
+    let manager = format!("--field-manager={manager}");
+    let arguments = ["diff", "--server-side", "--force-conflicts", &manager, "--filename=-"];
+    let texts: Vec<String> = objects.iter().map(Value::to_string).collect();
+    let finished = tenant.cluster.kubectl(&arguments).input(&texts.join("\n---\n")).finish().await;
+    match finished.code {
+        Some(0) => String::new(),
+        Some(1) => finished.output,
+        _ => panic!("{}", finished.errors),
+    }
+}
+
+/// What the operator adds to a rendered object, which it alone can know: the owner, the names of what is made once,
+/// and the sequence.
+fn complete(mut rendered: Value, connection: &Value, live: &[Value]) -> Value {
+    let own = name(&rendered);
+    let child = live.iter().find(|child| {
+        let is_version = |prefix: &str| {
+            own.rsplit_once(prefix)
+                .is_some_and(|(begin, _)| name(child).starts_with(&format!("{begin}{prefix}")))
+        };
+        child["kind"] == rendered["kind"]
+            && (name(child) == own || is_version("-keys-") || is_version("-tls-"))
+    });
+    let child = child.unwrap_or_else(|| panic!("{} {own} is not there", rendered["kind"]));
+    rendered["metadata"]["name"] = json!(name(child));
+    if rendered["metadata"]["annotations"]["lychgate.dev/owned-by-config-map"].is_string() {
+        rendered["metadata"]["annotations"]["lychgate.dev/owned-by-config-map"] = json!(name(child));
+        rendered["metadata"]["ownerReferences"] = child["metadata"]["ownerReferences"].clone();
+    } else {
+        rendered["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "lychgate.dev/v1alpha1",
+            "kind": "McpConnection",
+            "name": connection["metadata"]["name"],
+            "uid": connection["metadata"]["uid"],
+            "controller": true,
+            "blockOwnerDeletion": false,
+        }]);
+    }
+    let sequence = child["metadata"]["annotations"]["lychgate.dev/sequence"].clone();
+    if let Some(number) = sequence.as_str() {
+        for document in rendered["data"].as_object_mut().unwrap().values_mut() {
+            let text = document.as_str().unwrap();
+            assert!(text.contains("\"sequence\":1,"), "{text}");
+            *document = json!(text.replace("\"sequence\":1,", &format!("\"sequence\":{number},")));
+        }
+        rendered["metadata"]["annotations"]["lychgate.dev/sequence"] = sequence;
+    }
+    let volumes = rendered.pointer_mut("/spec/template/spec/volumes").and_then(Value::as_array_mut);
+    for secret in volumes.into_iter().flatten().filter_map(|volume| volume.pointer_mut("/secret/secretName"))
+    {
+        let (begin, _) = secret.as_str().unwrap().rsplit_once('-').unwrap();
+        let named = live.iter().find(|child| child["kind"] == "Secret" && name(child).starts_with(begin));
+        *secret = json!(name(named.unwrap()));
+    }
+    rendered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_stands_differs_from_the_examples_or_from_what_render_shows_of_them() {
+    let folders = std::fs::read_dir(workspace().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let (tenant, _operator) = Tenant::with_operator("examples").await;
+        let written = read(&tenant, &folder).await;
+        tenant.apply(&written).await;
+        let connections = written.iter().filter(|object| object["kind"] == "McpConnection");
+        let connections: Vec<String> = connections.map(name).collect();
+        for connection in &connections {
+            tenant.is_published(connection).await;
+        }
+        let difference_of_written = difference(&tenant, &written, "argocd-controller").await;
+        assert_eq!(difference_of_written, "", "{}", folder.display());
+
+        let manifests = tempfile::tempdir().unwrap();
+        let text: Vec<String> = written.iter().map(Value::to_string).collect();
+        std::fs::write(manifests.path().join("all.yaml"), text.join("\n---\n")).unwrap();
+        let path = manifests.path().to_str().unwrap();
+        let arguments =
+            ["render", "-f", path, "--gateway-image", IMAGE, "--operator-namespace", tenant.name()];
+        let shown = lychgate(&arguments, "").await;
+        assert_eq!(shown.code, 0, "{}", shown.errors);
+        let rendered = objects(&tenant, &shown.output).await;
+        let mut expected = Vec::new();
+        let mut made = 0;
+        for connection in &connections {
+            let owner = tenant.get("McpConnection", connection).await;
+            let live: Vec<Value> = tenant.children(connection).await.into_values().collect();
+            made += live.len();
+            let of_connection = rendered.iter().filter(|object| {
+                object["metadata"]["annotations"]["lychgate.dev/connection"] == connection.as_str()
+            });
+            expected.extend(of_connection.map(|object| complete(object.clone(), &owner, &live)));
+        }
+        assert_eq!(expected.len(), rendered.len(), "each belongs to a connection");
+        assert_eq!(made, rendered.len() + connections.len(), "and beside them the authority alone is made");
+        let difference_of_rendered = difference(&tenant, &expected, "lychgate-operator").await;
+        assert_eq!(difference_of_rendered, "", "{}", folder.display());
+    }
+}

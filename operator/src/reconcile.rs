@@ -123,7 +123,7 @@ async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, Reconc
 }
 
 /// The objects that count for a namespace: its own, the policies of the operator's namespace that may hold for
-/// it, and the namespace with its labels.
+/// it, and the namespace with its labels, if they are known.
 fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
     // A connection that is being deleted is served no longer; a policy that is, holds until it is gone.
     let stays = |id: &Id, object: &Value| {
@@ -142,10 +142,13 @@ fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
                 .map(|(_, object)| object),
         );
     }
-    let labels = &place.labels;
-    objects.push(Arc::new(
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
-    ));
+    // A namespace that was not seen yet may have any label. Where single namespaces are watched, none is ever seen.
+    let nobody_tells = !context.settings.watch_namespaces.is_empty();
+    if let Some(labels) = place.labels.clone().or_else(|| nobody_tells.then(BTreeMap::new)) {
+        objects.push(Arc::new(
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+        ));
+    }
     objects
 }
 

@@ -86,8 +86,8 @@ pub struct Pod {
 /// Everything in one namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
-    /// The namespace's labels, where they are known.
-    pub labels: BTreeMap<String, String>,
+    /// The namespace's labels, once they are known.
+    pub labels: Option<BTreeMap<String, String>>,
     /// Whether the namespace is about to end.
     pub terminating: bool,
     /// Objects of ours.
@@ -289,8 +289,8 @@ impl Inner {
             }
             Seen::Namespace { labels, terminating } => {
                 let inhabited = !place.objects.is_empty();
-                let changed = place.labels != labels || place.terminating != terminating;
-                place.labels = labels;
+                let changed = place.labels.as_ref() != Some(&labels) || place.terminating != terminating;
+                place.labels = Some(labels);
                 place.terminating = terminating;
                 changed && inhabited
             }
@@ -417,6 +417,19 @@ mod tests {
         assert_eq!(version(&world, "a"), Some(json!("11")));
         assert_eq!(world.tell(&source(), Change::Absent(key("a"), Some(12))).len(), 1);
         assert_eq!(version(&world, "a"), None);
+    }
+
+    #[test]
+    fn a_namespace_has_no_labels_that_are_known_before_it_is_seen_itself() {
+        let world = World::new([source()]);
+        world.tell(&source(), Change::Present(key("a"), object("1")));
+        assert_eq!(world.place("agents").labels, None);
+        let namespaces = Source { plural: "namespaces", namespace: None };
+        let own = Key { namespace: "agents".into(), id: Id::new("Namespace", "agents") };
+        let seen = Seen::Namespace { labels: BTreeMap::new(), terminating: false };
+        let touched = world.tell(&namespaces, Change::Present(own, seen));
+        assert_eq!(touched, BTreeSet::from(["agents".to_owned()]), "what was assumed is looked at again");
+        assert_eq!(world.place("agents").labels, Some(BTreeMap::new()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod invalid;
 mod leaders;
 mod lifecycle;
 mod names;
+mod namespaces;
+mod outage;
 mod questions;
 mod repair;
 mod support;

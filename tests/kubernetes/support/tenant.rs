@@ -31,7 +31,8 @@ pub const CHILD_KINDS: [&str; 9] = [
 pub struct Tenant<'a> {
     pub cluster: &'a Cluster,
     pub client: Client,
-    namespace: Namespace,
+    name: String,
+    namespace: Option<Namespace>,
 }
 
 /// A condition, as it stands.
@@ -45,7 +46,15 @@ pub struct Condition {
 
 impl<'a> Tenant<'a> {
     pub async fn new(cluster: &'a Cluster, prefix: &str) -> Self {
-        Self { cluster, client: cluster.admin(), namespace: cluster.namespace(prefix).await }
+        let namespace = cluster.namespace(prefix).await;
+        let mut tenant = Self::of(cluster, namespace.name());
+        tenant.namespace = Some(namespace);
+        tenant
+    }
+
+    /// A namespace that somebody else keeps.
+    pub fn of(cluster: &'a Cluster, name: &str) -> Self {
+        Self { cluster, client: cluster.admin(), name: name.to_owned(), namespace: None }
     }
 
     /// A namespace of the shared control plane with an operator of its own, which lives in it and watches nothing
@@ -62,12 +71,14 @@ impl<'a> Tenant<'a> {
     }
 
     pub fn name(&self) -> &str {
-        self.namespace.name()
+        &self.name
     }
 
     /// Deletes the namespace and waits until it is gone.
     pub async fn end(self) {
-        self.namespace.delete().await;
+        if let Some(namespace) = self.namespace {
+            namespace.delete().await;
+        }
     }
 
     /// Applies manifests, as somebody other than the operator.

@@ -28,7 +28,7 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
             reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
         "/config" => {
-            let connections = gateway.configurations.report(&gateway.mounts, gateway.sealer.naming());
+            let connections = gateway.configurations.report(&gateway.values, gateway.sealer.naming());
             reply::document("application/json", json!({ "connections": connections }).to_string())
         }
         _ => reply::message(

@@ -128,7 +128,7 @@ async fn enter(
         Some(session) => session.name.clone(),
         None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
     };
-    let credentials = Credentials::read(&connection.policy, &gateway.mounts);
+    let credentials = Credentials::read(&connection.policy, &gateway.values);
     let token = (!caller.anonymous).then(|| Known::new("caller", authenticated.token.expose()));
     let known = credentials.known().chain(token).collect();
     Ok(Visit {

@@ -1,8 +1,9 @@
-//! The connections that a gateway serves, read from the folder that holds a document for each.
+//! The connections that a gateway serves, each by a document: from the folder, and from the API server where the
+//! gateway watches.
 //!
-//! The folder is read again a few times a second; a kubelet swaps it as a whole. A document that cannot be
-//! enforced never replaces one that can: the last good one stays, and the log says what is wrong. Without
-//! any good one the connection is refused with 503.
+//! The folder is read again a few times a second; a kubelet swaps it as a whole. What the API server says is taken
+//! up at once. Of the two the newer counts. A document that cannot be enforced never replaces one that can: the
+//! last good one stays, and the log says what is wrong. Without any good one the connection is refused with 503.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use crate::connection::{Connection, Shared};
 use crate::credential::Credentials;
 use crate::document::{self, Document};
 use crate::failure::Failure;
-use crate::secret::Mounts;
+use crate::values::Values;
 
 /// How often the folder is looked at.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -28,7 +29,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The connections at this moment.
 pub struct Configurations {
     folder: PathBuf,
-    mounts: Mounts,
+    values: Arc<Values>,
     shared: Shared,
     current: ArcSwap<Current>,
     changes: watch::Sender<()>,
@@ -70,10 +71,10 @@ struct Refused {
 impl Configurations {
     /// Reads the folder for the first time.
     #[must_use]
-    pub fn new(folder: PathBuf, mounts: Mounts) -> Self {
+    pub fn new(folder: PathBuf, values: Arc<Values>) -> Self {
         let (changes, _) = watch::channel(());
         let (shared, current) = (Shared::default(), ArcSwap::default());
-        let configurations = Self { folder, mounts, shared, current, changes };
+        let configurations = Self { folder, values, shared, current, changes };
         configurations.reload();
         configurations
     }
@@ -129,10 +130,10 @@ impl Configurations {
     /// What is in use, what is refused, and whether each credential can be used at this moment, for the
     /// operator. Versions of credentials are named by `naming`; no value is in it.
     #[must_use]
-    pub fn report(&self, mounts: &Mounts, naming: &hmac::Key) -> Vec<Value> {
+    pub fn report(&self, values: &Values, naming: &hmac::Key) -> Vec<Value> {
         let current = self.current.load();
         let connections = current.counting();
-        connections.map(|(file, slot)| slot.report(file, mounts, naming)).collect()
+        connections.map(|(file, slot)| slot.report(file, values, naming)).collect()
     }
 
     /// Tells of each change of what is served, from now on.
@@ -162,29 +163,29 @@ impl Configurations {
         }
     }
 
-    /// Reads the folder again, until the task is dropped.
+    /// Reads the documents again, whenever that may be needed, until the task is dropped.
     pub async fn watch(&self) {
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.values.live().documents_changed() => {}
+            }
             self.reload();
         }
     }
 
     fn reload(&self) {
-        let documents = match document::read_folder(&self.folder) {
-            Ok(documents) => documents,
-            Err(error) => {
-                tracing::debug!(folder = %self.folder.display(), %error, "the folder cannot be read");
-                return;
-            }
-        };
         let current = self.current.load();
+        let mounted = document::read_folder(&self.folder).unwrap_or_else(|error| {
+            tracing::debug!(folder = %self.folder.display(), %error, "the folder cannot be read");
+            current.in_use()
+        });
         let mut next = Current::default();
-        for (file, document) in documents {
+        for (file, documents) in document::gather(self.values.live().documents(), mounted) {
             let known = current.slots.get(&file);
-            let mut slot = self.update(&file, known, document);
+            let mut slot = self.update(&file, known, documents);
             let name = slot.name(&file).to_owned();
             slot.shadowed_by = next.files.get(&name).cloned();
             match &slot.shadowed_by {
@@ -204,42 +205,53 @@ impl Configurations {
         }
     }
 
-    /// What is known of a document once it was read again.
-    fn update(&self, file: &str, known: Option<&Slot>, document: Document) -> Slot {
-        let served = known.and_then(|known| known.served.clone());
-        // One that is not served is tried again each time: what it refers to may have come since.
-        if let Some(served) = &served
-            && served.document == document
-            && served.connection.is_current(&self.mounts)
-        {
-            return Slot { served: Some(served.clone()), ..Slot::default() };
-        }
-        let made = document
-            .parse()
-            .and_then(|config| newer(served.as_ref(), config))
-            .and_then(|config| Connection::new(config, &self.mounts, &self.shared));
-        match made {
-            Ok(connection) => {
-                let sequence = connection.policy.config().sequence;
-                tracing::info!(connection = connection.label, sequence, "policy in use");
-                let served = Served { connection: Arc::new(connection), document };
-                Slot { served: Some(served), ..Slot::default() }
+    /// What is known of a document once it was read again, in one place or in two: the newest that can be enforced
+    /// is served.
+    fn update(&self, file: &str, known: Option<&Slot>, documents: Vec<Document>) -> Slot {
+        let mut slot = Slot { served: known.and_then(|known| known.served.clone()), ..Slot::default() };
+        for document in documents {
+            // One that is not served is tried again each time: what it refers to may have come since.
+            if let Some(served) = &slot.served
+                && served.document == document
+                && served.connection.is_current(&self.values)
+            {
+                break;
             }
-            Err(problem) => {
-                let refused = Some(Refused { document, problem });
-                if known.is_none_or(|known| known.refused != refused) {
-                    let error = refused.as_ref().map(|refused| &refused.problem);
-                    tracing::error!(file, error, kept = served.is_some(), "policy refused");
+            match self.make(slot.served.as_ref(), &document) {
+                Ok(connection) => {
+                    let sequence = connection.policy.config().sequence;
+                    tracing::info!(connection = connection.label, sequence, "policy in use");
+                    slot.served = Some(Served { connection: Arc::new(connection), document });
+                    break;
                 }
-                Slot { served, refused, ..Slot::default() }
+                // What is wrong with the newest is what has to be mended.
+                Err(problem) => {
+                    slot.refused.get_or_insert(Refused { document, problem });
+                }
             }
         }
+        if slot.refused.is_some() && known.is_none_or(|known| known.refused != slot.refused) {
+            tracing::error!(file, error = slot.problem(), kept = slot.served.is_some(), "policy refused");
+        }
+        slot
+    }
+
+    fn make(&self, served: Option<&Served>, document: &Document) -> Result<Connection, String> {
+        let config = newer(served, document.parse()?)?;
+        Connection::new(config, &self.values, &self.shared)
     }
 }
 
 impl Current {
     fn slot(&self, name: &str) -> Option<&Slot> {
         self.slots.get(self.files.get(name)?)
+    }
+
+    /// The documents in use, by their names.
+    fn in_use(&self) -> BTreeMap<String, Document> {
+        let in_use =
+            |(file, slot): (&String, &Slot)| Some((file.clone(), slot.served.as_ref()?.document.clone()));
+        self.slots.iter().filter_map(in_use).collect()
     }
 
     /// The documents that count, with their files.
@@ -258,13 +270,13 @@ impl Current {
 }
 
 impl Slot {
-    fn report(&self, file: &str, mounts: &Mounts, naming: &hmac::Key) -> Value {
+    fn report(&self, file: &str, values: &Values, naming: &hmac::Key) -> Value {
         let mut report = match &self.served {
             Some(Served { connection, document }) => json!({
                 "connection": connection.label,
                 "sequence": connection.policy.config().sequence,
                 "hash": document.hash(),
-                "credentials": Credentials::read(&connection.policy, mounts).report(naming),
+                "credentials": Credentials::read(&connection.policy, values).report(naming),
             }),
             None => json!({ "connection": file }),
         };
@@ -317,10 +329,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::Configurations;
+    use crate::document;
+    use crate::live::Live;
     use crate::secret::Mounts;
+    use crate::values::Values;
 
-    fn write(folder: &Path, file: &str, connection: &str, sequence: u64) {
-        let document = serde_json::json!({
+    fn document(connection: &str, sequence: u64) -> String {
+        serde_json::json!({
             "apiVersion": "gateway.lychgate.dev/v1alpha1",
             "sequence": sequence,
             "connection": {"namespace": "test", "name": connection},
@@ -332,22 +347,22 @@ mod tests {
                 "connectTimeoutMilliseconds": 1, "callTimeoutMilliseconds": 1,
             },
             "limits": {"messageBytes": 65536},
-        });
-        std::fs::write(folder.join(file), document.to_string()).unwrap();
+        })
+        .to_string()
     }
 
-    fn configurations(folder: &Path) -> Configurations {
+    fn configurations(folder: &Path, live: &Arc<Live>) -> Configurations {
         crate::outbound::install_crypto_provider();
         let mounts = Mounts { secrets: folder.into(), config_maps: folder.into(), tokens: None };
-        Configurations::new(folder.into(), mounts)
+        Configurations::new(folder.into(), Arc::new(Values::new(mounts, Arc::clone(live))))
     }
 
     #[test]
     fn of_two_documents_of_one_connection_the_first_counts_and_nothing_changes_until_a_file_does() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "a.json", "server", 1);
-        write(folder.path(), "b.json", "server", 2);
-        let configurations = configurations(folder.path());
+        std::fs::write(folder.path().join("a.json"), document("server", 1)).unwrap();
+        std::fs::write(folder.path().join("b.json"), document("server", 2)).unwrap();
+        let configurations = configurations(folder.path(), &Arc::default());
         assert_eq!(configurations.sequences(), [("test/server".to_owned(), 1)]);
         let before = configurations.current.load_full();
         configurations.reload();
@@ -356,5 +371,62 @@ mod tests {
         std::fs::remove_file(folder.path().join("a.json")).unwrap();
         configurations.reload();
         assert_eq!(configurations.sequences(), [("test/server".to_owned(), 2)]);
+    }
+
+    /// A step: what the folder and the API server have, which sequence is served then, and whether a document is
+    /// refused.
+    type Step<'a> = (Option<&'a str>, Option<&'a str>, Option<u64>, bool);
+
+    #[test]
+    fn of_folder_and_api_server_the_newer_counts_and_never_a_step_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.json");
+        let live = Arc::new(Live::default());
+        let configurations = configurations(folder.path(), &live);
+        let numbered = |sequence: u64| document("server", sequence);
+        let (three, four, five, six) = (numbered(3), numbered(4), numbered(5), numbered(6));
+        let steps: [Step<'_>; 10] = [
+            (Some(&four), None, Some(4), false),
+            (Some(&four), Some(&five), Some(5), false),
+            (Some(&five), Some(&five), Some(5), false),
+            (Some(&six), Some(&five), Some(6), false),
+            (Some(&six), Some("{"), Some(6), true),
+            (Some(&six), Some(r#"{"sequence":7}"#), Some(6), true),
+            (Some(&six), None, Some(6), false),
+            (Some(&three), Some(&four), Some(6), true),
+            (None, Some(&six), Some(6), false),
+            (None, None, None, false),
+        ];
+        for (number, (mounted, seen, served, refused)) in steps.into_iter().enumerate() {
+            match mounted {
+                Some(text) => std::fs::write(&file, text).unwrap(),
+                // It may be gone already.
+                None => drop(std::fs::remove_file(&file)),
+            }
+            let data = seen.map(|text| ("server.json".to_owned(), text.to_owned())).into_iter().collect();
+            live.see_documents(document::of_data(data));
+            configurations.reload();
+            let sequences = configurations.sequences().into_iter().map(|(_, sequence)| sequence);
+            assert_eq!(sequences.collect::<Vec<_>>(), Vec::from_iter(served), "step {number}");
+            let current = configurations.current.load();
+            let is_refused = current.slots.values().any(|slot| slot.refused.is_some());
+            assert_eq!(is_refused, refused, "step {number}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_takes_nothing_away_and_what_the_api_server_says_still_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = folder.path().join("documents");
+        std::fs::create_dir(&documents).unwrap();
+        std::fs::write(documents.join("a.json"), document("one", 1)).unwrap();
+        std::fs::write(documents.join("b.json"), document("two", 1)).unwrap();
+        let live = Arc::new(Live::default());
+        let configurations = configurations(&documents, &live);
+        std::fs::remove_dir_all(&documents).unwrap();
+        live.see_documents(document::of_data([("b.json".to_owned(), document("two", 2))].into()));
+        configurations.reload();
+        let expected = [("test/one".to_owned(), 1), ("test/two".to_owned(), 2)];
+        assert_eq!(configurations.sequences(), expected);
     }
 }

@@ -13,9 +13,9 @@ use url::Url;
 use crate::caller::{Authenticator, Trusted};
 use crate::issuer::Issuer;
 use crate::outbound::{self, HttpClient, SharedClient};
-use crate::secret::Mounts;
 use crate::service_account::Cluster;
 use crate::upstream::Upstream;
+use crate::values::Values;
 
 /// How long a connection to an issuer may take to open.
 const ISSUER_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,23 +54,23 @@ impl Connection {
     ///
     /// # Errors
     /// All that is wrong, in one text for the log.
-    pub fn new(config: GatewayConfig, mounts: &Mounts, shared: &Shared) -> Result<Self, String> {
+    pub fn new(config: GatewayConfig, values: &Values, shared: &Shared) -> Result<Self, String> {
         let policy = compile(config)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let config = policy.config();
-        let upstream_bundle = bundle(mounts, config.upstream.ca.as_ref(), "upstream.ca")?;
+        let upstream_bundle = bundle(values, config.upstream.ca.as_ref(), "upstream.ca")?;
         let connect_timeout = Duration::from_millis(config.upstream.connect_timeout_milliseconds);
         let client = shared.client(upstream_bundle, connect_timeout)?;
         let mut issuers = Vec::new();
         for settings in &config.identity.oidc {
-            let issuer_bundle = bundle(mounts, settings.ca.as_ref(), "identity.oidc[].ca")?;
+            let issuer_bundle = bundle(values, settings.ca.as_ref(), "identity.oidc[].ca")?;
             issuers.push(Trusted::Oidc(settings.clone(), shared.issuer(settings, issuer_bundle)?));
         }
         issuers.extend(config.identity.kubernetes.as_ref().map(Cluster::new).map(Trusted::Cluster));
         let authenticator = Authenticator::new(config, issuers);
         let label = config.connection.to_string();
         let hosts = hosts(config);
-        let bundles = bundle_keys(config).map(|key| (key.clone(), mounts.config_map(key).ok())).collect();
+        let bundles = bundle_keys(config).map(|key| (key.clone(), values.config_map(key).ok())).collect();
         let policy = Arc::new(policy);
         let upstream = Upstream::new(Arc::clone(&policy), client);
         Ok(Self { policy, authenticator, upstream, label, hosts, bundles })
@@ -78,8 +78,8 @@ impl Connection {
 
     /// Whether the bundles of authorities are still those that it was made with.
     #[must_use]
-    pub fn is_current(&self, mounts: &Mounts) -> bool {
-        self.bundles.iter().all(|(key, bundle)| mounts.config_map(key).ok() == *bundle)
+    pub fn is_current(&self, values: &Values) -> bool {
+        self.bundles.iter().all(|(key, bundle)| values.config_map(key).ok() == *bundle)
     }
 
     /// Whether `authority`, from a `Host` or an `Origin` header, is one of this connection's.
@@ -121,8 +121,8 @@ fn bundle_keys(config: &GatewayConfig) -> impl Iterator<Item = &ConfigMapKey> {
     config.upstream.ca.iter().chain(config.identity.oidc.iter().filter_map(|issuer| issuer.ca.as_ref()))
 }
 
-fn bundle(mounts: &Mounts, key: Option<&ConfigMapKey>, path: &str) -> Result<Option<String>, String> {
-    key.map(|key| mounts.config_map(key).map_err(|error| format!("{path}: {error}"))).transpose()
+fn bundle(values: &Values, key: Option<&ConfigMapKey>, path: &str) -> Result<Option<String>, String> {
+    key.map(|key| values.config_map(key).map_err(|error| format!("{path}: {error}"))).transpose()
 }
 
 impl Shared {

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::projected;
-use crate::secret::{Mounts, ReadError, Secret};
+use crate::secret::{ReadError, Secret};
 use crate::state::now_seconds;
+use crate::values::Values;
 
 /// A connection's credentials as they are at this moment, for one request.
 pub struct Credentials(Vec<Held>);
@@ -72,9 +73,9 @@ impl CredentialError {
 impl Credentials {
     /// Reads what the connection's credentials are now. What cannot be read is told when it is needed.
     #[must_use]
-    pub fn read(policy: &Policy, mounts: &Mounts) -> Self {
+    pub fn read(policy: &Policy, values: &Values) -> Self {
         Self(
-            policy.config().credentials.iter().map(|settings| Held::read(settings, policy, mounts)).collect(),
+            policy.config().credentials.iter().map(|settings| Held::read(settings, policy, values)).collect(),
         )
     }
 
@@ -117,11 +118,11 @@ impl Credentials {
 }
 
 impl Held {
-    fn read(settings: &Credential, policy: &Policy, mounts: &Mounts) -> Self {
+    fn read(settings: &Credential, policy: &Policy, values: &Values) -> Self {
         let (value, admission) = match &settings.from {
-            CredentialSource::SecretKeyRef(key) => (mounts.secret(key), admission(key, policy, mounts)),
+            CredentialSource::SecretKeyRef(key) => (values.secret(key), admission(key, policy, values)),
             CredentialSource::ServiceAccountToken(token) => {
-                (projected::read(mounts, &settings.name, &token.audience, now_seconds()), Ok(()))
+                (projected::read(values, &settings.name, &token.audience, now_seconds()), Ok(()))
             }
         };
         Self { settings: settings.clone(), value, admission }
@@ -155,9 +156,9 @@ impl Held {
     }
 }
 
-fn admission(key: &SecretKey, policy: &Policy, mounts: &Mounts) -> Result<(), NotAdmitted> {
+fn admission(key: &SecretKey, policy: &Policy, values: &Values) -> Result<(), NotAdmitted> {
     let upstream = policy.upstream();
-    let allowed = mounts.secret_data(&key.secret, ALLOWED_HOSTS_KEY);
+    let allowed = values.secret_data(&key.secret, ALLOWED_HOSTS_KEY);
     if allowed.is_ok_and(|allowed| destination::admits(allowed.expose(), upstream)) {
         return Ok(());
     }

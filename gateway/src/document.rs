@@ -1,4 +1,4 @@
-//! Policy documents as texts: how they are found in the folder, named and numbered. What is in them is
+//! Policy documents as texts: how they are found, named, numbered and put in order. What is in them is
 //! [`crate::configuration`]'s business.
 
 use std::collections::BTreeMap;
@@ -50,6 +50,40 @@ impl Document {
     }
 }
 
+/// The documents by their names, each as it was found here and there: what the API server has said first.
+///
+/// A newer one stands before an older one. One without a readable sequence stands first: it is tried, and refused
+/// with what is wrong with it, before an older one is looked at.
+#[must_use]
+pub fn gather(
+    live: BTreeMap<String, Document>,
+    mounted: BTreeMap<String, Document>,
+) -> BTreeMap<String, Vec<Document>> {
+    let mut gathered: BTreeMap<String, Vec<Document>> = BTreeMap::new();
+    for (name, document) in live.into_iter().chain(mounted) {
+        let found = gathered.entry(name).or_default();
+        if !found.contains(&document) {
+            found.push(document);
+        }
+    }
+    for found in gathered.values_mut().filter(|found| found.len() > 1) {
+        // The sort is stable: of two with the same sequence, what the API server has said stays first.
+        found.sort_by_cached_key(|document| std::cmp::Reverse(document.sequence().unwrap_or(u64::MAX)));
+    }
+    gathered
+}
+
+/// The documents of a ConfigMap's data, by their names.
+#[must_use]
+pub fn of_data(data: BTreeMap<String, String>) -> BTreeMap<String, Document> {
+    let named = |(key, text): (String, String)| {
+        let text =
+            if text.len() as u64 > MAXIMUM_DOCUMENT_BYTES { Err(too_large()) } else { Ok(Arc::from(text)) };
+        Some((name_of(&key)?.to_owned(), Document { text }))
+    };
+    data.into_iter().filter_map(named).collect()
+}
+
 /// The documents of a folder, by the name of their file without its ending.
 ///
 /// # Errors
@@ -74,15 +108,19 @@ fn name_of(file: &str) -> Option<&str> {
 fn read(path: &Path) -> Result<Arc<str>, String> {
     let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > MAXIMUM_DOCUMENT_BYTES {
-        return Err(format!("larger than {MAXIMUM_DOCUMENT_BYTES} bytes"));
+        return Err(too_large());
     }
     std::fs::read_to_string(path).map(Arc::from).map_err(|error| error.to_string())
+}
+
+fn too_large() -> String {
+    format!("larger than {MAXIMUM_DOCUMENT_BYTES} bytes")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Document, read_folder};
+    use super::{Document, gather, of_data, read_folder};
 
     #[test]
     fn documents_are_files_that_end_in_json_and_no_larger_than_a_config_map() {
@@ -109,6 +147,38 @@ mod tests {
         ] {
             assert_eq!(Document { text: Ok(text.into()) }.sequence(), expected, "{text}");
         }
+    }
+
+    fn texts(found: &[(&str, &str)]) -> std::collections::BTreeMap<String, Document> {
+        of_data(found.iter().map(|(name, text)| (format!("{name}.json"), (*text).to_owned())).collect())
+    }
+
+    #[test]
+    fn of_what_is_found_twice_the_newer_comes_first_and_of_equals_what_the_api_server_said() {
+        let numbered = |sequence: u64, from: &str| format!(r#"{{"sequence":{sequence},"from":"{from}"}}"#);
+        for (live, mounted, expected) in [
+            (numbered(9, "live"), numbered(8, "folder"), vec![numbered(9, "live"), numbered(8, "folder")]),
+            (numbered(8, "live"), numbered(9, "folder"), vec![numbered(9, "folder"), numbered(8, "live")]),
+            (numbered(8, "live"), numbered(8, "folder"), vec![numbered(8, "live"), numbered(8, "folder")]),
+            (numbered(8, "same"), numbered(8, "same"), vec![numbered(8, "same")]),
+            ("{".into(), numbered(8, "folder"), vec!["{".into(), numbered(8, "folder")]),
+            (numbered(8, "live"), "{".into(), vec!["{".into(), numbered(8, "live")]),
+        ] {
+            let gathered = gather(texts(&[("a", &live)]), texts(&[("a", &mounted)]));
+            let found: Vec<String> =
+                gathered.into_values().flatten().map(|document| document.text.unwrap().to_string()).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_document_is_there_as_long_as_it_is_in_one_of_the_two_places() {
+        let gathered =
+            gather(texts(&[("live", "1"), ("both", "2")]), texts(&[("both", "2"), ("folder", "3")]));
+        let names: Vec<&str> = gathered.keys().map(String::as_str).collect();
+        assert_eq!(names, ["both", "folder", "live"]);
+        let large = "x".repeat(1024 * 1024 + 1);
+        assert!(texts(&[("large", &large)]).values().all(|document| document.text.is_err()));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod issuer;
 pub mod key_set;
 pub mod listener;
+pub mod live;
 pub mod metadata;
 pub mod metrics;
 pub mod outbound;
@@ -33,5 +34,6 @@ pub mod state;
 pub mod ticket;
 pub mod tls;
 pub mod upstream;
+pub mod values;
 
 pub use start::{Running, Settings, StartError, start};

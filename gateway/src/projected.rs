@@ -10,15 +10,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::secret::{Mounts, ReadError, Secret};
+use crate::secret::{ReadError, Secret};
+use crate::values::Values;
 
 /// Reads the token of the credential `name`, made for `audience`, as it is at this moment.
 ///
 /// # Errors
 /// There is none, or it is none that the server could accept: not a JSON Web Token, for another audience, or
 /// expired.
-pub fn read(mounts: &Mounts, name: &str, audience: &str, now: u64) -> Result<Secret, ReadError> {
-    let token = mounts.token(name)?;
+pub fn read(values: &Values, name: &str, audience: &str, now: u64) -> Result<Secret, ReadError> {
+    let token = values.token(name)?;
     match fault(token.expose(), audience, now) {
         None => Ok(token),
         Some(problem) => Err(ReadError::UnusableToken { credential: name.to_owned(), problem }),
@@ -67,8 +68,12 @@ fn claims(token: &str) -> Option<Claims> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::sync::Arc;
+
     use super::{fault, read};
+    use crate::live::Live;
     use crate::secret::{Mounts, ReadError};
+    use crate::values::Values;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -99,10 +104,13 @@ mod tests {
     #[test]
     fn a_token_is_read_from_the_file_of_its_credential_and_problems_name_the_credential() {
         let folder = tempfile::tempdir().unwrap();
-        let mounts = |tokens| Mounts { secrets: "/nowhere".into(), config_maps: "/nowhere".into(), tokens };
-        let with_tokens = mounts(Some(folder.path().into()));
+        let values = |tokens| {
+            let mounts = Mounts { secrets: "/nowhere".into(), config_maps: "/nowhere".into(), tokens };
+            Values::new(mounts, Arc::new(Live::default()))
+        };
+        let with_tokens = values(Some(folder.path().into()));
         let missing = || ReadError::NoToken { credential: "default".into() };
-        assert_eq!(read(&mounts(None), "default", "db", 0).err(), Some(missing()));
+        assert_eq!(read(&values(None), "default", "db", 0).err(), Some(missing()));
         assert_eq!(read(&with_tokens, "default", "db", 0).err(), Some(missing()));
 
         std::fs::create_dir(folder.path().join("default")).unwrap();

@@ -1,7 +1,7 @@
-//! Secret values, and the folders that they are read from.
+//! Secret values, and the folders that they are mounted in.
 //!
 //! A [`Secret`] has neither `Debug` nor `Serialize` nor `Clone`; it is read when it is used, and wiped when it
-//! is dropped. Nothing keeps one: a rotation reaches the next call because the next call reads anew.
+//! is dropped. No request keeps one: a rotation reaches the next call because the next call reads anew.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,14 @@ impl Secret {
     #[must_use]
     pub fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
+    }
+
+    /// Takes the value under `key` of the Secret `name` as it was seen. One line end at its end is not part of it.
+    ///
+    /// # Errors
+    /// The value is empty, larger than [`MAXIMUM_VALUE_BYTES`], or not UTF-8.
+    pub fn of_object(name: &str, key: &str, bytes: &[u8]) -> Result<Self, ReadError> {
+        check(bytes).map(without_line_end).map_err(|fault| of_object("Secret", name, key, fault))
     }
 
     /// The value, for the one place that injects it.
@@ -158,14 +166,21 @@ fn without_line_end(text: &str) -> Secret {
 fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let length = std::fs::metadata(path).map_err(|_| Fault::Missing)?.len();
     if length > MAXIMUM_VALUE_BYTES {
-        return Err(Fault::Unusable("is larger than 1 MiB"));
+        return Err(TOO_LARGE);
     }
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|_| Fault::Missing)?);
-    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::Unusable("is not UTF-8 text"))?;
-    if text.trim().is_empty() {
-        return Err(Fault::Unusable("is empty"));
+    check(&bytes).map(|text| Zeroizing::new(text.to_owned()))
+}
+
+const TOO_LARGE: Fault = Fault::Unusable("is larger than 1 MiB");
+
+/// The text of a value, if it is one.
+fn check(bytes: &[u8]) -> Result<&str, Fault> {
+    if bytes.len() as u64 > MAXIMUM_VALUE_BYTES {
+        return Err(TOO_LARGE);
     }
-    Ok(Zeroizing::new(text.to_owned()))
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::Unusable("is not UTF-8 text"))?;
+    if text.trim().is_empty() { Err(Fault::Unusable("is empty")) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::configuration::Configurations;
 use crate::listener::{self, Service};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::outbound::install_crypto_provider;
 use crate::recorder::{JournalError, Recorder, RecorderThread};
@@ -20,6 +21,7 @@ use crate::secret::Mounts;
 use crate::session::Sealer;
 use crate::state::Gateway;
 use crate::tls::{Certificate, CertificateError};
+use crate::values::Values;
 
 /// The file in the folder of keys that holds the session key: 32 bytes.
 pub const SESSION_KEY_FILE: &str = "session";
@@ -111,9 +113,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (recorder, recorder_thread) =
         Recorder::start(&settings.journal_dir, &settings.replica, signing_key, settings.journal_limit_bytes)?;
     let (drain, draining) = watch::channel(false);
+    let values = Arc::new(Values::new(settings.mounts, Arc::new(Live::default())));
     let gateway = Arc::new(Gateway {
-        configurations: Configurations::new(settings.config_dir, settings.mounts.clone()),
-        mounts: settings.mounts,
+        configurations: Configurations::new(settings.config_dir, Arc::clone(&values)),
+        values,
         sealer,
         recorder,
         rejections: Rejections::default(),

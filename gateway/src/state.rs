@@ -1,20 +1,22 @@
 //! What all requests of one gateway share.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use crate::configuration::Configurations;
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::rejection::Rejections;
-use crate::secret::Mounts;
 use crate::session::Sealer;
+use crate::values::Values;
 
 /// One running gateway.
 pub struct Gateway {
     /// The connections and their policies, as of now.
     pub configurations: Configurations,
     /// Where secrets are read from.
-    pub mounts: Mounts,
+    pub values: Arc<Values>,
     /// Makes and opens session ids.
     pub sealer: Sealer,
     /// The journal.

@@ -24,12 +24,15 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
             for (connection, sequence) in gateway.configurations.sequences() {
                 gateway.metrics.policy_sequence.get_or_create(&ConnectionLabels { connection }).set(sequence);
             }
+            gateway.metrics.show_watches(&gateway.watches);
             let text = gateway.metrics.render();
             reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
         "/config" => {
             let connections = gateway.configurations.report(&gateway.values, gateway.sealer.naming());
-            reply::document("application/json", json!({ "connections": connections }).to_string())
+            let watches = gateway.watches.report();
+            let report = json!({ "connections": connections, "watches": watches });
+            reply::document("application/json", report.to_string())
         }
         _ => reply::message(
             StatusCode::NOT_FOUND,

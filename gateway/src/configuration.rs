@@ -5,14 +5,14 @@
 //! up at once. Of the two the newer counts. A document that cannot be enforced never replaces one that can: the
 //! last good one stays, and the log says what is wrong. Without any good one the connection is refused with 503.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use lychgate_gateway_policy::config::GatewayConfig;
+use lychgate_gateway_policy::config::{Credential, CredentialSource, GatewayConfig};
 use lychgate_gateway_policy::{DenialReason, closed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -134,6 +134,21 @@ impl Configurations {
         let current = self.current.load();
         let connections = current.counting();
         connections.map(|(file, slot)| slot.report(file, values, naming)).collect()
+    }
+
+    /// The Secrets that the documents in use name.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let current = self.current.load();
+        let credentials = current
+            .counting()
+            .filter_map(|(_, slot)| slot.connection())
+            .flat_map(|connection| &connection.policy.config().credentials);
+        let secret = |credential: &Credential| match &credential.from {
+            CredentialSource::SecretKeyRef(key) => Some(key.secret.clone()),
+            CredentialSource::ServiceAccountToken(_) => None,
+        };
+        credentials.filter_map(secret).collect()
     }
 
     /// Tells of each change of what is served, from now on.

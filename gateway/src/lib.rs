@@ -35,5 +35,6 @@ pub mod ticket;
 pub mod tls;
 pub mod upstream;
 pub mod values;
+pub mod watch;
 
 pub use start::{Running, Settings, StartError, start};

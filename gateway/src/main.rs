@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use lychgate_gateway::secret::Mounts;
+use lychgate_gateway::watch::WatchSettings;
 use lychgate_gateway::{Settings, start};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +27,15 @@ struct Flags {
     /// Folder with the projected tokens of the gateway's service account, as CREDENTIAL/token
     #[arg(long)]
     tokens_dir: Option<PathBuf>,
+    /// ConfigMap with the policy documents, to be watched at the API server together with the Secrets they name
+    #[arg(long, requires = "kubernetes_dir")]
+    watch_config_map: Option<String>,
+    /// Folder with `token`, `ca.crt` and `namespace`, for the API server
+    #[arg(long, requires = "watch_config_map")]
+    kubernetes_dir: Option<PathBuf>,
+    /// URL of the API server [default: https:// and the environment's KUBERNETES_SERVICE_HOST and _PORT]
+    #[arg(long, requires = "watch_config_map")]
+    kubernetes_url: Option<String>,
     /// Folder with the gateway's own keys: `session` and `signing`, 32 random bytes each
     #[arg(long)]
     keys_dir: PathBuf,
@@ -60,7 +70,9 @@ async fn main() -> std::process::ExitCode {
     let flags = Flags::parse();
     let filter = EnvFilter::try_from_env("LYCHGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    let watch = watch(&flags);
     let settings = Settings {
+        watch,
         listen: flags.listen,
         admin_listen: flags.admin_listen,
         config_dir: flags.config_dir,
@@ -83,6 +95,21 @@ async fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// What is watched, if anything is. Where the URL comes from the environment, an address of IPv6 gets its brackets.
+fn watch(flags: &Flags) -> Option<WatchSettings> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let from_environment = || {
+        let (host, port) = (variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("https://{host}:{port}")
+    };
+    Some(WatchSettings {
+        config_map: flags.watch_config_map.clone()?,
+        kubernetes_dir: flags.kubernetes_dir.clone()?,
+        kubernetes_url: flags.kubernetes_url.clone().unwrap_or_else(from_environment),
+    })
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {

@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::watch::Standings;
+
 /// Labels of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CallLabels {
@@ -46,6 +48,15 @@ pub struct ConnectionLabels {
     pub connection: String,
 }
 
+/// An object that is watched at the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WatchLabels {
+    /// `ConfigMap` or `Secret`.
+    pub kind: &'static str,
+    /// The object's name.
+    pub name: String,
+}
+
 /// All of the gateway's metrics.
 pub struct Metrics {
     registry: Registry,
@@ -61,6 +72,10 @@ pub struct Metrics {
     pub policy_sequence: Family<ConnectionLabels, Gauge<u64, AtomicU64>>,
     /// Streams that are open.
     pub open_streams: Gauge,
+    /// 1 for each watch that is in sync, 0 for each that is not.
+    pub watch_in_sync: Family<WatchLabels, Gauge>,
+    /// When the API server said something about a watched object last.
+    pub watch_heard: Family<WatchLabels, Gauge<u64, AtomicU64>>,
 }
 
 impl Default for Metrics {
@@ -87,11 +102,35 @@ impl Default for Metrics {
         registry.register("policy_sequence", "Sequence of the policy in use", policy_sequence.clone());
         let open_streams = Gauge::default();
         registry.register("open_streams", "Event streams that are open", open_streams.clone());
-        Self { registry, calls, failures, masks, upstream_seconds, policy_sequence, open_streams }
+        let (watch_in_sync, watch_heard) = watches(&mut registry);
+        Self {
+            registry,
+            calls,
+            failures,
+            masks,
+            upstream_seconds,
+            policy_sequence,
+            open_streams,
+            watch_in_sync,
+            watch_heard,
+        }
     }
 }
 
 impl Metrics {
+    /// Notes how it stands with each watch; what is not watched any more has no series.
+    pub fn show_watches(&self, watches: &Standings) {
+        self.watch_in_sync.clear();
+        self.watch_heard.clear();
+        for ((kind, name), standing) in watches.all() {
+            let labels = WatchLabels { kind, name };
+            self.watch_in_sync.get_or_create(&labels).set(i64::from(standing.in_sync));
+            if let Some(seconds) = standing.heard_seconds {
+                self.watch_heard.get_or_create(&labels).set(seconds);
+            }
+        }
+    }
+
     /// All metrics in the OpenMetrics text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -102,6 +141,24 @@ impl Metrics {
             Err(std::fmt::Error) => String::new(),
         }
     }
+}
+
+fn watches(
+    registry: &mut Registry,
+) -> (Family<WatchLabels, Gauge>, Family<WatchLabels, Gauge<u64, AtomicU64>>) {
+    let (in_sync, heard) = (Family::default(), Family::default());
+    registry.register(
+        "watch_in_sync",
+        "Whether a watch at the API server is in sync",
+        Family::clone(&in_sync),
+    );
+    registry.register_with_unit(
+        "watch_heard_timestamp",
+        "When the API server said something about a watched object last",
+        Unit::Seconds,
+        Family::clone(&heard),
+    );
+    (in_sync, heard)
 }
 
 fn latency() -> Histogram {

@@ -13,9 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lychgate_gateway_policy::destination;
 use rustls::pki_types::CertificateDer;
@@ -27,8 +27,15 @@ const IDLE_SECONDS: u64 = 60;
 /// How many idle connections are kept for each host.
 const IDLE_CONNECTIONS: usize = 64;
 
+/// How long a connection with an endless answer may be silent until it is asked whether it is still there.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long it may take to say so.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A pooled HTTP client over TLS or plain TCP.
-pub type HttpClient = Client<HttpsConnector<HttpConnector<GuardedResolver>>, Full<Bytes>>;
+pub type HttpClient = Client<Connector, Full<Bytes>>;
+
+type Connector = HttpsConnector<HttpConnector<GuardedResolver>>;
 
 /// The certificate authorities in a bundle cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,33 @@ pub enum BundleError {
 /// # Errors
 /// The bundle holds no certificate, or one that cannot be read.
 pub fn client(bundle: Option<&str>, connect_timeout: Duration) -> Result<HttpClient, BundleError> {
+    Ok(builder().build(connector(bundle, connect_timeout)?))
+}
+
+/// As [`client`], for answers that never end: a connection on which nothing happens is asked now and then whether it
+/// is still there, where it speaks HTTP/2.
+///
+/// # Errors
+/// As [`client`].
+pub fn watching_client(bundle: &str, connect_timeout: Duration) -> Result<HttpClient, BundleError> {
+    let mut builder = builder();
+    builder
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    Ok(builder.build(connector(Some(bundle), connect_timeout)?))
+}
+
+fn builder() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS))
+        .pool_max_idle_per_host(IDLE_CONNECTIONS);
+    builder
+}
+
+fn connector(bundle: Option<&str>, connect_timeout: Duration) -> Result<Connector, BundleError> {
     let tls = match bundle {
         Some(bundle) => rustls::ClientConfig::builder().with_root_certificates(read_bundle(bundle)?),
         None => rustls::ClientConfig::builder().with_webpki_roots(),
@@ -55,17 +89,12 @@ pub fn client(bundle: Option<&str>, connect_timeout: Duration) -> Result<HttpCli
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_nodelay(true);
-    let connector = HttpsConnectorBuilder::new()
+    Ok(HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .enable_http1()
         .enable_http2()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS))
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .build(connector))
+        .wrap_connector(tcp))
 }
 
 fn read_bundle(bundle: &str) -> Result<rustls::RootCertStore, BundleError> {

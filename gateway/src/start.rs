@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_gateway_record::SigningKey;
-use tokio::sync::watch;
+use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
@@ -22,6 +22,7 @@ use crate::session::Sealer;
 use crate::state::Gateway;
 use crate::tls::{Certificate, CertificateError};
 use crate::values::Values;
+use crate::watch::{self, WatchError, WatchSettings};
 
 /// The file in the folder of keys that holds the session key: 32 bytes.
 pub const SESSION_KEY_FILE: &str = "session";
@@ -39,6 +40,8 @@ pub struct Settings {
     pub config_dir: PathBuf,
     /// The folders of Secrets, ConfigMaps and tokens.
     pub mounts: Mounts,
+    /// What is watched at the API server; nothing without.
+    pub watch: Option<WatchSettings>,
     /// The folder with the gateway's own keys.
     pub keys_dir: PathBuf,
     /// The folder with `tls.crt` and `tls.key`; plain HTTP is served without one.
@@ -76,6 +79,9 @@ pub enum StartError {
     /// The replica's name is no file name.
     #[error("replica {0:?} must be letters, digits, '-', '_' and '.', and not begin with '.'")]
     Replica(String),
+    /// What shall be watched cannot be.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
 }
 
 /// A gateway that serves.
@@ -85,7 +91,7 @@ pub struct Running {
     /// Where health and metrics are served.
     pub admin_address: SocketAddr,
     gateway: Arc<Gateway>,
-    drain: watch::Sender<bool>,
+    drain: signal::Sender<bool>,
     services: Vec<JoinHandle<()>>,
     watchers: Vec<JoinHandle<()>>,
     recorder: RecorderThread,
@@ -99,6 +105,7 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     install_crypto_provider();
     check_replica(&settings.replica)?;
+    settings.watch.as_ref().map_or(Ok(()), WatchSettings::check)?;
     let session_key = read_key(&settings.keys_dir, SESSION_KEY_FILE)?;
     let unusable = |file: &str| StartError::Key {
         path: settings.keys_dir.join(file),
@@ -112,11 +119,12 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (admin, admin_address) = listener::bind(settings.admin_listen).await.map_err(StartError::Listen)?;
     let (recorder, recorder_thread) =
         Recorder::start(&settings.journal_dir, &settings.replica, signing_key, settings.journal_limit_bytes)?;
-    let (drain, draining) = watch::channel(false);
+    let (drain, draining) = signal::channel(false);
     let values = Arc::new(Values::new(settings.mounts, Arc::new(Live::default())));
     let gateway = Arc::new(Gateway {
         configurations: Configurations::new(settings.config_dir, Arc::clone(&values)),
         values,
+        watches: Arc::default(),
         sealer,
         recorder,
         rejections: Rejections::default(),
@@ -131,6 +139,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         vec![serve(calls, Service::Calls, certificate.clone()), serve(admin, Service::Admin, None)];
     let watched = Arc::clone(&gateway);
     let mut watchers = vec![tokio::spawn(async move { watched.configurations.watch().await })];
+    if let Some(watch) = settings.watch {
+        watchers.push(tokio::spawn(watch::run(watch, Arc::clone(&gateway))));
+    }
     if let Some(certificate) = certificate {
         watchers.push(tokio::spawn(async move { certificate.watch().await }));
     }

@@ -10,6 +10,7 @@ use crate::recorder::Recorder;
 use crate::rejection::Rejections;
 use crate::session::Sealer;
 use crate::values::Values;
+use crate::watch::Standings;
 
 /// One running gateway.
 pub struct Gateway {
@@ -17,6 +18,8 @@ pub struct Gateway {
     pub configurations: Configurations,
     /// Where secrets are read from.
     pub values: Arc<Values>,
+    /// How it stands with what is watched.
+    pub watches: Arc<Standings>,
     /// Makes and opens session ids.
     pub sealer: Sealer,
     /// The journal.

@@ -404,6 +404,12 @@ async fn a_start_that_cannot_be_says_what_to_do() {
         match change {
             "--tls-dir" => command.args(["--tls-dir", "/nowhere"]),
             "neither" => &mut command,
+            "--kubernetes-dir" => command.args(["--plaintext", "--watch-config-map", "gateway"]),
+            "--watch-config-map" | "--kubernetes-url" => {
+                let name = if change == "--watch-config-map" { "a,b" } else { "gateway" };
+                command.args(["--plaintext", "--watch-config-map", name, "--kubernetes-dir", "/nowhere"]);
+                command.env_remove("KUBERNETES_SERVICE_HOST")
+            }
             _ => command.arg("--plaintext"),
         };
         command
@@ -414,6 +420,9 @@ async fn a_start_that_cannot_be_says_what_to_do() {
         ("--replica", "must be letters, digits"),
         ("--tls-dir", "it must hold tls.crt"),
         ("neither", "--tls-dir"),
+        ("--kubernetes-dir", "--kubernetes-dir"),
+        ("--watch-config-map", "is no name of a ConfigMap"),
+        ("--kubernetes-url", "name it with --kubernetes-url"),
     ] {
         let finished = finish(start(change), "").await;
         assert_ne!(finished.code, 0, "{change}");

@@ -20,3 +20,4 @@ mod lifecycle;
 mod refusals;
 mod streams;
 mod support;
+mod watch;

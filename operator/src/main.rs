@@ -1,15 +1,13 @@
 //! The binary `lychgate-operator`: flags in, a running operator out, until SIGTERM.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use lychgate_operator::admission;
-use lychgate_operator::settings::Settings;
+use lychgate_operator::settings::{Settings, secret_watch};
 use lychgate_operator::start;
-use lychgate_operator_plan::SecretWatch;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -36,6 +34,10 @@ struct Flags {
     /// Namespace to watch, again for each; without it all are watched
     #[arg(long = "watch-namespace", value_name = "NAMESPACE")]
     watch_namespaces: Vec<String>,
+    /// Namespace in which gateways may watch their Secrets (secretAccess: Watch), again for each; * for all that are
+    /// watched; without it none may
+    #[arg(long = "secret-watch-namespace", value_name = "NAMESPACE")]
+    secret_watch_namespaces: Vec<String>,
     /// Address that /healthz, /readyz and /metrics are served on
     #[arg(long, default_value = "0.0.0.0:9090")]
     admin_listen: SocketAddr,
@@ -115,8 +117,7 @@ fn settings(flags: Flags) -> Settings {
         identity: flags.identity.unwrap_or_default(),
         gateway_image: flags.gateway_image.unwrap_or_default(),
         watch_namespaces: flags.watch_namespaces,
-        // No gateway watches Secrets yet, so that none may ask for it.
-        secret_watch: SecretWatch::Namespaces(BTreeSet::new()),
+        secret_watch: secret_watch(flags.secret_watch_namespaces),
         admin_listen: flags.admin_listen,
         image_pull_secrets: flags.image_pull_secrets,
         image_pull_policy: flags.image_pull_policy,

@@ -33,3 +33,31 @@ pub struct Settings {
     /// How long a lease is held without being renewed.
     pub lease: Duration,
 }
+
+/// Where `secretAccess: Watch` may be had: in the namespaces that are named, or in all if one of them is `*`.
+#[must_use]
+pub fn secret_watch(namespaces: Vec<String>) -> SecretWatch {
+    if namespaces.iter().any(|namespace| namespace == "*") {
+        SecretWatch::All
+    } else {
+        SecretWatch::Namespaces(namespaces.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lychgate_operator_plan::SecretWatch;
+
+    use super::secret_watch;
+
+    #[test]
+    fn secrets_may_be_watched_where_that_is_said_and_everywhere_only_by_a_star() {
+        let named = |names: &[&str]| secret_watch(names.iter().map(|name| (*name).to_owned()).collect());
+        let namespaces =
+            |names: &[&str]| SecretWatch::Namespaces(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(named(&[]), namespaces(&[]));
+        assert_eq!(named(&["b", "a", "a"]), namespaces(&["a", "b"]));
+        assert_eq!(named(&["a", "*"]), SecretWatch::All);
+        assert_eq!(named(&["a*", ""]), namespaces(&["", "a*"]));
+    }
+}

@@ -39,6 +39,13 @@ of the operator uses.
   verbs: [create, patch]
 {{- end }}
 
+{{/* What the operator holds to grant it to gateways with `secretAccess: Watch`, each for its own Secrets by name. */}}
+{{- define "lychgate.secret-rules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+{{- end }}
+
 {{/* A Role and its binding in a namespace: root, namespace, name, name of the template with the rules. */}}
 {{- define "lychgate.role-in" -}}
 {{- $root := index . 0 -}}

@@ -47,9 +47,11 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     cluster.apply_yaml_in(AGENTS, &objects).await;
     run::accepted(&cluster).await;
     assert_eq!(operator.terminate().await, Some(0));
-    release.set("upgrade", &["operator.replicas=3", "operator.logLevel=debug"]).await;
+    let watching = format!("secretAccess.watchNamespaces={{{AGENTS}}}");
+    release.set("upgrade", &["operator.replicas=3", "operator.logLevel=debug", &watching]).await;
     let upgraded = release.get("deployment", OPERATOR).await.unwrap();
     assert_eq!(upgraded["spec"]["replicas"], 3);
+    gateways_may_watch_where_the_values_say_so(&release).await;
 
     let said = release.uninstall().await;
     assert!(said.contains("mcpconnections.lychgate.dev"), "what is kept is named: {said}");
@@ -104,6 +106,25 @@ async fn no_secret_can_be_read(release: &Release<'_>) {
     ] {
         assert_eq!(release.may(OPERATOR, HOME, question).await, expected, "{question:?}");
     }
+}
+
+/// A gateway is granted its own Secret, by an operator that could read it itself.
+async fn gateways_may_watch_where_the_values_say_so(release: &Release<'_>) {
+    let cluster = release.cluster;
+    for (namespace, expected) in [(AGENTS, true), (HOME, false), ("default", false), ("", false)] {
+        assert_eq!(release.may(OPERATOR, namespace, ("list", "secrets", "")).await, expected, "{namespace}");
+    }
+    let operator = release.operator("operator-0").await;
+    let watching = GATEWAY.replace("spec: {", "spec: {secretAccess: Watch, ");
+    cluster.apply_yaml_in(AGENTS, &watching).await;
+    let gateways = Release { cluster, home: AGENTS };
+    let may = async |name: &str| gateways.may("lychgate-customers", AGENTS, ("watch", "secrets", name)).await;
+    eventually("the gateway to be granted its Secret", async || may("upstream").await.then_some(())).await;
+    assert!(!may("other").await && !may("").await, "a gateway reads no Secret but its own");
+    cluster.apply_yaml_in(AGENTS, GATEWAY).await;
+    eventually("what was granted to be taken back", async || (!may("upstream").await).then_some(())).await;
+    assert_eq!(operator.terminate().await, Some(0));
+    assert_eq!(release.refused().await, Vec::<String>::new());
 }
 
 /// What the aggregated roles give to whom in a namespace.

@@ -18,8 +18,8 @@ const KUBERNETES: [&str; 2] = ["1.33", "1.37"];
 /// Values together that change much.
 const TOGETHER: &[&str] = &[
     "",
-    "{watchNamespaces: [agents, lychgate-system]}",
-    "{networkPolicy: {restrictEgress: true}, operator: {replicas: 3}}",
+    "{watchNamespaces: [agents, lychgate-system], secretAccess: {watchNamespaces: ['*']}}",
+    "{secretAccess: {watchNamespaces: ['*']}, networkPolicy: {restrictEgress: true}, operator: {replicas: 3}}",
     "{crds: {install: false}, userRoles: {create: false}}",
 ];
 
@@ -107,19 +107,29 @@ fn an_operator_of_some_namespaces_has_no_right_in_the_cluster() {
 }
 
 #[test]
-fn no_secret_can_be_read_but_the_operators_own() {
-    for values in TOGETHER {
+fn secrets_are_read_only_where_the_values_say_so() {
+    for (values, place) in [
+        ("", None),
+        ("watchNamespaces: [agents, other]", None),
+        ("secretAccess: {watchNamespaces: [agents]}", Some(" in agents")),
+        ("secretAccess: {watchNamespaces: ['*']}", Some("")),
+        ("{watchNamespaces: [agents, other], secretAccess: {watchNamespaces: [agents]}}", Some(" in agents")),
+        ("{watchNamespaces: [agents], secretAccess: {watchNamespaces: ['*']}}", Some(" in agents")),
+    ] {
         let mut rights = rights(&render(values), HOME, OPERATOR);
         rights.retain(|right| right.what.ends_with(" /secrets") && !right.what.starts_with("create "));
-        let rights: Vec<String> = rights.iter().map(Right::to_string).collect();
-        assert_eq!(rights, ["get /secrets lychgate-operator-ca in lychgate-system"], "{values}");
+        let rights: BTreeSet<String> = rights.iter().map(Right::to_string).collect();
+        let own = "get /secrets lychgate-operator-ca in lychgate-system".to_owned();
+        let verbs = place.map(|place| ["get", "list", "watch"].map(|verb| format!("{verb} /secrets{place}")));
+        assert_eq!(rights, verbs.into_iter().flatten().chain([own]).collect(), "{values}");
     }
 }
 
 #[test]
 fn the_operator_is_told_what_the_values_say() {
     let objects = render(
-        "{watchNamespaces: [agents, other], apiServer: {ports: [443, 8443], audiences: [api]}, \
+        "{watchNamespaces: [agents, other], secretAccess: {watchNamespaces: [agents]}, \
+         apiServer: {ports: [443, 8443], audiences: [api]}, \
          gateway: {imagePullSecrets: [registry], image: {tag: '7', pullPolicy: Always}}}",
     );
     let deployment = of_kind(&objects, "Deployment").next().unwrap();
@@ -133,6 +143,7 @@ fn the_operator_is_told_what_the_values_say() {
         "--image-pull-secret=registry",
         "--watch-namespace=agents",
         "--watch-namespace=other",
+        "--secret-watch-namespace=agents",
         "--api-server-port=443",
         "--api-server-port=8443",
         "--api-audience=api",

@@ -99,6 +99,7 @@ fn every_value_is_commented_and_the_readme_has_it() {
 /// For every value one that is not its default, and what it needs beside it.
 const OTHERS: &[(&str, &str)] = &[
     ("watchNamespaces", "watchNamespaces: [agents]"),
+    ("secretAccess.watchNamespaces", "secretAccess: {watchNamespaces: [agents]}"),
     ("operator.image.repository", "operator: {image: {repository: registry.example.com:5000/operator}}"),
     ("operator.image.tag", "operator: {image: {tag: 1.2.3}}"),
     (
@@ -192,6 +193,8 @@ fn wrong_values_are_refused_with_their_place() {
         ("watchNamespaces: a", "watchNamespaces"),
         ("watchNamespaces: ['*']", "watchNamespaces"),
         ("watchNamespaces: [a, a]", "watchNamespaces"),
+        ("secretAccess: {watchNamespaces: ['*', a]}", "secretAccess"),
+        ("secretAccess: {namespaces: [a]}", "secretAccess"),
         ("operator: {replicas: two}", "replicas"),
         ("operator: {replicas: -1}", "replicas"),
         ("operator: {image: {digest: sha256:12}}", "digest"),
@@ -212,6 +215,10 @@ fn wrong_values_are_refused_with_their_place() {
         ("metrics: {serviceMonitor: {interval: soon}}", "interval"),
         // What no schema can say, the templates do.
         ("metrics: {service: {enabled: false}, serviceMonitor: {enabled: true}}", "metrics.service.enabled"),
+        (
+            "{watchNamespaces: [a], secretAccess: {watchNamespaces: [b]}}",
+            "secretAccess.watchNamespaces names b",
+        ),
         ("operator: {image: {repository: ''}}", "operator.image.repository is not set"),
         ("gateway: {image: {repository: ''}}", "gateway.image.repository is not set"),
     ] {

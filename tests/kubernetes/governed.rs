@@ -1,16 +1,8 @@
 //! A call of an agent in the cluster, through a gateway that the operator made.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use std::sync::Arc;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use hyper::StatusCode;
 
+use crate::support::agent::Agent;
 use crate::support::operator::Operator;
 use crate::support::{GATEWAY, RULE, cluster, connection, counterparts, eventually, get, kubelet, until};
 
@@ -36,12 +28,8 @@ stringData: {token: credential-of-dbhub, lychgate-allowed-hosts: 127.0.0.1}
     until(name, "mcpconnection", "customers", "Ready", "True/Ready").await;
     first.process.assert_alive();
 
-    let host = format!("lychgate-customers.{name}.svc");
-    let url = format!("https://{host}:8443/customers/mcp");
-    let authority = get(name, "configmap", "lychgate-customers-ca").await.unwrap();
-    let authority = authority["data"]["ca.crt"].as_str().unwrap().to_owned();
-    let agent = Agent { address: first.address.clone(), host, authority };
-    let token = cluster.token(name, "agent", &[&url], 600).await;
+    let agent = Agent::of(cluster, name, &first.address).await;
+    let token = cluster.token(name, "agent", &[&agent.url()], 600).await;
 
     let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
     let (status, session, text) = agent.post(Some(&token), None, initialize).await;
@@ -84,53 +72,4 @@ stringData: {lychgate-allowed-hosts: 10.1.2.3}
         (crate::support::condition(&object, "Ready")? == "False/CredentialUnusable").then_some(())
     })
     .await;
-}
-
-/// Somebody who knows the gateway's name, its address and its authority.
-pub struct Agent {
-    pub address: String,
-    pub host: String,
-    pub authority: String,
-}
-
-impl Agent {
-    /// Posts a message; gives the status, the session, and the text.
-    pub async fn post(
-        &self,
-        token: Option<&str>,
-        session: Option<&str>,
-        message: &str,
-    ) -> (StatusCode, Option<String>, String) {
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let stream = TcpStream::connect((self.address.as_str(), 8443)).await.unwrap();
-        let name = ServerName::try_from(self.host.clone()).unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        let _driver = tokio::spawn(driver);
-        let mut request = Request::post("/customers/mcp")
-            .header("host", format!("{}:8443", self.host))
-            .header("content-type", "application/json")
-            .header("accept", "application/json, text/event-stream");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        if let Some(session) = session {
-            request = request.header("mcp-session-id", session);
-        }
-        let request = request.body(Full::new(Bytes::copy_from_slice(message.as_bytes()))).unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
-        let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, session, String::from_utf8(body.to_vec()).unwrap())
-    }
 }

@@ -28,3 +28,4 @@ mod questions;
 mod repair;
 mod support;
 mod told;
+mod watch;

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 use super::release::{Release, until};
 use super::try_render;
-use crate::governed::Agent;
+use crate::support::agent::Agent;
 use crate::support::{cluster, counterparts, eventually, get, kubelet, workspace};
 
 /// The page's blocks in a language.

@@ -1,29 +1,52 @@
 //! The kubelet's part: a gateway's process as its pod asks for it, and the pod's status as that makes it.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lychgate_tests_cluster::Cluster;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::process::{Process, binary};
-use super::{cluster, eventually, get, own_address};
+use super::{cluster, eventually, own_address};
 
 /// A gateway that runs as its pod says.
 pub struct Pod {
     pub address: String,
     pub process: Process,
-    _folder: TempDir,
+    container: Container,
+}
+
+/// What it takes to start the process again.
+struct Container {
+    name: String,
+    arguments: Vec<OsString>,
+    /// Where every container finds the API server.
+    api_server: String,
+    folder: TempDir,
+}
+
+/// What is asked of the API server, and where.
+struct Kubelet<'a> {
+    cluster: &'a Cluster,
+    namespace: &'a str,
 }
 
 /// Starts the first pod of a Deployment that waits for a node, and tells the API server that it runs.
 pub async fn run(namespace: &str, deployment: &str) -> Pod {
+    run_on(cluster().await, namespace, deployment).await
+}
+
+/// The same on another control plane.
+pub async fn run_on(cluster: &Cluster, namespace: &str, deployment: &str) -> Pod {
+    let kubelet = Kubelet { cluster, namespace };
     let pod = eventually("a pod of the gateway", async || {
         let selector = format!("app.kubernetes.io/instance={deployment}");
-        let list = cluster().await.kubectl(&["get", "pods", "-n", namespace, "-l", &selector, "-o", "json"]);
+        let list = cluster.kubectl(&["get", "pods", "-n", namespace, "-l", &selector, "-o", "json"]);
         let list: Value = serde_json::from_str(&list.succeed().await).unwrap();
         list["items"].as_array().unwrap().first().cloned()
     })
@@ -38,19 +61,17 @@ pub async fn run(namespace: &str, deployment: &str) -> Pod {
         let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).unwrap();
         let directory = folder.path().join(mount["name"].as_str().unwrap());
         fs::create_dir_all(&directory).unwrap();
-        fill(namespace, volume, &directory).await;
+        kubelet.fill(&pod, volume, &directory).await;
         directories.push((mount["mountPath"].as_str().unwrap().to_owned(), directory));
     }
-    let mut command = Command::new(binary("lychgate-gateway"));
-    for argument in container["args"].as_array().unwrap() {
+    let argument = |argument: &Value| {
         let argument = argument.as_str().unwrap().replace("$(POD_NAME)", name).replace("0.0.0.0", &address);
         let directory = directories.iter().find(|(path, _)| *path == argument);
-        match directory {
-            Some((_, directory)) => command.arg(directory),
-            None => command.arg(argument),
-        };
-    }
-    let process = Process::start(name, command);
+        directory.map_or_else(|| argument.into(), |(_, directory)| directory.clone().into_os_string())
+    };
+    let arguments = container["args"].as_array().unwrap().iter().map(argument).collect();
+    let container = Container { name: name.to_owned(), arguments, api_server: cluster.url(), folder };
+    let process = container.start();
     let status = json!({"status": {
         "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
         "conditions": [{"type": "Ready", "status": "True"}],
@@ -66,42 +87,97 @@ pub async fn run(namespace: &str, deployment: &str) -> Pod {
         "-p",
         &status.to_string(),
     ];
-    cluster().await.kubectl(&arguments).succeed().await;
-    Pod { address, process, _folder: folder }
+    cluster.kubectl(&arguments).succeed().await;
+    Pod { address, process, container }
 }
 
-/// Writes a volume's files.
-async fn fill(namespace: &str, volume: &Value, directory: &Path) {
-    if let Some(name) = volume["configMap"]["name"].as_str() {
-        write(namespace, "configmap", name, &Value::Null, directory).await;
+impl Pod {
+    /// A mounted file: the name of its volume, and its path in there.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.container.folder.path().join(path)
     }
-    if let Some(name) = volume["secret"]["secretName"].as_str() {
-        write(namespace, "secret", name, &volume["secret"]["items"], directory).await;
+
+    /// Kills the process and starts it again, on the files that are there.
+    pub async fn restart(self) -> Self {
+        let Self { address, process, container } = self;
+        process.kill().await;
+        Self { address, process: container.start(), container }
     }
-    for source in volume["projected"]["sources"].as_array().into_iter().flatten() {
-        for (kind, member) in [("configmap", "configMap"), ("secret", "secret")] {
-            if let Some(name) = source[member]["name"].as_str() {
-                write(namespace, kind, name, &source[member]["items"], directory).await;
+}
+
+impl Container {
+    fn start(&self) -> Process {
+        let address = self.api_server.strip_prefix("https://").unwrap();
+        let (host, port) = address.rsplit_once(':').unwrap();
+        let mut command = Command::new(binary("lychgate-gateway"));
+        command
+            .args(&self.arguments)
+            .env("KUBERNETES_SERVICE_HOST", host)
+            .env("KUBERNETES_SERVICE_PORT", port);
+        Process::start(&self.name, command)
+    }
+}
+
+impl Kubelet<'_> {
+    /// Writes a volume's files.
+    async fn fill(&self, pod: &Value, volume: &Value, directory: &Path) {
+        if let Some(name) = volume["configMap"]["name"].as_str() {
+            self.write("configmap", name, &volume["configMap"], directory).await;
+        }
+        if let Some(name) = volume["secret"]["secretName"].as_str() {
+            self.write("secret", name, &volume["secret"], directory).await;
+        }
+        for source in volume["projected"]["sources"].as_array().into_iter().flatten() {
+            for (kind, member) in [("configmap", "configMap"), ("secret", "secret")] {
+                if let Some(name) = source[member]["name"].as_str() {
+                    self.write(kind, name, &source[member], directory).await;
+                }
             }
+            if let Some(path) = source["serviceAccountToken"]["path"].as_str() {
+                let account = pod["spec"]["serviceAccountName"].as_str().unwrap();
+                let audience = source["serviceAccountToken"]["audience"].as_str();
+                let seconds = source["serviceAccountToken"]["expirationSeconds"].as_i64().unwrap();
+                let audiences: Vec<&str> = audience.into_iter().collect();
+                let token = self.cluster.token(self.namespace, account, &audiences, seconds).await;
+                put(directory, path, token.as_bytes());
+            }
+            for item in source["downwardAPI"]["items"].as_array().into_iter().flatten() {
+                assert_eq!(
+                    item["fieldRef"]["fieldPath"], "metadata.namespace",
+                    "what a gateway is told of its pod"
+                );
+                put(directory, item["path"].as_str().unwrap(), self.namespace.as_bytes());
+            }
+        }
+    }
+
+    /// Writes the keys of an object, under the paths that `items` gives, or under their own names.
+    async fn write(&self, kind: &str, name: &str, source: &Value, directory: &Path) {
+        let arguments = ["get", kind, name, "-n", self.namespace, "-o", "json", "--ignore-not-found"];
+        let text = self.cluster.kubectl(&arguments).succeed().await;
+        if text.trim().is_empty() {
+            assert_eq!(source["optional"], true, "there is no {kind} {name}");
+            return;
+        }
+        let object: Value = serde_json::from_str(&text).unwrap();
+        let items = source["items"].as_array();
+        for (key, value) in object["data"].as_object().into_iter().flatten() {
+            let value = value.as_str().unwrap();
+            let bytes =
+                if kind == "secret" { STANDARD.decode(value).unwrap() } else { value.as_bytes().to_vec() };
+            let item = items.map(|items| items.iter().find(|item| item["key"] == *key));
+            let path = match item {
+                None => key.as_str(),
+                Some(Some(item)) => item["path"].as_str().unwrap(),
+                Some(None) => continue,
+            };
+            put(directory, path, &bytes);
         }
     }
 }
 
-/// Writes the keys of an object, under the paths that `items` gives, or under their own names.
-async fn write(namespace: &str, kind: &str, name: &str, items: &Value, directory: &Path) {
-    let object = get(namespace, kind, name).await.unwrap_or_else(|| panic!("there is no {kind} {name}"));
-    for (key, value) in object["data"].as_object().into_iter().flatten() {
-        let value = value.as_str().unwrap();
-        let bytes =
-            if kind == "secret" { STANDARD.decode(value).unwrap() } else { value.as_bytes().to_vec() };
-        let item = items.as_array().into_iter().flatten().find(|item| item["key"] == *key);
-        let path = match (items.is_null(), item) {
-            (true, _) => key.as_str(),
-            (false, Some(item)) => item["path"].as_str().unwrap(),
-            (false, None) => continue,
-        };
-        let path = directory.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+fn put(directory: &Path, path: &str, bytes: &[u8]) {
+    let path = directory.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
 }

@@ -1,9 +1,11 @@
 //! What the tests of this binary share: a cluster with our kinds in it, operators, and a kubelet's part.
 
+pub mod agent;
 pub mod kubelet;
 pub mod manifests;
 pub mod operator;
 pub mod tenant;
+pub mod watching;
 
 #[path = "../../scenarios/support/counterparts.rs"]
 #[allow(dead_code, reason = "scenarios use the rest")]

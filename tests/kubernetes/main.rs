@@ -13,6 +13,7 @@
 
 mod admin;
 mod adoption;
+mod chaos;
 mod chart;
 mod edits;
 mod examples;

@@ -33,6 +33,14 @@ pub enum AdmissionError {
         "no ValidatingAdmissionPolicy is labelled {GUARD_LABEL}; install the chart with admissionPolicies.enabled"
     )]
     None,
+    /// One is not there.
+    #[error(
+        "the policy {policy} is not there, though the installation should have made it; upgrade or install it again"
+    )]
+    Missing {
+        /// The policy.
+        policy: String,
+    },
     /// One has no canary that can be sent.
     #[error("the policy {policy} has no usable canary: {problem}")]
     Canary {
@@ -59,27 +67,60 @@ pub enum AdmissionError {
     },
 }
 
-/// Waits until every policy refuses its canary.
+/// Waits until the policies of these names, or without any all that are labelled, refuse their canaries.
 ///
 /// # Errors
-/// One does not within `timeout`, or cannot.
-pub async fn check(timeout: Duration) -> Result<(), AdmissionError> {
+/// One does not within `timeout`, or cannot, or does not exist.
+pub async fn check(timeout: Duration, names: &[String]) -> Result<(), AdmissionError> {
     let client = Client::try_default().await.map_err(|error| AdmissionError::Api(crate::chain(&error)))?;
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let deadline = Instant::now() + timeout;
-    let listed = policies
-        .list(&ListParams::default().labels(GUARD_LABEL))
-        .await
-        .map_err(|error| AdmissionError::Api(crate::chain(&error)))?;
-    if listed.items.is_empty() {
-        return Err(AdmissionError::None);
-    }
-    for policy in listed {
-        check_compiled(&policy)?;
+    for policy in policies(&client, names).await? {
         wait_until_refused(&client, &policy, deadline).await?;
+        wait_until_compiled(&client, &policy, deadline).await?;
         tracing::info!(policy = policy.name_any(), "in force");
     }
     Ok(())
+}
+
+async fn policies(
+    client: &Client,
+    names: &[String],
+) -> Result<Vec<ValidatingAdmissionPolicy>, AdmissionError> {
+    let api: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
+    let unreachable = |error: kube::Error| AdmissionError::Api(crate::chain(&error));
+    if names.is_empty() {
+        let listed = api.list(&ListParams::default().labels(GUARD_LABEL)).await.map_err(unreachable)?;
+        return if listed.items.is_empty() { Err(AdmissionError::None) } else { Ok(listed.items) };
+    }
+    let mut policies = Vec::new();
+    for name in names {
+        let policy = api.get_opt(name).await.map_err(unreachable)?;
+        policies.push(policy.ok_or_else(|| AdmissionError::Missing { policy: name.clone() })?);
+    }
+    Ok(policies)
+}
+
+/// Waits until the API server has looked for mistakes in a policy. It does so once the policy is there, and
+/// nothing depends on it: where that takes too long, the canary's refusal must do.
+async fn wait_until_compiled(
+    client: &Client,
+    policy: &ValidatingAdmissionPolicy,
+    deadline: Instant,
+) -> Result<(), AdmissionError> {
+    let name = policy.name_any();
+    let api: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
+    loop {
+        let policy = api.get(&name).await.map_err(|error| AdmissionError::Api(crate::chain(&error)))?;
+        let checked = policy.status.as_ref().and_then(|status| status.observed_generation);
+        if checked.is_some() && checked >= policy.metadata.generation {
+            return check_compiled(&policy);
+        }
+        if Instant::now() >= deadline {
+            tracing::warn!(policy = name, "nobody has looked for mistakes in it");
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn check_compiled(policy: &ValidatingAdmissionPolicy) -> Result<(), AdmissionError> {
@@ -107,8 +148,16 @@ async fn wait_until_refused(
     let parameters = PostParams { dry_run: true, field_manager: None };
     loop {
         let problem = match api.create(&parameters, &canary).await {
-            Ok(_) => "it admits its canary".to_owned(),
-            Err(kube::Error::Api(status)) if status.message.contains(&format!("'{name}'")) => return Ok(()),
+            Ok(_) => {
+                "it admits its canary; look whether its ValidatingAdmissionPolicyBinding is there".to_owned()
+            }
+            Err(kube::Error::Api(status)) if status.message.contains(&format!("'{name}'")) => {
+                // A mistake in it refuses everything.
+                if !status.message.contains("resulted in error") {
+                    return Ok(());
+                }
+                format!("it refuses by mistake: {}", status.message)
+            }
             Err(error) => format!("its canary was refused by somebody else: {}", crate::chain(&error)),
         };
         if Instant::now() >= deadline {

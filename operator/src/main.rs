@@ -68,6 +68,9 @@ enum Command {
         /// Seconds to wait
         #[arg(long, default_value_t = 60)]
         timeout_seconds: u64,
+        /// Name of a policy that must be in force, again for each; without it all with the label lychgate.dev/guard
+        #[arg(long = "policy", value_name = "NAME")]
+        policies: Vec<String>,
     },
 }
 
@@ -84,8 +87,9 @@ async fn main() -> ExitCode {
     // There is one provider in the process; where another part has installed it, it is the same one.
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match &flags.command {
-        Some(Command::CheckAdmission { timeout_seconds }) => {
-            admission::check(Duration::from_secs(*timeout_seconds)).await.map_err(|error| error.to_string())
+        Some(Command::CheckAdmission { timeout_seconds, policies }) => {
+            let timeout = Duration::from_secs(*timeout_seconds);
+            admission::check(timeout, policies).await.map_err(|error| error.to_string())
         }
         None => run(flags).await,
     };

@@ -2,9 +2,9 @@
 
 mod install;
 mod page;
-mod release;
+pub mod release;
 mod rendering;
-mod rights;
+pub mod rights;
 mod run;
 mod values;
 

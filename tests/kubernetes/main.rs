@@ -1,4 +1,5 @@
-//! The operator on a real Kubernetes API server, and gateways as it makes them; the Helm chart.
+//! The operator on a real Kubernetes API server, and gateways as it makes them; the Helm chart, and the admission
+//! policies that guard gateways.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,7 @@
 )]
 
 mod admin;
+mod admission;
 mod adoption;
 mod chaos;
 mod chart;

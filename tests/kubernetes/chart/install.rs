@@ -1,10 +1,11 @@
 //! Releases on a real API server: installed, used, upgraded, uninstalled and installed again.
 
-use lychgate_tests_cluster::{Cluster, Options};
+use lychgate_tests_cluster::{Cluster, Namespace, Options};
 
 use super::release::{Release, get, until};
 use super::run::{self, AGENTS};
 use super::{HOME, OPERATOR, page};
+use crate::admission::check::of_release;
 use crate::support::{GATEWAY, cluster, connection, eventually};
 
 /// A namespace that admits only pods that pass Pod Security `restricted`.
@@ -20,8 +21,10 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     let cluster = Cluster::start(Options::default()).await;
     cluster.apply_yaml(&format!("{}\n---\n{}", restricted(HOME), restricted(AGENTS))).await;
     let release = Release { cluster: &cluster, home: HOME };
-    // Every flag that values can give.
+    // Every flag that values can give. Somebody must be able to change what the operator made, so that it can put
+    // it right: that is what the policies stop.
     let values = [
+        "admissionPolicies.enabled=false",
         "operator.extraArgs={--lease-seconds=3}",
         "gateway.image.pullPolicy=Always",
         "gateway.imagePullSecrets={registry}",
@@ -52,10 +55,13 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
     let upgraded = release.get("deployment", OPERATOR).await.unwrap();
     assert_eq!(upgraded["spec"]["replicas"], 3);
     gateways_may_watch_where_the_values_say_so(&release).await;
+    every_policy_is_in_force_or_named(&release).await;
 
     let said = release.uninstall().await;
     assert!(said.contains("mcpconnections.lychgate.dev"), "what is kept is named: {said}");
-    let left = cluster.kubectl(&["get", "crd,clusterrole,clusterrolebinding", "-o", "name"]).succeed().await;
+    let kinds =
+        "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding";
+    let left = cluster.kubectl(&["get", kinds, "-o", "name"]).succeed().await;
     let left: Vec<&str> = left.lines().filter(|line| line.contains("lychgate")).collect();
     assert_eq!(left.len(), 3, "only definitions: {left:?}");
     assert!(left.iter().all(|line| line.starts_with("customresourcedefinition")), "{left:?}");
@@ -87,6 +93,20 @@ async fn nothing_is_left(cluster: &Cluster) {
         let kinds = "sa,cm,secret,role,rolebinding,netpol,svc,pdb,deploy,rs,pod,crd,clusterrole,ns";
         let left = cluster.kubectl(&["get", kinds, "--all-namespaces", "-o", "name"]).succeed().await;
         (!left.contains("lychgate")).then_some(())
+    })
+    .await;
+}
+
+/// The check finds every policy of a release in force, and names one that somebody has unbound.
+async fn every_policy_is_in_force_or_named(release: &Release<'_>) {
+    let checked = of_release(release, &[]).await;
+    assert_eq!((checked.code, checked.output.matches("in force").count()), (0, 6), "{}", checked.output);
+    let policy = "owned-objects.lychgate.dev";
+    release.cluster.kubectl(&["delete", "validatingadmissionpolicybinding", policy]).succeed().await;
+    eventually("the check to fail", async || {
+        let checked = of_release(release, &["admissionPolicies.check.timeoutSeconds=1"]).await;
+        let says = format!("the policy {policy} is not in force");
+        (checked.code == 1 && checked.output.contains(&says)).then_some(())
     })
     .await;
 }
@@ -180,9 +200,14 @@ async fn two_releases_serve_namespaces_of_their_own() {
         assert!(get(cluster, agents.name(), "deployment", "lychgate-customers").await.is_some());
         assert_eq!(operator.terminate().await, Some(0));
         assert_eq!(release.refused().await, Vec::<String>::new(), "{home}");
-        let cluster_wide = release.objects().await;
-        assert!(cluster_wide.iter().all(|object| object["metadata"]["namespace"].is_string()));
+        for object in release.objects().await {
+            let is_policy = object["kind"].as_str().unwrap().starts_with("ValidatingAdmissionPolicy");
+            assert!(is_policy || object["metadata"]["namespace"].is_string(), "{object}");
+        }
+        let checked = of_release(&release, &[&watched]).await;
+        assert_eq!(checked.code, 0, "{}", checked.output);
     }
+    each_guards_its_own(cluster, [&home_a, &home_b], [&agents_a, &agents_b]).await;
     let release = Release { cluster, home: home_a.name() };
     for (namespace, question, expected) in [
         (agents_a.name(), ("create", "serviceaccounts", ""), true),
@@ -195,4 +220,19 @@ async fn two_releases_serve_namespaces_of_their_own() {
         let may = release.may(OPERATOR, namespace, question).await;
         assert_eq!(may, expected, "{question:?} in '{namespace}'");
     }
+}
+
+/// The policies of a release guard what its operator serves, and leave the rest alone.
+async fn each_guards_its_own(cluster: &Cluster, homes: [&Namespace; 2], agents: [&Namespace; 2]) {
+    let create = async |namespace: &str| {
+        let create = ["create", "serviceaccount", "lychgate-evil", "--dry-run=server", "-n", namespace];
+        cluster.kubectl(&create).finish().await
+    };
+    for (home, agents) in homes.into_iter().zip(agents) {
+        for namespace in [home, agents] {
+            let refused = create(namespace.name()).await.errors;
+            assert!(refused.contains(&format!("'accounts.{home}.lychgate.dev'")), "{namespace}: {refused}");
+        }
+    }
+    assert_eq!(create("default").await.code, Some(0));
 }

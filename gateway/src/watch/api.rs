@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::follow::spread;
 use super::object::{self, Kind};
 use super::{Subject, WatchSettings};
 use crate::issuer::chain;
@@ -27,8 +28,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const MAXIMUM_OBJECT_BYTES: usize = 8 * 1024 * 1024;
 /// How much of the text of a refusal is read, in bytes.
 const MAXIMUM_REFUSAL_BYTES: usize = 64 * 1024;
-/// How long the API server lets one watch last, in seconds; then the object is listed anew.
-const WATCH_SECONDS: u32 = 30 * 60;
+/// How long the API server lets one watch last at most; then the object is listed anew.
+const LONGEST_WATCH: Duration = Duration::from_secs(30 * 60);
 
 /// The way to the API server.
 pub(super) struct Api {
@@ -120,7 +121,7 @@ fn question(
     if let Some(version) = after {
         query.append_pair("watch", "true").append_pair("allowWatchBookmarks", "true");
         query.append_pair("resourceVersion", version);
-        query.append_pair("timeoutSeconds", &WATCH_SECONDS.to_string());
+        query.append_pair("timeoutSeconds", &spread(LONGEST_WATCH).as_secs().to_string());
     }
     drop(query);
     Ok(url)

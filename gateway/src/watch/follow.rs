@@ -19,9 +19,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A watch that lasted for as long may simply end: the next attempt follows at once. One that was shorter failed.
 const SHORTEST_WATCH: Duration = Duration::from_secs(5);
-/// How long the API server may be silent. It sends a bookmark each minute or so; if it does not, listing anew
+/// How long the API server may be silent. It sends a bookmark each minute or two; if it does not, listing anew
 /// costs little.
-const SILENCE: Duration = Duration::from_secs(150);
+const SILENCE: Duration = Duration::from_secs(180);
 
 /// How it stands with one watch, to be noted.
 struct Follower {
@@ -113,13 +113,13 @@ impl Follower {
     }
 }
 
-/// Half to the whole of a pause, so that not all gateways come back at the same moment.
-fn spread(pause: Duration) -> Duration {
+/// Half to the whole of a time, so that not all gateways come back at the same moment.
+pub(super) fn spread(whole: Duration) -> Duration {
     let mut random = [0];
-    // Without randomness all of them wait the whole pause.
+    // Without randomness it is the whole.
     let part =
         aws_lc_rs::rand::fill(&mut random).map_or(u8::MAX, |()| random.first().copied().unwrap_or(u8::MAX));
-    let half = pause / 2;
+    let half = whole / 2;
     half + half.mul_f64(f64::from(part) / f64::from(u8::MAX))
 }
 
@@ -128,7 +128,7 @@ mod tests {
     use super::{FIRST_PAUSE, spread};
 
     #[test]
-    fn a_pause_is_never_shorter_than_half_of_it_and_never_longer_than_it() {
+    fn a_spread_time_is_never_shorter_than_half_of_it_and_never_longer_than_it() {
         for _ in 0..1000 {
             let pause = spread(FIRST_PAUSE);
             assert!(pause >= FIRST_PAUSE / 2 && pause <= FIRST_PAUSE, "{pause:?}");

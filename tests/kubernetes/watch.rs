@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use lychgate_tests_cluster::Cluster;
 use serde_json::{Value, json};
 
-use crate::support::watching::{CHILD, Made, Watching};
+use crate::support::watching::{CHILD, Made, Watching, Way};
 use crate::support::{PATIENCE, RULE, cluster, connection, eventually, get, options, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,10 +20,14 @@ async fn a_secret_that_comes_changes_and_goes_is_used_as_it_is_at_that_moment() 
     stage.until_sync("Secret", "upstream", Some(true)).await;
     assert_eq!(stage.call().await.0, StatusCode::BAD_GATEWAY, "there is no Secret yet");
     until(name, "mcpconnection", "customers", "ResolvedRefs", "False/CredentialUnusable").await;
+    let mut versions = Vec::new();
     for value in ["seen-token-one", "seen-token-two"] {
         stage.made.apply_secret(cluster, "upstream", value).await;
         stage.until_used(value).await;
+        let credential = stage.config().await["connections"][0]["credentials"][0].clone();
+        versions.push(credential["version"].as_str().unwrap().to_owned());
     }
+    assert_ne!(versions[0], versions[1], "what is told is what is used");
     until(name, "mcpconnection", "customers", "ResolvedRefs", "True/ResolvedRefs").await;
     cluster.kubectl(&["delete", "secret", "upstream", "-n", name]).succeed().await;
     eventually("no call to be made", async || stage.used().await.is_none().then_some(())).await;
@@ -181,7 +185,7 @@ async fn an_api_server_that_goes_away_takes_nothing_with_it_and_is_followed_when
     assert_eq!(stage.used().await.as_deref(), Some("seen-token-one"));
 
     // A gateway that begins meanwhile works with its files.
-    let stage = stage.restart().await;
+    let stage = stage.restart(&cluster.url()).await;
     stage.until_used("upstream-token-two").await;
     stage.until_sync("Secret", "upstream", Some(false)).await;
     cluster.start_apiserver().await;
@@ -200,6 +204,21 @@ async fn an_api_server_that_goes_away_takes_nothing_with_it_and_is_followed_when
         stage.pod.process.output()
     );
     drop(stage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_has_died_without_a_word_is_found_out_and_another_takes_its_place() {
+    let cluster = cluster().await;
+    let way = Way::to(cluster).await;
+    let stage = Watching::start(cluster).await.restart(&way.url).await;
+    stage.made.apply_secret(cluster, "upstream", "seen-token-one").await;
+    stage.until_used("seen-token-one").await;
+    way.die();
+    stage.made.apply_secret(cluster, "upstream", "seen-token-two").await;
+    stage.until_sync("Secret", "upstream", Some(false)).await;
+    assert_eq!(stage.used().await.as_deref(), Some("seen-token-one"));
+    way.revive();
+    stage.until_used("seen-token-two").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

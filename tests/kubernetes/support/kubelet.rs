@@ -97,10 +97,11 @@ impl Pod {
         self.container.folder.path().join(path)
     }
 
-    /// Kills the process and starts it again, on the files that are there.
-    pub async fn restart(self) -> Self {
-        let Self { address, process, container } = self;
+    /// Kills the process and starts it again, on the files that are there. The API server is at `api_server` then.
+    pub async fn restart(self, api_server: &str) -> Self {
+        let Self { address, process, mut container } = self;
         process.kill().await;
+        api_server.clone_into(&mut container.api_server);
         Self { address, process: container.start(), container }
     }
 }

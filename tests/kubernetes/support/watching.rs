@@ -2,6 +2,8 @@
 //! credential it gets.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +15,9 @@ use hyper_util::rt::TokioExecutor;
 use lychgate_tests_cluster::{Cluster, Event, Namespace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 use super::agent::Agent;
 use super::counterparts::{Server, fixture, logged};
@@ -101,10 +106,10 @@ impl Watching {
         Made::new(cluster, "Watch").await.run(cluster).await
     }
 
-    /// Kills the gateway and starts it again, on the files that are there.
-    pub async fn restart(self) -> Self {
+    /// Kills the gateway and starts it again, on the files that are there. The API server is at `api_server` then.
+    pub async fn restart(self, api_server: &str) -> Self {
         let Self { made, pod, agent, token } = self;
-        let watching = Self { made, pod: pod.restart().await, agent, token };
+        let watching = Self { made, pod: pod.restart(api_server).await, agent, token };
         watching.until_it_serves().await;
         watching
     }
@@ -173,5 +178,52 @@ impl Watching {
     /// How many lines of the log hold a text.
     pub fn log_lines(&self, text: &str) -> usize {
         self.pod.process.output().lines().filter(|line| line.contains(text)).count()
+    }
+}
+
+/// A way to the API server that can go dead: nothing passes any more, and no connection is closed.
+pub struct Way {
+    pub url: String,
+    dead: Arc<AtomicBool>,
+    passing: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl Way {
+    pub async fn to(cluster: &Cluster) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let target = cluster.url().strip_prefix("https://").unwrap().to_owned();
+        let (dead, passing) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let way = Self { url, dead: Arc::clone(&dead), passing: Arc::clone(&passing) };
+        tokio::spawn(async move {
+            while let Ok((from, _)) = listener.accept().await {
+                let to = TcpStream::connect(&target).await.unwrap();
+                // Whoever stops passing bytes on lets go of neither side.
+                let sides = Arc::new(tokio::sync::Mutex::new((from, to)));
+                let held = Arc::clone(&sides);
+                let task = tokio::spawn(async move {
+                    let mut sides = sides.lock().await;
+                    let (from, to) = &mut *sides;
+                    // Either side may close first.
+                    let _closed = copy_bidirectional(from, to).await;
+                });
+                if dead.load(Ordering::Relaxed) {
+                    task.abort();
+                }
+                passing.lock().unwrap().push(task.abort_handle());
+                std::mem::forget(held);
+            }
+        });
+        way
+    }
+
+    pub fn die(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+        self.passing.lock().unwrap().drain(..).for_each(|task| task.abort());
+    }
+
+    /// New connections pass again; those that are dead stay so.
+    pub fn revive(&self) {
+        self.dead.store(false, Ordering::Relaxed);
     }
 }

@@ -24,7 +24,7 @@ use crate::world::{Pod, World};
 const TICK: Duration = Duration::from_millis(100);
 /// How long after an answer a pod is asked again that does not use what was published.
 const ASK_AGAIN: Duration = Duration::from_millis(400);
-/// The same for a pod that does not answer at all.
+/// The same for a pod that does not answer at all, or that lacks something which people may be mending.
 const ASK_AGAIN_AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// The same for a pod that uses what was published: credentials come and go without the operator.
 const ASK_AGAIN_WHEN_CURRENT: Duration = Duration::from_secs(10);
@@ -65,6 +65,22 @@ struct Named {
     answer: Answer,
 }
 
+impl Named {
+    /// Whether a credential, or what the document needs, is missing.
+    fn lacks(&self) -> bool {
+        let mut credentials = self.answer.credentials.iter();
+        self.answer.refused.is_some() || credentials.any(|credential| credential.problem.is_some())
+    }
+
+    fn uses(&self, published: &Published) -> bool {
+        self.answer.in_use.as_ref() == Some(published)
+    }
+
+    fn refuses(&self, published: &Published) -> bool {
+        self.answer.refused.as_ref().is_some_and(|refused| refused.hash == published.hash)
+    }
+}
+
 impl Acknowledgements {
     /// Nobody has been asked. Gateways answer on `port`.
     #[must_use]
@@ -95,9 +111,14 @@ impl Acknowledgements {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let replica = |(name, pod): (&String, &Pod)| {
             let asked = inner.asked.get(&(namespace.to_owned(), name.clone()));
+            let published = inner.published.get(&(namespace.to_owned(), pod.instance.clone()));
             let answer = asked.filter(|asked| asked.uid == pod.uid).map(|asked| match &asked.answer {
                 Ok(answers) => {
                     let own = answers.iter().find(|named| named.connection == connection);
+                    // A document that was never good is told under the name of its file.
+                    let own = own.or_else(|| {
+                        published.and_then(|published| answers.iter().find(|named| named.refuses(published)))
+                    });
                     Ok(own.map(|named| named.answer.clone()).unwrap_or_default())
                 }
                 Err(error) => Err(error.clone()),
@@ -163,12 +184,12 @@ impl Acknowledgements {
         }
         let asked = inner.asked.get(&key);
         let Some(asked) = asked.filter(|asked| asked.uid == pod.uid) else { return true };
+        let knows = |named: &Named| named.uses(published) || named.refuses(published);
         let pause = match &asked.answer {
             Err(_) => ASK_AGAIN_AFTER_FAILURE,
-            Ok(answers) if answers.iter().any(|named| named.answer.in_use.as_ref() == Some(published)) => {
-                ASK_AGAIN_WHEN_CURRENT
-            }
-            Ok(_) => ASK_AGAIN,
+            Ok(answers) if !answers.iter().any(knows) => ASK_AGAIN,
+            Ok(answers) if answers.iter().any(Named::lacks) => ASK_AGAIN_AFTER_FAILURE,
+            Ok(_) => ASK_AGAIN_WHEN_CURRENT,
         };
         asked.at.elapsed() >= pause
     }

@@ -82,7 +82,12 @@ fn a_connection_is_programmed_when_every_replica_uses_what_was_published() {
         ),
         (
             vec![replica("a", Some(Ok(refusing)))],
-            ["True/Accepted", resolved, "False/ConfigurationRefused", "False/ConfigurationRefused"],
+            [
+                "True/Accepted",
+                "Unknown/ConfigurationRefused",
+                "False/ConfigurationRefused",
+                "False/ConfigurationRefused",
+            ],
         ),
         (vec![replica("a", Some(Ok(refusing_older)))], ["True/Accepted", resolved, programmed, "True/Ready"]),
         (

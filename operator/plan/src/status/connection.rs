@@ -138,8 +138,12 @@ fn resolved(facts: &ConnectionFacts<'_>) -> Verdict {
         Some(Err(_)) | None => None,
     });
     let mut asked = false;
+    let mut refused = None;
     for (replica, answer) in answers {
         asked = true;
+        let refusal = answer.refused.as_ref();
+        refused =
+            refused.or(refusal.filter(|refusal| is_of(refusal, facts)).map(|refusal| (replica, refusal)));
         let problem = answer.credentials.iter().find_map(|credential| {
             credential.problem.as_ref().map(|problem| (credential.name.as_str(), problem))
         });
@@ -148,12 +152,23 @@ fn resolved(facts: &ConnectionFacts<'_>) -> Verdict {
             return Verdict::fails(Progress::CredentialUnusable, message);
         }
     }
+    if let Some((replica, refusal)) = refused {
+        // What it lacks may be an object that is named.
+        let message =
+            format!("not told by a gateway that refuses: {} (pod {})", refusal.problem, replica.name);
+        return Verdict::unknown(Progress::ConfigurationRefused, message);
+    }
     if asked || !valid.has_credentials {
         Verdict::holds(ConditionType::ResolvedRefs, "everything that is named is there")
     } else {
         let message = "the gateways, which read the credentials, have not been asked yet";
         Verdict::unknown(Progress::Pending, message)
     }
+}
+
+/// Whether a refusal is one of what was published.
+fn is_of(refusal: &Refusal, facts: &ConnectionFacts<'_>) -> bool {
+    facts.published.as_ref().is_some_and(|published| published.hash == refusal.hash)
 }
 
 fn programmed(facts: &ConnectionFacts<'_>) -> Verdict {
@@ -183,7 +198,7 @@ fn programmed(facts: &ConnectionFacts<'_>) -> Verdict {
                 behind = behind.or_else(|| Some(format!("pod {} does not answer: {error}", replica.name)));
             }
             Some(Ok(answer)) => match &answer.refused {
-                Some(refusal) if refusal.hash == published.hash => {
+                Some(refusal) if is_of(refusal, facts) => {
                     let message = format!("pod {}: {}", replica.name, refusal.problem);
                     return Verdict::fails(Progress::ConfigurationRefused, message);
                 }

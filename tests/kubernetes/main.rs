@@ -28,6 +28,7 @@ mod names;
 mod namespaces;
 mod outage;
 mod questions;
+mod references;
 mod repair;
 mod support;
 mod told;

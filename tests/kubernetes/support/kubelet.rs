@@ -24,6 +24,7 @@ pub struct Pod {
 /// What it takes to start the process again.
 struct Container {
     name: String,
+    pod: Value,
     arguments: Vec<OsString>,
     /// Where every container finds the API server.
     api_server: String,
@@ -70,7 +71,8 @@ pub async fn run_on(cluster: &Cluster, namespace: &str, deployment: &str) -> Pod
         directory.map_or_else(|| argument.into(), |(_, directory)| directory.clone().into_os_string())
     };
     let arguments = container["args"].as_array().unwrap().iter().map(argument).collect();
-    let container = Container { name: name.to_owned(), arguments, api_server: cluster.url(), folder };
+    let container =
+        Container { name: name.to_owned(), pod: pod.clone(), arguments, api_server: cluster.url(), folder };
     let process = container.start();
     let status = json!({"status": {
         "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
@@ -95,6 +97,19 @@ impl Pod {
     /// A mounted file: the name of its volume, and its path in there.
     pub fn file(&self, path: &str) -> PathBuf {
         self.container.folder.path().join(path)
+    }
+
+    /// Brings the files of Secrets and ConfigMaps up to date, as a kubelet does now and then.
+    pub async fn sync(&self, cluster: &Cluster) {
+        let Container { pod, folder, .. } = &self.container;
+        let kubelet = Kubelet { cluster, namespace: pod["metadata"]["namespace"].as_str().unwrap() };
+        for volume in pod["spec"]["volumes"].as_array().unwrap() {
+            if volume["emptyDir"].is_null() {
+                let new = tempfile::tempdir().unwrap();
+                kubelet.fill(pod, volume, new.path()).await;
+                mirror(new.path(), &folder.path().join(volume["name"].as_str().unwrap()));
+            }
+        }
     }
 
     /// Kills the process and starts it again, on the files that are there. The API server is at `api_server` then.
@@ -181,4 +196,30 @@ fn put(directory: &Path, path: &str, bytes: &[u8]) {
     let path = directory.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
+}
+
+/// Makes a folder hold what another one holds. Nobody reads half of a file.
+fn mirror(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let entries = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for old in entries(to).filter(|path| path.is_file()) {
+        if !from.join(old.file_name().unwrap()).exists() {
+            fs::remove_file(old).unwrap();
+        }
+    }
+    for old in entries(to).filter(|path| path.is_dir()) {
+        let new = from.join(old.file_name().unwrap());
+        fs::create_dir_all(&new).unwrap();
+        mirror(&new, &old);
+    }
+    for new in entries(from) {
+        let name = to.join(new.file_name().unwrap());
+        if new.is_dir() {
+            mirror(&new, &name);
+        } else {
+            let whole = name.with_extension("new");
+            fs::copy(new, &whole).unwrap();
+            fs::rename(whole, name).unwrap();
+        }
+    }
 }

@@ -133,8 +133,13 @@ impl Operator {
 
     /// The status and the text that it answers on its port for health and metrics.
     pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
+        Self::ask(&self.address.to_string(), path).await
+    }
+
+    /// The same of whoever has the address, such as a gateway.
+    pub async fn ask(address: &str, path: &str) -> Result<(u16, String), String> {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-        let url = format!("http://{}:{ADMIN_PORT}{path}", self.address).parse().unwrap();
+        let url = format!("http://{address}:{ADMIN_PORT}{path}").parse().unwrap();
         let response = client.get(url).await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();

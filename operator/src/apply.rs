@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::GroupVersionKind;
@@ -221,7 +221,10 @@ impl Applier {
             serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
         // Refused if somebody writes in between; then it is tried again.
         object.metadata.resource_version.clone_from(&live.metadata.resource_version);
-        object.metadata.managed_fields = live.metadata.managed_fields.clone();
+        // Without any, those that are there stay; the object is applied after that, and replaced once more.
+        let kept = live.metadata.managed_fields.iter().flatten();
+        let kept: Vec<_> = kept.filter(|entry| is_own_apply(entry) || !has_content(entry)).cloned().collect();
+        object.metadata.managed_fields = Some(kept).filter(|kept| !kept.is_empty());
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
         api.replace(&id.name, &parameters, &object).await
     }
@@ -437,20 +440,23 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
     hash(facts.to_string().as_bytes())
 }
 
-/// Whether anybody but the operator and the cluster's own controllers has written more than metadata. What is
-/// written through a subresource, such as the number of replicas by an autoscaler, is no such thing.
+/// Whether anybody has written more than metadata by other means than the operator's apply. A name of a manager
+/// proves nothing: everybody may write under the operator's, or a controller's.
 fn has_foreign_content(metadata: &ObjectMeta) -> bool {
-    metadata.managed_fields.iter().flatten().any(|entry| {
-        let manager = entry.manager.as_deref().unwrap_or_default();
-        let own = manager == FIELD_MANAGER || manager == "kube-controller-manager";
-        let by_subresource = entry.subresource.as_deref().is_some_and(|name| !name.is_empty());
-        let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.as_object());
-        let beyond_metadata = fields
-            .into_iter()
-            .flat_map(|fields| fields.keys())
-            .any(|field| !matches!(field.as_str(), "f:metadata" | "f:status"));
-        !own && !by_subresource && beyond_metadata
-    })
+    metadata.managed_fields.iter().flatten().any(|entry| !is_own_apply(entry) && has_content(entry))
+}
+
+fn is_own_apply(entry: &ManagedFieldsEntry) -> bool {
+    entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
+}
+
+/// Whether an entry speaks of more than metadata. What is written through a subresource, such as the number of
+/// replicas by an autoscaler, is no such thing.
+fn has_content(entry: &ManagedFieldsEntry) -> bool {
+    let by_subresource = entry.subresource.as_deref().is_some_and(|name| !name.is_empty());
+    let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.as_object());
+    let mut names = fields.into_iter().flat_map(|fields| fields.keys());
+    !by_subresource && names.any(|field| !matches!(field.as_str(), "f:metadata" | "f:status"))
 }
 
 /// SHA-256 in hexadecimal.

@@ -114,6 +114,38 @@ async fn an_edited_child_of_every_kind_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_is_put_right_whatever_name_it_is_made_under() {
+    let (tenant, _operator) = Tenant::with_operator("disguised").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let before = contents(&tenant).await;
+    let container = json!({"name": "more", "image": "example.test/more:1"});
+    for manager in ["lychgate-operator", "kube-controller-manager", "before-first-apply"] {
+        let manager = format!("--field-manager={manager}");
+        for (kind, patch) in [
+            ("deployment", json!({"spec": {"template": {"spec": {"containers": [container]}}}})),
+            ("configmap", json!({"data": {"more.json": "{}"}})),
+            ("networkpolicy", json!({"spec": {"egress": [{}]}})),
+        ] {
+            let patch = format!("--patch={patch}");
+            let arguments = [
+                "patch",
+                kind,
+                "lychgate-db",
+                "--type=strategic",
+                &patch,
+                &manager,
+                "--namespace",
+                tenant.name(),
+            ];
+            let edited = tenant.cluster.kubectl(&arguments).succeed().await;
+            assert!(!edited.contains("no change"), "{edited}");
+            is_as_before(&tenant, &format!("{kind} {manager}"), &before).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metadata_that_a_child_needs_comes_back_and_what_other_tools_note_on_it_stays() {
     let (tenant, _operator) = Tenant::with_operator("metadata").await;
     tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;

@@ -202,7 +202,7 @@ impl Pair {
         let objects = golden()
             .replace("5a1c0f6e-2f2b-4a70-9a4c-2f7a0f3b9d10", &uid)
             .replace("namespace: agents\n", &format!("namespace: {namespace}\n"));
-        // The rights by which a gateway would watch are nobody's to give yet.
+        // The rights by which a gateway watches are the operator's to give where the values say so.
         let (before, role) = objects.split_once(SERVES).expect("the Role's first rule");
         let (_, after) = role.split_once("---\n").unwrap();
         format!("{before}{SERVES}---\n{after}")

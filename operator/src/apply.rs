@@ -106,8 +106,8 @@ impl Applier {
         Self { client, world, metrics, namespaced, applied: Mutex::default(), created: Mutex::default() }
     }
 
-    /// Applies the objects of a connection, and then removes what it no longer needs. Answers when that should
-    /// be done again although nothing changes.
+    /// Applies the objects of a connection, and then removes what it no longer needs: a certificate when no pod
+    /// needs it any more. Answers when that should be done again although nothing changes.
     ///
     /// # Errors
     /// The API server refused an object; those after it are not applied, and nothing is removed.
@@ -130,7 +130,8 @@ impl Applier {
             }
         }
         for (id, child) in &place.children {
-            if child.connection.as_deref() == Some(wanted.connection) && !kept.contains(id) {
+            let is_of_connection = child.connection.as_deref() == Some(wanted.connection);
+            if is_of_connection && !kept.contains(id) && !is_in_use(id, place) {
                 self.delete(wanted.namespace, id, child).await?;
             }
         }
@@ -386,6 +387,13 @@ fn is_controlled_by_another(live: &DynamicObject, object: &Value) -> bool {
     };
     let owners = live.metadata.owner_references.iter().flatten();
     owners.filter(|owner| owner.controller == Some(true)).any(|owner| !is_own(owner))
+}
+
+/// Whether it is a ConfigMap that owns a Secret which a pod mounts. Until pods have rolled over to another one, a
+/// node may start them again.
+fn is_in_use(id: &Id, place: &Place) -> bool {
+    let mut pods = place.pods.values().filter(|pod| !pod.ending);
+    id.kind == "ConfigMap" && pods.any(|pod| pod.secrets.contains(&id.name))
 }
 
 /// Whether somebody has made an object so that it can only be made anew: a ConfigMap that is declared immutable,

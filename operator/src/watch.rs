@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Namespace, Pod as CorePod};
+use k8s_openapi::api::core::v1::{Namespace, Pod as CorePod, Volume};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
@@ -195,10 +195,13 @@ fn child(kind: &str, object: &PartialObjectMeta<DynamicObject>) -> Option<(Key, 
 fn pod(object: &CorePod) -> Option<(Key, Seen)> {
     let status = object.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
+    let volumes = object.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
+    let secret = |volume: &Volume| volume.secret.as_ref()?.secret_name.clone();
     let pod = Pod {
         uid: object.uid()?,
         instance: object.labels().get(INSTANCE_LABEL)?.clone(),
         address: status.and_then(|status| status.pod_ip.clone()),
+        secrets: volumes.into_iter().flatten().filter_map(secret).collect(),
         ending: object.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")),
     };
     Some((key("Pod", object), Seen::Pod(pod)))

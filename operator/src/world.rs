@@ -81,6 +81,8 @@ pub struct Pod {
     pub address: Option<String>,
     /// Whether it is about to end.
     pub ending: bool,
+    /// The Secrets that it mounts, each as a volume of its own.
+    pub secrets: BTreeSet<String>,
 }
 
 /// Everything in one namespace.

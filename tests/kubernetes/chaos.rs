@@ -93,8 +93,16 @@ async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
         let key = format!("status of {}", object["metadata"]["name"]);
         standing.insert(key, json!([of_generation, told, object["status"]["policies"]]));
     }
+    let mut mounted = String::new();
+    for deployment in tenant.list("Deployment").await {
+        mounted.push_str(&deployment["spec"].to_string());
+    }
     for kind in CHILD_KINDS {
         for object in tenant.list(kind).await {
+            // It stays until pods have rolled over, which nobody does here.
+            if name(&object).contains("-tls-") && !mounted.contains(&name(&object)) {
+                continue;
+            }
             let Some(connection) = object["metadata"]["annotations"]["lychgate.dev/connection"].as_str()
             else {
                 continue;

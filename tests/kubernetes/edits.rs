@@ -101,7 +101,7 @@ async fn a_deleted_connection_leaves_nothing_behind_and_its_neighbour_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listener_without_a_certificate_has_none_left() {
+async fn a_listener_without_a_certificate_has_none_left_when_no_pod_needs_it() {
     let (tenant, _operator) = Tenant::with_operator("tls").await;
     tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
     tenant.is_published("db").await;
@@ -114,6 +114,15 @@ async fn a_listener_without_a_certificate_has_none_left() {
     assert_eq!(kinds, ["ConfigMap", "ConfigMap", "Secret"], "{made:?}");
 
     tenant.apply(&[gateway(json!({"listener": {"tls": {"mode": "Disabled"}}}))]).await;
+    eventually("a pod without the certificate beside the old ones", PATIENCE, async || {
+        let authority = tenant.find("ConfigMap", "lychgate-db-ca").await;
+        let pods = tenant.list("Pod").await.len();
+        if authority.is_none() && pods == 3 { Ok(()) } else { Err(format!("{pods} pods")) }
+    })
+    .await;
+    let left = tls(tenant.children("db").await.into_keys().collect());
+    assert_eq!(left, [made[1].clone(), made[2].clone()], "a node may start the old pods again");
+    tenant.rolls_over("lychgate-db").await;
     eventually("the certificate to be gone", PATIENCE, async || {
         let left = tls(tenant.children("db").await.into_keys().collect());
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{AUDIENCE, HOME, Pair, pair, person};
 use crate::chart::release::Release;
+use crate::support::tenant::Tenant;
 use crate::support::{condition, eventually};
 
 const GATEWAY: &str = "
@@ -100,7 +101,9 @@ async fn the_operator_works_under_the_policies_and_sends_no_token_of_the_api_ser
     // It removes what is no longer wanted, and all that it made.
     let without = r#"{"spec":{"listener":{"tls":{"mode":"Disabled"}}}}"#;
     pair.admits(&person("adam"), &format!("patch mcpgateway default --type=merge -p {without}"), "").await;
-    eventually("the certificate to be removed", async || {
+    let tenant = Tenant::of(pair.cluster, &pair.guarded);
+    eventually("the certificate to be removed, once pods have rolled over", async || {
+        tenant.readies_pods().await;
         let names = pair.admits(&Caller::Admin, "get configmaps,secrets --output name", "").await;
         (!names.contains("lychgate-docs-tls-") && !names.contains("lychgate-docs-ca")).then_some(())
     })

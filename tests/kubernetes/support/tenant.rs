@@ -132,6 +132,32 @@ impl<'a> Tenant<'a> {
         to_value(kind, edited.unwrap_or_else(|error| panic!("{kind} {name}: {error}")))
     }
 
+    /// Plays the nodes: tells of each pod that is there that it is ready.
+    pub async fn readies_pods(&self) {
+        let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let patch = Patch::Merge(json!({"status": {"phase": "Running", "conditions": [ready]}}));
+        for pod in self.list("Pod").await {
+            // It may be gone meanwhile.
+            let _patched = self.api("Pod").patch_status(&name(&pod), &PatchParams::default(), &patch).await;
+        }
+    }
+
+    /// Plays the nodes until a Deployment has no pod of an earlier template.
+    pub async fn rolls_over(&self, deployment: &str) {
+        eventually(&format!("{deployment} to roll over"), PATIENCE, async || {
+            let object = self.get("Deployment", deployment).await;
+            let (wanted, status) = (&object["spec"]["replicas"], &object["status"]);
+            let is_observed = status["observedGeneration"] == object["metadata"]["generation"];
+            let counts = ["replicas", "updatedReplicas", "availableReplicas"];
+            if is_observed && counts.map(|count| status[count] == *wanted) == [true; 3] {
+                return Ok(());
+            }
+            self.readies_pods().await;
+            Err(status.to_string())
+        })
+        .await;
+    }
+
     /// What was made for a connection, by kind and name.
     pub async fn children(&self, connection: &str) -> BTreeMap<(&'static str, String), Value> {
         let mut children = BTreeMap::new();

@@ -1,11 +1,13 @@
 //! Two operators of which one leads, and how the lead changes hands.
 
+use std::collections::BTreeMap;
+
 use lychgate_tests_cluster::{Cluster, Event, eventually};
 use serde_json::json;
 
-use crate::support::manifests::{connection, gateway};
+use crate::support::manifests::{connection, gateway, rule, targets};
 use crate::support::operator::{Operator, Start};
-use crate::support::tenant::Tenant;
+use crate::support::tenant::{CHILD_KINDS, Tenant, name};
 use crate::support::{PATIENCE, cluster};
 
 /// An operator in the tenant's namespace under a name of its own, for leases of so many seconds.
@@ -98,4 +100,37 @@ async fn a_leader_that_was_frozen_writes_nothing_more_and_follows() {
     assert_eq!(follower.terminate().await, Some(0));
     frozen.until_it_leads().await;
     edit(&tenant, "fifth.example.com").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_begins_anew_changes_nothing_that_stands() {
+    let (tenant, operator) = Tenant::with_operator("anew").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({})), rule("mail", targets("db"))]).await;
+    tenant.is_published("db").await;
+    tenant.becomes("MaskingRule", "mail", "Programmed", "Unknown ConnectionsPending").await;
+    let is_at_rest = async || {
+        let deployment = tenant.get("Deployment", "lychgate-db").await;
+        if deployment["status"]["replicas"] == 2 { Ok(()) } else { Err(deployment["status"].to_string()) }
+    };
+    eventually("the pods to be made", PATIENCE, is_at_rest).await;
+    let versions = async || {
+        let mut versions = BTreeMap::new();
+        for kind in CHILD_KINDS.into_iter().chain(["McpConnection", "McpGateway", "MaskingRule", "Event"]) {
+            for object in tenant.list(kind).await {
+                versions.insert((kind, name(&object)), object["metadata"]["resourceVersion"].clone());
+            }
+        }
+        versions
+    };
+    let before = versions().await;
+
+    operator.kill().await;
+    let operator = tenant.operator().lead().await;
+    let done = "lychgate_operator_reconciles_total{outcome=\"done\"} ";
+    eventually("the namespace to be looked at", PATIENCE, async || {
+        let metrics = operator.metrics().await?;
+        if metrics.contains(done) { Ok(()) } else { Err(metrics) }
+    })
+    .await;
+    assert_eq!(versions().await, before, "what is applied again as it stands is not written");
 }

@@ -92,10 +92,16 @@ async fn the_operator_works_under_the_policies_and_sends_no_token_of_the_api_ser
     let none = pair.admits(&Caller::Admin, "get deployments --output name", "").await;
     assert_eq!(none, "", "nothing runs for it");
 
+    // Somebody is there first. The operator takes nothing over, says so, and goes on when it is gone.
+    pair.admits(&erin, "create configmap lychgate-docs --from-literal=evil.json={}", "").await;
     pair.admits(&erin, create, &connection("docs", "https", &token_for("docs.example.com"))).await;
+    let waiting = until(&pair, "docs", "Programmed", "False/ApplyFailed").await.to_string();
+    assert!(waiting.contains("ConfigMap lychgate-docs was there before"), "{waiting}");
+    pair.admits(&erin, "delete configmap lychgate-docs", "").await;
     until(&pair, "docs", "Programmed", "Unknown/NoReplica").await;
     assert_eq!(document(&pair, "docs").await["masking"], json!([]));
-    assert_eq!(refused_to_operator(pair.cluster).await, Vec::<String>::new());
+    let refused = refused_to_operator(pair.cluster).await;
+    assert!(refused.iter().all(|request| request.contains("/configmaps/lychgate-docs?")), "{refused:?}");
     bound_whatever_its_labels(&pair, &erin).await;
 
     // It removes what is no longer wanted, and all that it made.
@@ -108,7 +114,7 @@ async fn the_operator_works_under_the_policies_and_sends_no_token_of_the_api_ser
         (!names.contains("lychgate-docs-tls-") && !names.contains("lychgate-docs-ca")).then_some(())
     })
     .await;
-    assert_eq!(refused_to_operator(pair.cluster).await, Vec::<String>::new());
+    assert_eq!(refused_to_operator(pair.cluster).await, refused);
     let delete = ["delete", "namespace", &pair.guarded, "--timeout=60s"];
     pair.cluster.kubectl(&delete).succeed().await;
     operator.kill().await;

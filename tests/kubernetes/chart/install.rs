@@ -109,6 +109,10 @@ async fn every_policy_is_in_force_or_named(release: &Release<'_>) {
         (checked.code == 1 && checked.output.contains(&says)).then_some(())
     })
     .await;
+    // While they are in force, an upgrade changes the operator, and brings back what is missing.
+    release.set("upgrade", &["operator.replicas=2", "operator.podAnnotations.note=b"]).await;
+    let checked = of_release(release, &[]).await;
+    assert_eq!(checked.code, 0, "{}", checked.output);
 }
 
 /// With `secretAccess: Mount` nobody reads a Secret but the operator its own authority.

@@ -2,7 +2,7 @@
 
 use lychgate_tests_cluster::Caller;
 
-use super::{Attack, HOME, account, pair, person};
+use super::{Attack, HOME, OPERATOR, account, pair, person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_makes_a_gateways_account_or_gets_its_token() {
@@ -127,4 +127,11 @@ async fn nobody_gives_a_gateway_more_rights() {
     pair.refuses(&adam, &Attack { command: &command, input: "", policy: "bindings", says }).await;
     let collector = account("system:serviceaccount:kube-system:generic-garbage-collector");
     pair.admits(&collector, "annotate rolebinding more a=b --dry-run=server", "").await;
+    // Nor does anybody lose rights by a McpConnection that is called as his RoleBinding is.
+    let says = "RoleBinding more was there before, and the operator has not made it";
+    let command = "delete rolebinding more --dry-run=server";
+    pair.refuses(&account(OPERATOR), &Attack { command, input: "", policy: "bindings", says }).await;
+    let own = "delete rolebinding lychgate-billing-db --dry-run=server";
+    pair.admits(&account(OPERATOR), own, "").await;
+    pair.admits(&adam, "delete rolebinding more", "").await;
 }

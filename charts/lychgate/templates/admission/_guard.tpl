@@ -121,6 +121,18 @@ request.operation == 'CREATE'
 || dyn(oldObject.spec).exists(k, k != 'suspended' && !(k in dyn(object.spec)))
 {{- end }}
 
+{{/* CEL: whether the object, as it was, is one that the operator made. */}}
+{{- define "lychgate.cel-was-owned" -}}
+{{- $label := "app.kubernetes.io/managed-by" -}}
+(has(oldObject.metadata.labels) && '{{ $label }}' in oldObject.metadata.labels
+&& oldObject.metadata.labels['{{ $label }}'] == 'lychgate-operator')
+{{- end }}
+
+{{/* CEL: what to do about an object in the operator's way. */}}
+{{- define "lychgate.cel-was-there-before" -}}
+' was there before, and the operator has not made it. Look at it, and delete it or give the McpConnection another name'
+{{- end }}
+
 {{/* CEL: whether the object has the same labels as before. */}}
 {{- define "lychgate.cel-same-labels" -}}
 (has(object.metadata.labels) ? object.metadata.labels : {}) == (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})

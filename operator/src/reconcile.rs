@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use lychgate_operator_plan::status::Published;
+use lychgate_operator_plan::status::{Published, Replica};
 use lychgate_operator_plan::{
     CONFIG_HASH_ANNOTATION, Inventory, Loaded, ObjectKey, Options, Problem, RenderOptions, ValidConnection,
     certificate_epoch, load_objects, render, validate,
@@ -203,7 +203,10 @@ async fn apply_connection(
     let annotations = place.children.get(&config_map).map(|child| &child.annotations);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let milliseconds = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let sequence = context.sequences.next(uid, &connection.content_hash(), annotations, milliseconds);
+    let pods = place.pods.iter().filter(|(_, pod)| pod.instance == child);
+    let replicas = context.acknowledgements.replicas(namespace, pods, &connection.name().to_string());
+    let in_use = replicas.iter().filter_map(in_use).max();
+    let sequence = context.sequences.next(uid, &connection.content_hash(), annotations, in_use, milliseconds);
     let settings = &context.settings;
     let mut options = RenderOptions::new(settings.gateway_image.clone(), sequence);
     options.operator_namespace = Some(settings.namespace.clone());
@@ -215,8 +218,6 @@ async fn apply_connection(
         options.api_server_ports.clone_from(&settings.api_server_ports);
     }
     let objects = render(connection, &options);
-    let pods = place.pods.iter().filter(|(_, pod)| pod.instance == child);
-    let replicas = context.acknowledgements.replicas(namespace, pods, &connection.name().to_string());
     let wanted = Wanted {
         namespace,
         connection: &connection.name().name,
@@ -233,6 +234,12 @@ async fn apply_connection(
         context.acknowledgements.expect(namespace, child, published.clone());
     }
     Outcome { failure, again, published, replicas }
+}
+
+/// The sequence that a replica uses.
+fn in_use(replica: &Replica) -> Option<u64> {
+    let Some(Ok(answer)) = &replica.answer else { return None };
+    Some(answer.in_use.as_ref()?.sequence)
 }
 
 /// The hash of the document as a gateway reads it.

@@ -21,12 +21,13 @@ struct Known {
 
 impl Sequences {
     /// The sequence for a configuration whose content has this hash. `annotations` are those of the ConfigMap
-    /// that is published now.
+    /// that is published now, `in_use` is the highest sequence that a gateway uses.
     pub fn next(
         &self,
         uid: &str,
         content: &str,
         annotations: Option<&BTreeMap<String, String>>,
+        in_use: Option<u64>,
         now_milliseconds: u64,
     ) -> u64 {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +47,11 @@ impl Sequences {
             Some(last) if last.content == content => last.sequence,
             Some(last) => now_milliseconds.max(last.sequence.saturating_add(1)),
             None => now_milliseconds,
+        };
+        // Whoever has given a gateway a greater one, or set back the clock, does not keep it from what is right.
+        let sequence = match in_use {
+            Some(in_use) if in_use > sequence => in_use.saturating_add(1),
+            Some(_) | None => sequence,
         };
         known.insert(uid.to_owned(), Known { content: content.to_owned(), sequence });
         sequence
@@ -69,17 +75,31 @@ mod tests {
     #[test]
     fn a_sequence_rises_with_a_change_and_only_then_and_never_falls() {
         let sequences = Sequences::default();
-        assert_eq!(sequences.next("u", "a", None, 1000), 1000);
-        assert_eq!(sequences.next("u", "a", None, 2000), 1000);
-        assert_eq!(sequences.next("u", "b", Some(&published("a", 1000)), 2000), 2000);
-        assert_eq!(sequences.next("u", "c", Some(&published("b", 2000)), 1500), 2001);
-        assert_eq!(sequences.next("u", "c", Some(&published("forged", 1)), 3000), 2001);
-        assert_eq!(sequences.next("v", "c", None, 3000), 3000);
+        assert_eq!(sequences.next("u", "a", None, None, 1000), 1000);
+        assert_eq!(sequences.next("u", "a", None, None, 2000), 1000);
+        assert_eq!(sequences.next("u", "b", Some(&published("a", 1000)), None, 2000), 2000);
+        assert_eq!(sequences.next("u", "c", Some(&published("b", 2000)), None, 1500), 2001);
+        assert_eq!(sequences.next("u", "c", Some(&published("forged", 1)), None, 3000), 2001);
+        assert_eq!(sequences.next("v", "c", None, None, 3000), 3000);
+    }
+
+    #[test]
+    fn a_gateway_with_a_greater_sequence_gets_one_that_it_does_not_refuse() {
+        let sequences = Sequences::default();
+        assert_eq!(sequences.next("u", "a", None, None, 1000), 1000);
+        assert_eq!(sequences.next("u", "a", None, Some(1000), 2000), 1000);
+        assert_eq!(sequences.next("u", "a", None, Some(5000), 2000), 5001);
+        assert_eq!(sequences.next("u", "a", None, Some(5001), 2000), 5001);
+        assert_eq!(
+            sequences.next("u", "a", None, Some(u64::MAX), 2000),
+            u64::MAX,
+            "gateways take an equal one"
+        );
     }
 
     #[test]
     fn an_operator_without_memory_goes_on_where_the_last_one_was() {
-        assert_eq!(Sequences::default().next("u", "a", Some(&published("a", 70)), 1000), 70);
-        assert_eq!(Sequences::default().next("u", "b", Some(&published("a", 7000)), 1000), 7001);
+        assert_eq!(Sequences::default().next("u", "a", Some(&published("a", 70)), None, 1000), 70);
+        assert_eq!(Sequences::default().next("u", "b", Some(&published("a", 7000)), None, 1000), 7001);
     }
 }

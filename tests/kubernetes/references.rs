@@ -98,3 +98,51 @@ async fn a_bundle_of_authorities_that_comes_changes_and_goes_is_told_each_time()
     tenant.becomes("McpConnection", "db", "ResolvedRefs", "Unknown ConfigurationRefused").await;
     assert_eq!(tenant.document_text("lychgate-db").await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_somebody_gave_a_later_document_is_brought_back() {
+    let (tenant, _operator) = Tenant::with_operator("forged").await;
+    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let pod = kubelet::run(tenant.name(), "lychgate-db").await;
+    tenant.becomes("McpConnection", "db", "Ready", "True Ready").await;
+    let published = tenant.document("lychgate-db").await;
+    // As if a kubelet had read the ConfigMap in the moment before it was put right.
+    let mut forged = published.clone();
+    forged["sequence"] = json!(u64::MAX);
+    forged["access"][0]["groups"] = json!(["*"]);
+    std::fs::write(pod.file("config/db.json"), forged.to_string()).unwrap();
+    let in_use = async || {
+        let (_, text) = Operator::ask(&pod.address, "/config").await?;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        Ok::<_, String>(answer["connections"][0].clone())
+    };
+    eventually("the forged document to be in use", PATIENCE, async || {
+        let answer = in_use().await?;
+        if answer["sequence"] == u64::MAX { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await;
+    let forged_hash = in_use().await.unwrap()["hash"].clone();
+    eventually("the right document to be in use", PATIENCE, async || {
+        pod.sync(tenant.cluster).await;
+        let answer = in_use().await?;
+        let is_right = answer["hash"] != forged_hash && answer["refused"].is_null();
+        if is_right { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await;
+    let after = tenant.document("lychgate-db").await;
+    assert_eq!(after["access"], published["access"]);
+    tenant.becomes("McpConnection", "db", "Ready", "True Ready").await;
+
+    // From there on, changes arrive as ever.
+    tenant.edit("McpConnection", "db", json!({"spec": {"suspended": true}})).await;
+    tenant.becomes("McpConnection", "db", "Ready", "False Suspended").await;
+    eventually("the change to be in use", PATIENCE, async || {
+        pod.sync(tenant.cluster).await;
+        tenant
+            .condition("McpConnection", "db", "Programmed")
+            .await
+            .and_then(|told| if told.status == "True" { Ok(()) } else { Err(format!("{told:?}")) })
+    })
+    .await;
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::GroupVersionKind;
@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use crate::certificate::Authority;
 use crate::fill::{self, Filled};
 use crate::metrics::{ApplyLabels, Metrics};
+use crate::ownership::{has_foreign_content, is_controlled_by_another, is_frozen, own_entries};
 use crate::world::{Change, Child, Id, Key, Place, Seen, Source, World, version};
 
 /// Who manages the fields that the operator writes.
@@ -223,9 +224,7 @@ impl Applier {
         // Refused if somebody writes in between; then it is tried again.
         object.metadata.resource_version.clone_from(&live.metadata.resource_version);
         // Without any, those that are there stay; the object is applied after that, and replaced once more.
-        let kept = live.metadata.managed_fields.iter().flatten();
-        let kept: Vec<_> = kept.filter(|entry| is_own_apply(entry) || !has_content(entry)).cloned().collect();
-        object.metadata.managed_fields = Some(kept).filter(|kept| !kept.is_empty());
+        object.metadata.managed_fields = own_entries(&live.metadata);
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
         api.replace(&id.name, &parameters, &object).await
     }
@@ -378,30 +377,11 @@ async fn apply(api: &Api<DynamicObject>, id: &Id, object: &Value) -> Result<Dyna
     api.patch(&id.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(object)).await
 }
 
-/// Whether an object has a controller that is not the one it should have. A connection of the same name is, or
-/// was until it was made anew, the same one.
-fn is_controlled_by_another(live: &DynamicObject, object: &Value) -> bool {
-    let text = |member| object.pointer(&format!("/metadata/ownerReferences/0/{member}"));
-    let is_own = |owner: &OwnerReference| {
-        text("kind") == Some(&json!(owner.kind)) && text("name") == Some(&json!(owner.name))
-    };
-    let owners = live.metadata.owner_references.iter().flatten();
-    owners.filter(|owner| owner.controller == Some(true)).any(|owner| !is_own(owner))
-}
-
 /// Whether it is a ConfigMap that owns a Secret which a pod mounts. Until pods have rolled over to another one, a
 /// node may start them again.
 fn is_in_use(id: &Id, place: &Place) -> bool {
     let mut pods = place.pods.values().filter(|pod| !pod.ending);
     id.kind == "ConfigMap" && pods.any(|pod| pod.secrets.contains(&id.name))
-}
-
-/// Whether somebody has made an object so that it can only be made anew: a ConfigMap that is declared immutable,
-/// or a RoleBinding to another role.
-fn is_frozen(live: &DynamicObject, object: &Value) -> bool {
-    let is_immutable = live.data.get("immutable") == Some(&Value::Bool(true));
-    let is_bound_elsewhere = live.data.get("roleRef") != object.get("roleRef");
-    is_immutable || is_bound_elsewhere
 }
 
 /// The kind and name of an object.
@@ -446,25 +426,6 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
         version
     ]);
     hash(facts.to_string().as_bytes())
-}
-
-/// Whether anybody has written more than metadata by other means than the operator's apply. A name of a manager
-/// proves nothing: everybody may write under the operator's, or a controller's.
-fn has_foreign_content(metadata: &ObjectMeta) -> bool {
-    metadata.managed_fields.iter().flatten().any(|entry| !is_own_apply(entry) && has_content(entry))
-}
-
-fn is_own_apply(entry: &ManagedFieldsEntry) -> bool {
-    entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
-}
-
-/// Whether an entry speaks of more than metadata. What is written through a subresource, such as the number of
-/// replicas by an autoscaler, is no such thing.
-fn has_content(entry: &ManagedFieldsEntry) -> bool {
-    let by_subresource = entry.subresource.as_deref().is_some_and(|name| !name.is_empty());
-    let fields = entry.fields_v1.as_ref().and_then(|fields| fields.0.as_object());
-    let mut names = fields.into_iter().flat_map(|fields| fields.keys());
-    !by_subresource && names.any(|field| !matches!(field.as_str(), "f:metadata" | "f:status"))
 }
 
 /// SHA-256 in hexadecimal.

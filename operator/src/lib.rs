@@ -14,6 +14,7 @@ pub mod fill;
 pub mod issuer;
 pub mod leader;
 pub mod metrics;
+pub mod ownership;
 pub mod queue;
 pub mod reconcile;
 pub mod report;

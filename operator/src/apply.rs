@@ -154,6 +154,15 @@ impl Applier {
         Ok(())
     }
 
+    /// Drops what is known of objects of a namespace that are gone, and of Secrets that are to be created again.
+    pub fn forget(&self, namespace: &str) {
+        let is_there =
+            |key: &Key| key.namespace != namespace || self.world.child(namespace, &key.id).is_some();
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| is_there(key));
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        created.retain(|_, created| created.at.elapsed() < SECRET_RECHECK);
+    }
+
     async fn ensure(&self, namespace: &str, id: &Id, object: &Value) -> Result<(), ApplyError> {
         let key = Key { namespace: namespace.to_owned(), id: id.clone() };
         let digest = hash(object.to_string().as_bytes());

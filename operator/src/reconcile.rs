@@ -115,6 +115,7 @@ async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, Reconc
     if let Err(error) = context.applier.remove_orphans(name, &place).await {
         errors.push(error.to_string());
     }
+    context.applier.forget(name);
     let reported =
         context.reporter.report(name, &place, &problems, &connections, &outcomes, &judged, context);
     errors.extend(reported.await);

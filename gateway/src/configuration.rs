@@ -71,9 +71,9 @@ struct Refused {
 impl Configurations {
     /// Reads the folder for the first time.
     #[must_use]
-    pub fn new(folder: PathBuf, values: Arc<Values>) -> Self {
+    pub fn new(folder: PathBuf, values: Arc<Values>, shared: Shared) -> Self {
         let (changes, _) = watch::channel(());
-        let (shared, current) = (Shared::default(), ArcSwap::default());
+        let current = ArcSwap::default();
         let configurations = Self { folder, values, shared, current, changes };
         configurations.reload();
         configurations
@@ -369,7 +369,11 @@ mod tests {
     fn configurations(folder: &Path, live: &Arc<Live>) -> Configurations {
         crate::outbound::install_crypto_provider();
         let mounts = Mounts { secrets: folder.into(), config_maps: folder.into(), tokens: None };
-        Configurations::new(folder.into(), Arc::new(Values::new(mounts, Arc::clone(live))))
+        Configurations::new(
+            folder.into(),
+            Arc::new(Values::new(mounts, Arc::clone(live))),
+            crate::connection::Shared::default(),
+        )
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, OidcIssuer};
+use lychgate_gateway_policy::destination::literal_address;
 use lychgate_gateway_policy::{Policy, compile};
 use url::Url;
 
@@ -39,12 +41,15 @@ pub struct Connection {
 /// forgets no key that it is not about. What no connection uses any more goes with the last that did.
 #[derive(Default)]
 pub struct Shared {
+    /// Where the cluster's API server is, which no upstream may be.
+    api_server: Option<SocketAddr>,
     clients: Mutex<HashMap<ClientKey, Weak<HttpClient>>>,
     issuers: Mutex<HashMap<IssuerKey, Weak<Issuer>>>,
 }
 
-/// The bundle of authorities that a client trusts, and how long it waits for a connection.
-type ClientKey = (Option<String>, Duration);
+/// The bundle of authorities that a client trusts, how long it waits for a connection, and the address of the API
+/// server where it must not lead there.
+type ClientKey = (Option<String>, Duration, Option<IpAddr>);
 
 /// An issuer's URL, and the bundle of authorities that it is reached with.
 type IssuerKey = (String, Option<String>);
@@ -58,9 +63,15 @@ impl Connection {
         let policy = compile(config)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let config = policy.config();
+        let refused =
+            shared.api_server.filter(|it| Some(it.port()) == policy.upstream().port_or_known_default());
+        let refused = refused.map(|api_server| api_server.ip());
+        if literal_address(policy.upstream()).is_some_and(|address| outbound::is_same(address, refused)) {
+            return Err("upstream.url: is the cluster's own API server, which no upstream may be".to_owned());
+        }
         let upstream_bundle = bundle(values, config.upstream.ca.as_ref(), "upstream.ca")?;
         let connect_timeout = Duration::from_millis(config.upstream.connect_timeout_milliseconds);
-        let client = shared.client(upstream_bundle, connect_timeout)?;
+        let client = shared.client(upstream_bundle, connect_timeout, refused)?;
         let mut issuers = Vec::new();
         for settings in &config.identity.oidc {
             let issuer_bundle = bundle(values, settings.ca.as_ref(), "identity.oidc[].ca")?;
@@ -126,16 +137,27 @@ fn bundle(values: &Values, key: Option<&ConfigMapKey>, path: &str) -> Result<Opt
 }
 
 impl Shared {
-    fn client(&self, bundle: Option<String>, timeout: Duration) -> Result<SharedClient, String> {
-        let make = |(bundle, timeout): &ClientKey| {
-            outbound::client(bundle.as_deref(), *timeout)
+    /// Nothing is shared yet. No upstream will lead to the API server at this address.
+    #[must_use]
+    pub fn new(api_server: Option<SocketAddr>) -> Self {
+        Self { api_server, ..Self::default() }
+    }
+
+    fn client(
+        &self,
+        bundle: Option<String>,
+        timeout: Duration,
+        refused: Option<IpAddr>,
+    ) -> Result<SharedClient, String> {
+        let make = |(bundle, timeout, refused): &ClientKey| {
+            outbound::client(bundle.as_deref(), *timeout, *refused)
                 .map_err(|error| format!("the bundle of certificate authorities {error}"))
         };
-        find_or_make(&self.clients, (bundle, timeout), make)
+        find_or_make(&self.clients, (bundle, timeout, refused), make)
     }
 
     fn issuer(&self, settings: &OidcIssuer, bundle: Option<String>) -> Result<Arc<Issuer>, String> {
-        let client = self.client(bundle.clone(), ISSUER_CONNECT_TIMEOUT)?;
+        let client = self.client(bundle.clone(), ISSUER_CONNECT_TIMEOUT, None)?;
         let make = |(url, _): &IssuerKey| Ok(Issuer::new(url.clone(), client));
         find_or_make(&self.issuers, (settings.issuer.clone(), bundle), make)
     }
@@ -160,9 +182,44 @@ fn find_or_make<K: Eq + Hash, V>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::find_or_make;
+    use super::{Connection, Shared, find_or_make};
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use crate::live::Live;
+    use crate::secret::Mounts;
+    use crate::values::Values;
+
+    #[test]
+    fn the_api_server_is_no_upstream() {
+        crate::outbound::install_crypto_provider();
+        let mounts = Mounts { secrets: "/nowhere".into(), config_maps: "/nowhere".into(), tokens: None };
+        let values = Values::new(mounts, Arc::new(Live::default()));
+        for (url, expected) in [
+            ("https://10.96.0.1/mcp", false),
+            ("https://[::ffff:10.96.0.1]/mcp", false),
+            ("https://10.96.0.1:8443/mcp", true),
+            ("https://10.96.0.2/mcp", true),
+        ] {
+            let config = json!({
+                "apiVersion": "gateway.lychgate.dev/v1alpha1",
+                "sequence": 1,
+                "connection": {"namespace": "test", "name": "server"},
+                "gateway": {"namespace": "test", "name": "gateway"},
+                "resources": ["https://gateway.test/server/mcp"],
+                "identity": {"anonymous": true},
+                "upstream": {"url": url, "connectTimeoutMilliseconds": 1, "callTimeoutMilliseconds": 1},
+                "limits": {"messageBytes": 65536},
+            });
+            let config = serde_json::from_value(config).unwrap();
+            let shared = Shared::new(Some("10.96.0.1:443".parse().unwrap()));
+            let made = Connection::new(config, &values, &shared);
+            assert_eq!(made.is_ok(), expected, "{url}");
+            assert!(made.err().is_none_or(|error| error.contains("API server")), "{url}");
+        }
+    }
 
     #[test]
     fn what_is_in_use_is_shared_and_what_nobody_uses_any_more_is_dropped() {

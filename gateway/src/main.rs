@@ -73,6 +73,7 @@ async fn main() -> std::process::ExitCode {
     let watch = watch(&flags);
     let settings = Settings {
         watch,
+        api_server: api_server(),
         listen: flags.listen,
         admin_listen: flags.admin_listen,
         config_dir: flags.config_dir,
@@ -95,6 +96,13 @@ async fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Where the API server is, as a pod has it in its environment.
+fn api_server() -> Option<SocketAddr> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let address = variable("KUBERNETES_SERVICE_HOST")?.parse().ok()?;
+    Some(SocketAddr::new(address, variable("KUBERNETES_SERVICE_PORT")?.parse().ok()?))
 }
 
 /// What is watched, if anything is. Where the URL comes from the environment, an address of IPv6 gets its brackets.

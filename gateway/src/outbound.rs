@@ -48,12 +48,17 @@ pub enum BundleError {
     Unreadable(String),
 }
 
-/// Makes a client that trusts the authorities of `bundle` (PEM), or the public ones if there is none.
+/// Makes a client that trusts the authorities of `bundle` (PEM), or the public ones if there is none. It connects to
+/// no name that leads to the API server at `api_server`.
 ///
 /// # Errors
 /// The bundle holds no certificate, or one that cannot be read.
-pub fn client(bundle: Option<&str>, connect_timeout: Duration) -> Result<HttpClient, BundleError> {
-    Ok(builder().build(connector(bundle, connect_timeout)?))
+pub fn client(
+    bundle: Option<&str>,
+    connect_timeout: Duration,
+    api_server: Option<IpAddr>,
+) -> Result<HttpClient, BundleError> {
+    Ok(builder().build(connector(bundle, connect_timeout, api_server)?))
 }
 
 /// As [`client`], for answers that never end: a connection on which nothing happens is asked now and then whether it
@@ -67,7 +72,7 @@ pub fn watching_client(bundle: &str, connect_timeout: Duration) -> Result<HttpCl
         .timer(TokioTimer::new())
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    Ok(builder.build(connector(Some(bundle), connect_timeout)?))
+    Ok(builder.build(connector(Some(bundle), connect_timeout, None)?))
 }
 
 fn builder() -> Builder {
@@ -79,13 +84,17 @@ fn builder() -> Builder {
     builder
 }
 
-fn connector(bundle: Option<&str>, connect_timeout: Duration) -> Result<Connector, BundleError> {
+fn connector(
+    bundle: Option<&str>,
+    connect_timeout: Duration,
+    api_server: Option<IpAddr>,
+) -> Result<Connector, BundleError> {
     let tls = match bundle {
         Some(bundle) => rustls::ClientConfig::builder().with_root_certificates(read_bundle(bundle)?),
         None => rustls::ClientConfig::builder().with_webpki_roots(),
     }
     .with_no_client_auth();
-    let mut tcp = HttpConnector::new_with_resolver(GuardedResolver);
+    let mut tcp = HttpConnector::new_with_resolver(GuardedResolver { api_server });
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_nodelay(true);
@@ -121,7 +130,10 @@ pub fn check(uri: &http::Uri) -> Result<(), String> {
 
 /// Resolves names with the system's resolver, and hands out only addresses that may be connected to.
 #[derive(Clone, Copy, Debug)]
-pub struct GuardedResolver;
+pub struct GuardedResolver {
+    /// The address of the cluster's API server, if it is refused like those that always are.
+    api_server: Option<IpAddr>,
+}
 
 impl Service<Name> for GuardedResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -133,23 +145,31 @@ impl Service<Name> for GuardedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
+        let api_server = self.api_server;
         Box::pin(async move {
             let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            admit(addresses).map(Vec::into_iter)
+            admit(addresses, api_server).map(Vec::into_iter)
         })
     }
 }
 
 /// All of `addresses`, or an error if one of them is refused: a name that resolves to a metadata service
 /// beside a harmless address is no accident.
-fn admit(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, std::io::Error> {
-    match addresses.iter().map(SocketAddr::ip).find(|ip: &IpAddr| destination::is_refused(*ip)) {
+fn admit(addresses: Vec<SocketAddr>, api_server: Option<IpAddr>) -> Result<Vec<SocketAddr>, std::io::Error> {
+    let is_refused = |ip: &IpAddr| destination::is_refused(*ip) || is_same(*ip, api_server);
+    match addresses.iter().map(SocketAddr::ip).find(is_refused) {
         Some(refused) => Err(std::io::Error::new(
             std::io::ErrorKind::PermissionDenied,
             format!("the name resolves to {refused}, which no gateway connects to"),
         )),
         None => Ok(addresses),
     }
+}
+
+/// Whether an address is that of the API server, however it is written.
+#[must_use]
+pub fn is_same(address: IpAddr, api_server: Option<IpAddr>) -> bool {
+    api_server.is_some_and(|api_server| api_server.to_canonical() == address.to_canonical())
 }
 
 /// Installs the one cryptography provider of this process. Safe to call more than once.
@@ -170,9 +190,14 @@ mod tests {
     #[test]
     fn a_name_that_leads_to_a_refused_address_is_refused_whole() {
         let addresses = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
-        assert!(admit(addresses(&["10.0.0.1:0", "[2001:db8::1]:0"])).is_ok());
-        let error = admit(addresses(&["10.0.0.1:0", "169.254.169.254:0"])).unwrap_err();
+        let api_server = Some("10.96.0.1".parse().unwrap());
+        assert!(admit(addresses(&["10.0.0.1:0", "[2001:db8::1]:0"]), api_server).is_ok());
+        let error = admit(addresses(&["10.0.0.1:0", "169.254.169.254:0"]), api_server).unwrap_err();
         assert!(error.to_string().contains("169.254.169.254"), "{error}");
+        for address in ["10.96.0.1:0", "[::ffff:10.96.0.1]:0"] {
+            assert!(admit(addresses(&["10.0.0.1:0", address]), api_server).is_err(), "{address}");
+            assert!(admit(addresses(&["10.0.0.1:0", address]), None).is_ok(), "{address}");
+        }
     }
 
     #[test]
@@ -191,7 +216,7 @@ mod tests {
     #[test]
     fn a_bundle_without_a_readable_certificate_is_refused() {
         install_crypto_provider();
-        let make = |bundle: &str| client(Some(bundle), Duration::from_secs(1)).err();
+        let make = |bundle: &str| client(Some(bundle), Duration::from_secs(1), None).err();
         assert!(matches!(make(""), Some(BundleError::Empty)));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(matches!(make(broken), Some(BundleError::Unreadable(_))));

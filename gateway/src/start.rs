@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::configuration::Configurations;
+use crate::connection::Shared;
 use crate::listener::{self, Service};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub mounts: Mounts,
     /// What is watched at the API server; nothing without.
     pub watch: Option<WatchSettings>,
+    /// Where the cluster's API server is, which no upstream may be.
+    pub api_server: Option<SocketAddr>,
     /// The folder with the gateway's own keys.
     pub keys_dir: PathBuf,
     /// The folder with `tls.crt` and `tls.key`; plain HTTP is served without one.
@@ -122,7 +125,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (drain, draining) = signal::channel(false);
     let values = Arc::new(Values::new(settings.mounts, Arc::new(Live::default())));
     let gateway = Arc::new(Gateway {
-        configurations: Configurations::new(settings.config_dir, Arc::clone(&values)),
+        configurations: Configurations::new(
+            settings.config_dir,
+            Arc::clone(&values),
+            Shared::new(settings.api_server),
+        ),
         values,
         watches: Arc::default(),
         sealer,

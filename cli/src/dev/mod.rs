@@ -223,6 +223,7 @@ fn settings(arguments: &Arguments, state: &State) -> Settings {
         // Tokens of service accounts are the cluster's to make.
         mounts: Mounts { secrets: state.secrets(), config_maps: state.config_maps(), tokens: None },
         watch: None,
+        api_server: None,
         keys_dir: state.keys(),
         tls_dir: None,
         journal_dir: state.records(),

@@ -58,6 +58,16 @@ pub fn literal_address(url: &Url) -> Option<IpAddr> {
     }
 }
 
+/// Whether a URL names the API server of a cluster by one of the names that it has in every cluster. A credential
+/// that is good there is more than a tool's.
+#[must_use]
+pub fn is_api_server(url: &Url) -> bool {
+    let Some(Host::Domain(host)) = url.host() else { return false };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    matches!(host.as_str(), "kubernetes" | "kubernetes.default" | "kubernetes.default.svc")
+        || host.starts_with("kubernetes.default.svc.")
+}
+
 /// What is wrong with `text` as the URL of an upstream, if anything is.
 ///
 /// # Errors
@@ -79,6 +89,12 @@ pub fn parse_upstream(text: &str) -> Result<Url, String> {
     }
     if url.host().is_none() {
         return Err("names no host; write for example https://server.example.com/mcp".to_owned());
+    }
+    if is_api_server(&url) {
+        return Err(
+            "is the cluster's own API server, which no upstream may be; name an MCP server in front of it"
+                .to_owned(),
+        );
     }
     match literal_address(&url) {
         Some(address) if is_refused(address) => Err(format!(
@@ -147,6 +163,11 @@ mod tests {
             ("https://server/mcp#part", "fragment"),
             ("http://169.254.169.254/latest", "metadata"),
             ("http://[fe80::1]/", "link-local"),
+            ("https://kubernetes.default.svc/mcp", "API server"),
+            ("https://KUBERNETES.default.svc.cluster.local.:443/mcp", "API server"),
+            ("https://kubernetes/mcp", "API server"),
+            ("https://kubernetes.tools.svc/mcp", ""),
+            ("https://kubernetes.default.svcs/mcp", ""),
             ("http://0x7f.1:80/", ""),
             ("http://2852039166/", "metadata"),
         ] {

@@ -154,6 +154,11 @@ pub struct OidcIssuer {
     #[serde(default = "default_groups_claim")]
     #[schemars(schema_with = "claim")]
     pub groups_claim: String,
+    /// The caller's user names at the API server, each with claims in braces, such as "oidc:{email}", so that nobody
+    /// decides on a call of his own. Needed where an ApprovalPolicy holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "kubernetes_usernames")]
+    pub kubernetes_usernames: Vec<String>,
 }
 
 /// A bundle of certificate authorities in PEM.
@@ -292,4 +297,8 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn data_key(_: &mut SchemaGenerator) -> Schema {
     text(&format::DATA_KEY)
+}
+
+fn kubernetes_usernames(_: &mut SchemaGenerator) -> Schema {
+    set(8, &text(&format::KUBERNETES_USERNAME))
 }

@@ -7,6 +7,7 @@
 //!
 //! The manifests in `crds/yaml` are made by [`definitions`] and [`yaml::write`]; a test holds them.
 
+pub mod approval;
 pub mod connection;
 pub mod gateway;
 pub mod masking;
@@ -14,10 +15,12 @@ pub mod progress;
 pub mod reason;
 pub mod rule;
 mod schema;
+pub mod target;
 pub mod text;
 pub mod units;
 pub mod yaml;
 
+pub use approval::{Approval, ApprovalPolicy};
 pub use connection::McpConnection;
 pub use gateway::McpGateway;
 pub use masking::MaskingRule;

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 27] = [
+pub const RULES: [Rule; 31] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -55,6 +55,10 @@ pub const RULES: [Rule; 27] = [
     TOOL_PATTERN_NAMES_SOMETHING,
     GROUP_IS_NO_PATTERN,
     MATCH_NAMES_A_TOOL,
+    BREAK_GLASS_IS_APART,
+    MATCH_NAMES_SOMETHING,
+    SOMEBODY_APPROVES,
+    GROUP_OF_PEOPLE,
 ];
 
 /// A gateway that nobody can call is a mistake.
@@ -264,4 +268,37 @@ pub const MATCH_NAMES_A_TOOL: Rule = Rule {
     expression: "!has(self.tools) || size(self.tools) == 0 || self.tools.exists(tool, !tool.startsWith('!'))",
     message: "only takes tools away; add \"*\" before the patterns that begin with '!'",
     member: Some(".tools"),
+};
+
+/// Who approves as one of several does not approve alone.
+pub const BREAK_GLASS_IS_APART: Rule = Rule {
+    expression: "!has(self.breakGlass) || !has(self.approvers.groups) || \
+                 !self.breakGlass.groups.exists(group, group in self.approvers.groups)",
+    message: "a group approves as others do, or alone in an emergency; take it out of one of the two",
+    member: Some(".breakGlass"),
+};
+
+/// A match of nothing.
+pub const MATCH_NAMES_SOMETHING: Rule = Rule {
+    expression: "(has(self.tools) && size(self.tools) > 0) || \
+                 (has(self.resources) && size(self.resources) > 0) || \
+                 (has(self.prompts) && size(self.prompts) > 0)",
+    message: "matches nothing; add tools, resources or prompts, or leave match out, which means every call",
+    member: None,
+};
+
+/// A policy by which nobody can approve.
+pub const SOMEBODY_APPROVES: Rule = Rule {
+    expression: "(has(self.groups) && size(self.groups) > 0) || \
+                 (has(self.serviceAccounts) && size(self.serviceAccounts) > 0)",
+    message: "nobody can approve; add a group or a service account",
+    member: None,
+};
+
+/// Everybody who has a token is in system:authenticated, every service account in system:serviceaccounts.
+pub const GROUP_OF_PEOPLE: Rule = Rule {
+    expression: "!self.startsWith('system:')",
+    message: "groups that begin with system:, such as system:authenticated, hold everybody or machines; name a group \
+              of people",
+    member: None,
 };

@@ -10,8 +10,9 @@ use kube::CustomResourceExt;
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
+use crate::approval::transitions;
 use crate::text::Format;
-use crate::{MaskingRule, McpConnection, McpGateway};
+use crate::{Approval, ApprovalPolicy, MaskingRule, McpConnection, McpGateway};
 
 /// One kind as the API server is told of it.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub fn definitions() -> Result<Vec<Definition>, serde_json::Error> {
         ("McpGateway", McpGateway::crd()),
         ("McpConnection", McpConnection::crd()),
         ("MaskingRule", MaskingRule::crd()),
+        ("ApprovalPolicy", ApprovalPolicy::crd()),
+        ("Approval", Approval::crd()),
     ]
     .into_iter()
     .map(|(kind, derived)| define(kind, &derived))
@@ -44,6 +47,9 @@ fn define(kind: &'static str, derived: &CustomResourceDefinition) -> Result<Defi
     let schema_path = "/spec/versions/0/schema/openAPIV3Schema";
     if let Some(schema) = manifest.pointer_mut(schema_path) {
         tidy(schema);
+        if kind == "Approval" {
+            transitions::add(schema);
+        }
     }
     let schema = manifest.pointer(schema_path).cloned().unwrap_or(Value::Null);
     Ok(Definition { kind, manifest, schema: serde_json::from_value(schema)? })

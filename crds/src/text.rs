@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 19] = [
+pub const FORMATS: [Format; 25] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -53,6 +53,12 @@ pub const FORMATS: [Format; 19] = [
     REGEX,
     LABEL_KEY,
     LABEL_VALUE,
+    NAME_OF_GROUP,
+    NAME_OF_TOOL,
+    SERVICE_ACCOUNT,
+    DIGEST,
+    ARGUMENTS,
+    KUBERNETES_USERNAME,
 ];
 
 /// The name of a Kubernetes object (RFC 1123 subdomain).
@@ -162,6 +168,33 @@ pub const LABEL_VALUE: Format = Format {
     maximum_length: 63,
     advice: "a label's value: letters, digits, '-', '_' and '.', such as prod",
 };
+
+/// The name of a group, as the API server has it.
+pub const NAME_OF_GROUP: Format = Format::free(256, "the group's name as kubectl auth whoami shows it");
+
+/// The name of a tool or prompt, or the URI of a resource.
+pub const NAME_OF_TOOL: Format = Format::free(2048, "the tool's name");
+
+/// The user name of a service account.
+pub const SERVICE_ACCOUNT: Format = Format::new(
+    r"^system:serviceaccount:[a-z0-9]([-a-z0-9]*[a-z0-9])?:[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+    340,
+    "a service account's user name, such as system:serviceaccount:ci:release",
+);
+
+/// The digest of a request for approval.
+pub const DIGEST: Format =
+    Format::new(r"^hmac-sha256:[0-9a-f]{64}$", 76, "hmac-sha256: and 64 hexadecimal digits");
+
+/// A user name at the API server, made of claims.
+pub const KUBERNETES_USERNAME: Format = Format::new(
+    r"^[^{}]*(\{[^{}.]+(\.[^{}.]+)*\}[^{}]*)+$",
+    256,
+    "the API server's name of the caller, with claims in braces, such as oidc:{email}",
+);
+
+/// Arguments as JSON.
+pub const ARGUMENTS: Format = Format::free(8192, "the arguments as JSON");
 
 #[cfg(test)]
 mod tests {

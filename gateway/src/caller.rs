@@ -358,6 +358,7 @@ mod tests {
             audiences: vec![],
             username_claim: username.into(),
             groups_claim: groups.into(),
+            kubernetes_usernames: vec![],
             insecure_loopback: false,
         }
     }

@@ -242,6 +242,7 @@ fn options(address: SocketAddr, issuer: &str) -> Options {
             audiences: Vec::new(),
             username_claim: "sub".to_owned(),
             groups_claim: "groups".to_owned(),
+            kubernetes_usernames: vec!["{sub}".to_owned()],
             insecure_loopback: true,
         }],
         base_url: Some(format!("http://{address}")),

@@ -4,7 +4,11 @@
 //! Unknown members are refused: a gateway that is older than its operator must not enforce half a policy.
 //! Credentials are named, never contained.
 
+mod approval;
+
 use serde::{Deserialize, Serialize};
+
+pub use approval::{ApprovalConfig, ApprovalMatch, ApprovalPolicy};
 
 /// The value of [`GatewayConfig::api_version`] that this crate reads and writes.
 pub const API_VERSION: &str = "gateway.lychgate.dev/v1alpha1";
@@ -40,6 +44,9 @@ pub struct GatewayConfig {
     /// What is masked. Every rule that matches applies.
     #[serde(default)]
     pub masking: Vec<MaskingRule>,
+    /// Which calls wait for a person. Without it, none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalConfig>,
     /// Which requests the server may send to the client.
     #[serde(default)]
     pub server_requests: ServerRequests,
@@ -106,6 +113,10 @@ pub struct OidcIssuer {
     pub username_claim: String,
     /// The claim with the user's groups: a string or a list of strings, nested as above.
     pub groups_claim: String,
+    /// The caller's user names at the API server, each with claims in braces, such as `oidc:{email}`. Nobody
+    /// decides on a call of his own, under none of these names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kubernetes_usernames: Vec<String>,
     /// Plain `http` is accepted for an issuer on a loopback address. Only `lychgate dev` sets it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure_loopback: bool,

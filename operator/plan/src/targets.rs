@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use lychgate_crds::connection::McpConnectionSpec;
-use lychgate_crds::masking::{Operator, Requirement, Selector, TargetKind, TargetReference};
+use lychgate_crds::target::{Operator, Requirement, Selector, TargetKind, TargetReference};
 
 use crate::inventory::{Entry, Inventory};
 use crate::problem::ObjectKey;

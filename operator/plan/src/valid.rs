@@ -235,6 +235,7 @@ impl ValidConnection {
             credentials: self.credential.iter().map(ValidCredential::to_config).collect(),
             access: self.access.clone(),
             masking: self.masking.clone(),
+            approval: None,
             server_requests: self.server_requests.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },
             closed: self.closed,

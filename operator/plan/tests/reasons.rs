@@ -328,6 +328,7 @@ fn a_development_issuer_makes_a_gateway_callable_and_may_be_on_loopback() {
         audiences: Vec::new(),
         username_claim: "sub".to_owned(),
         groups_claim: "groups".to_owned(),
+        kubernetes_usernames: vec![],
         insecure_loopback: true,
     };
     let options = Options {

@@ -4,7 +4,7 @@ use lychgate_crds::connection::{
     Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken,
 };
 use lychgate_crds::gateway::{Identity, OidcIssuer};
-use lychgate_crds::masking::{Operator, Requirement, Selector, TargetKind, TargetReference};
+use lychgate_crds::target::{Operator, Requirement, Selector, TargetKind, TargetReference};
 
 use crate::problem::ObjectKey;
 use crate::targets::{Candidate, Ground, Label, Labels, Obstacle, Part, Targets, Unmet};

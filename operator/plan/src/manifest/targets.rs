@@ -3,7 +3,7 @@
 //! A field with any mistake is not relied on, and a member of an unknown name may have been meant to be any
 //! of them, unless it is clearly another word misspelt.
 
-use lychgate_crds::masking::{Selector, TargetReference};
+use lychgate_crds::target::{Selector, TargetReference};
 use serde::de::DeserializeOwned;
 
 use super::node::Node;

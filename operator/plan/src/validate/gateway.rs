@@ -129,6 +129,7 @@ fn probe(identity: Identity) -> GatewayConfig {
         credentials: Vec::new(),
         access: Vec::new(),
         masking: Vec::new(),
+        approval: None,
         server_requests: ServerRequests::default(),
         limits: MessageLimits { message_bytes: 1024 },
         closed: None,
@@ -143,6 +144,7 @@ fn identity(spec: &McpGatewaySpec, options: &Options) -> Identity {
         audiences: issuer.audiences.clone(),
         username_claim: issuer.username_claim.clone(),
         groups_claim: issuer.groups_claim.clone(),
+        kubernetes_usernames: issuer.kubernetes_usernames.clone(),
         insecure_loopback: options.allow_loopback_issuers && is_plain_loopback(&issuer.issuer),
     });
     let is_further = |extra: &&OidcIssuer| spec.identity.oidc.iter().all(|own| own.issuer != extra.issuer);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use lychgate_crds::Reason;
-use lychgate_crds::masking::{MaskingRuleSpec, TargetKind, TargetReference};
+use lychgate_crds::masking::MaskingRuleSpec;
+use lychgate_crds::target::{TargetKind, TargetReference};
 use lychgate_gateway_policy::config::{MaskingRule, ObjectName};
 
 use super::references::not_found;

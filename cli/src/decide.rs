@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use lychgate_gateway_mcp::json::{Kind, Limits};
 use lychgate_gateway_mcp::message::{Id, Message, request};
-use lychgate_gateway_policy::{Call, Caller, Decision, Policy, decide};
-use serde_json::json;
+use lychgate_gateway_policy::{Ask, Call, Caller, Decision, Policy, decide};
+use serde_json::{Value, json};
 
 use crate::manifests::{self, Source};
 use crate::output::{CommandError, print_line};
@@ -41,10 +41,28 @@ impl Called {
                 subject: user.clone().unwrap_or_default(),
                 username: user.clone().unwrap_or_default(),
                 groups: self.groups.clone(),
+                // Which name he has in a cluster is the token's to say; here it is enough that he has one.
+                kubernetes_usernames: vec![user.clone().unwrap_or_default()],
                 anonymous: false,
             },
         }
     }
+}
+
+/// A call that waits for people: by which policies, and who decides.
+fn asked(ask: &Ask) -> Value {
+    let terms = ask.terms();
+    let names: Vec<String> =
+        terms.policies.iter().map(|policy| format!("{}/{}", policy.namespace, policy.name)).collect();
+    json!({
+        "decision": "Ask",
+        "rules": ask.rules(),
+        "reason": null,
+        "policies": names,
+        "approvals": terms.approvals,
+        "approvers": {"groups": terms.groups, "serviceAccounts": terms.service_accounts},
+        "breakGlass": {"groups": terms.break_glass_groups},
+    })
 }
 
 /// Reads a JSON-RPC request, or the `params` of a `tools/call` alone. Exit code 1 for a denial.
@@ -56,6 +74,7 @@ pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
         Decision::Allow(permit) => {
             (json!({"decision": "Allow", "rules": permit.rules(), "reason": null}), ExitCode::SUCCESS)
         }
+        Decision::Ask(ask) => (asked(&ask), ExitCode::SUCCESS),
         Decision::Deny(denial) => {
             (json!({"decision": "Deny", "rules": [], "reason": denial.reason().as_str()}), ExitCode::FAILURE)
         }

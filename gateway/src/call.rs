@@ -153,6 +153,12 @@ async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Res
     let policy = Arc::clone(&visit.connection.policy);
     let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
         Decision::Allow(permit) => permit,
+        Decision::Ask(ask) => {
+            let subject = Subject::Call(ask.call());
+            let ticket = open(&visit, subject, revision, Ok(ask.rules()), trace).await?;
+            let nobody = Failure::ApprovalUnavailable("this gateway does not ask yet".to_owned());
+            return close(ticket, nobody, trace).await;
+        }
         Decision::Deny(denial) => {
             let reason = denial.reason();
             let subject = Subject::Call(denial.call());

@@ -14,6 +14,7 @@ use lychgate_gateway_policy::Caller;
 use lychgate_gateway_policy::config::{GatewayConfig, OidcIssuer};
 use serde_json::{Map, Value};
 
+use crate::cluster_name;
 use crate::issuer::{Issuer, KeyError};
 use crate::service_account::Cluster;
 
@@ -313,6 +314,7 @@ fn caller_of(settings: &OidcIssuer, claims: &Map<String, Value>) -> Result<Calle
         subject: subject.to_owned(),
         username: username.to_owned(),
         groups: groups(settings, claims)?,
+        kubernetes_usernames: cluster_name::names(&settings.kubernetes_usernames, claims),
         anonymous: false,
     })
 }
@@ -336,7 +338,7 @@ fn groups(settings: &OidcIssuer, claims: &Map<String, Value>) -> Result<Vec<Stri
 }
 
 /// A claim by its path. A claim whose own name has dots (a URL, say) is found by its whole name first.
-fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+pub(crate) fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }

@@ -81,6 +81,9 @@ pub enum Failure {
         /// What was asked for.
         operation: Operation,
     },
+    /// The call waits for approval, and nobody can be asked at this moment.
+    #[error("no approval can be asked for: {0}")]
+    ApprovalUnavailable(String),
     /// The record cannot be written, and what is not recorded does not happen.
     #[error("the record cannot be written")]
     Recorder,
@@ -145,6 +148,7 @@ impl Failure {
             Self::Revision { .. } => "RevisionUnsupported",
             Self::Session => "SessionUnknown",
             Self::Denied { reason, .. } => reason.as_str(),
+            Self::ApprovalUnavailable(_) => "ApprovalUnavailable",
             Self::Recorder => "RecordUnavailable",
             Self::AnswerUnrecorded => "AnswerUnrecorded",
             Self::UnaskedAnswer => "UnaskedAnswer",
@@ -194,6 +198,10 @@ impl Failure {
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
             Self::Denied { reason, operation } => denied(*reason, operation, modern),
+            Self::ApprovalUnavailable(_) => own(
+                503,
+                "This call waits for approval, and nobody can be asked at this moment; try again later",
+            ),
             Self::Recorder => {
                 own(503, "The call cannot be recorded at this moment and was not made; try again")
             }
@@ -271,6 +279,16 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
             503,
             "This connection lacks a policy that its gateway requires; nothing passes until it has one",
         ),
+        DenialReason::NoCommonApprover => {
+            own(403, "Several ApprovalPolicies hold for this call, and nobody may approve by each of them")
+        }
+        DenialReason::RequesterUnmapped => own(
+            403,
+            "This call waits for approval, and your token does not say who you are at the API server",
+        ),
+        DenialReason::Unanswerable => {
+            own(400, "This call waits for approval; send it as a request with an id, not as a notification")
+        }
         DenialReason::UnknownMethod => {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
@@ -357,6 +375,10 @@ mod tests {
             same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
             same(denied(DenialReason::Suspended, tool()), (503, -31_503)),
             same(denied(DenialReason::RequiredPolicyMissing, tool()), (503, -31_503)),
+            same(denied(DenialReason::NoCommonApprover, tool()), (403, -31_403)),
+            same(denied(DenialReason::RequesterUnmapped, tool()), (403, -31_403)),
+            same(denied(DenialReason::Unanswerable, tool()), (400, -31_400)),
+            same(Failure::ApprovalUnavailable(text()), (503, -31_503)),
             same(Failure::Recorder, (503, -31_503)),
             same(Failure::AnswerUnrecorded, (502, -31_502)),
             same(Failure::UnaskedAnswer, (400, -32_600)),

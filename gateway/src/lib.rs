@@ -8,6 +8,7 @@ pub mod accept;
 pub mod admin;
 pub mod call;
 pub mod caller;
+mod cluster_name;
 pub mod configuration;
 pub mod connection;
 pub mod credential;

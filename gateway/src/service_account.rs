@@ -62,6 +62,7 @@ impl Cluster {
                 format!("system:serviceaccounts:{namespace}"),
                 "system:authenticated".to_owned(),
             ],
+            kubernetes_usernames: vec![subject.to_owned()],
             anonymous: false,
         })
     }
@@ -105,6 +106,7 @@ mod tests {
         let groups = ["system:serviceaccounts", "system:serviceaccounts:agents", "system:authenticated"];
         assert_eq!(caller.groups, groups);
         assert_eq!((caller.issuer.as_str(), caller.anonymous), ("https://kubernetes.default.svc", false));
+        assert_eq!(caller.kubernetes_usernames, ["system:serviceaccount:agents:billing"]);
     }
 
     #[test]

@@ -131,6 +131,7 @@ mod tests {
             subject: subject.into(),
             username: subject.into(),
             groups: vec![],
+            kubernetes_usernames: vec![],
             anonymous: false,
         }
     }

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::config::{self, API_VERSION, CredentialSource, GatewayConfig, SecretKey};
 use crate::glob::Glob;
-use crate::{destination, mask};
+use crate::{approval, destination, mask};
 
 /// The smallest and largest [`config::MessageLimits::message_bytes`].
 pub const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
@@ -46,6 +46,7 @@ pub struct Policy {
     upstream: Url,
     access: Vec<Grant>,
     masking: mask::Program,
+    approval: approval::Program,
 }
 
 /// A compiled grant.
@@ -77,6 +78,10 @@ impl Policy {
         &self.masking
     }
 
+    pub(crate) fn approval(&self) -> &approval::Program {
+        &self.approval
+    }
+
     pub(crate) fn access(&self) -> &[Grant] {
         &self.access
     }
@@ -104,10 +109,11 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
         .enumerate()
         .map(|(index, grant)| compile_grant(grant, &format!("access[{index}]"), &mut problems))
         .collect();
+    let approval = approval::compile(config.approval.as_ref(), &mut problems);
     let masking = mask::compile(&config.masking).map_err(|found| problems.extend(found)).ok();
     match (upstream, masking) {
         (Some(upstream), Some(masking)) if problems.is_empty() => {
-            Ok(Policy { config, upstream, access, masking })
+            Ok(Policy { config, upstream, access, masking, approval })
         }
         _ => Err(problems),
     }

@@ -1,14 +1,18 @@
 //! May this caller make this call?
 //!
-//! The answer is an [`Decision::Allow`] with a [`Permit`], or a [`Decision::Deny`] with a [`Denial`], and
-//! names the rules that made it so. No rule matches: denied. Only [`decide`] makes a [`Permit`], which owns
-//! the call that it permits, so that what was decided is what is sent.
+//! The answer is an [`Decision::Allow`] with a [`Permit`], an [`Decision::Ask`] with a permit that waits for people,
+//! or a [`Decision::Deny`] with a [`Denial`], and names the rules that made it so. No rule matches: denied. Only
+//! [`decide`] makes a [`Permit`], which owns the call that it permits, so that what was decided is what is sent.
 
 use bytes::Bytes;
+use lychgate_gateway_mcp::message::Form;
 
+use crate::approval;
+use crate::ask::Ask;
 use crate::call::{Call, Operation};
 use crate::compile::{Grant, Policy};
 use crate::config::{Closed, Direction, ServerRequests};
+use crate::denial::DenialReason;
 use crate::mask::{self, Audience, Context, Known};
 
 /// Who calls, as the gateway has verified it.
@@ -22,6 +26,9 @@ pub struct Caller {
     pub username: String,
     /// The groups that grants speak of, as of the token in hand.
     pub groups: Vec<String>,
+    /// The caller's user names at the API server: under none of them may he decide on a call of his own. None if
+    /// nobody knows them.
+    pub kubernetes_usernames: Vec<String>,
     /// Whether there was no token at all.
     pub anonymous: bool,
 }
@@ -35,6 +42,7 @@ impl Caller {
             subject: "anonymous".to_owned(),
             username: "anonymous".to_owned(),
             groups: Vec::new(),
+            kubernetes_usernames: Vec::new(),
             anonymous: true,
         }
     }
@@ -45,6 +53,8 @@ impl Caller {
 pub enum Decision {
     /// The call may be sent.
     Allow(Permit),
+    /// The call may be sent once people have approved it.
+    Ask(Box<Ask>),
     /// The call may not be sent.
     Deny(Denial),
 }
@@ -70,7 +80,7 @@ impl Permit {
         &self.outbound
     }
 
-    /// The grants that allow it, such as `access[0]`.
+    /// The grants that allow it, such as `access[0]`, and the ApprovalPolicies that hold for it.
     #[must_use]
     pub fn rules(&self) -> &[String] {
         &self.rules
@@ -98,48 +108,6 @@ impl Denial {
     }
 }
 
-/// Why a call is denied. Each is one line in `docs/errors.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DenialReason {
-    /// No grant names this caller: nothing on this connection is for him.
-    NoAccess,
-    /// Grants name this caller, but none of them this tool, resource or prompt.
-    NoGrant,
-    /// The method is not one that Lychgate knows, so that no grant can speak of it.
-    UnknownMethod,
-    /// A MaskingRule with direction Request applies, and the message cannot be masked.
-    Unmaskable,
-    /// The connection or its gateway is suspended: nothing passes.
-    Suspended,
-    /// The gateway requires a kind of policy of which none holds for this connection: nothing passes.
-    RequiredPolicyMissing,
-}
-
-impl DenialReason {
-    /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 6] = [
-        Self::NoAccess,
-        Self::NoGrant,
-        Self::UnknownMethod,
-        Self::Unmaskable,
-        Self::Suspended,
-        Self::RequiredPolicyMissing,
-    ];
-
-    /// The stable name, as records, metrics and `lychgate decide` show it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoAccess => "NoAccess",
-            Self::NoGrant => "NoGrant",
-            Self::UnknownMethod => "UnknownMethod",
-            Self::Unmaskable => "Unmaskable",
-            Self::Suspended => "Suspended",
-            Self::RequiredPolicyMissing => "RequiredPolicyMissing",
-        }
-    }
-}
-
 /// Decides a call. No rule matches: denied.
 ///
 /// `known` are values that never travel, whatever the rules say: the caller's own token above all. Where the
@@ -158,10 +126,28 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known]) -> 
             if masked.is_refusal() {
                 return Decision::Deny(Denial { call, reason: DenialReason::Unmaskable });
             }
-            Decision::Allow(Permit { call, outbound: masked.into_bytes(), rules })
+            ask(policy, caller, Permit { call, outbound: masked.into_bytes(), rules })
         }
         Err(reason) => Decision::Deny(Denial { call, reason }),
     }
+}
+
+/// A call that may be sent: at once, or once people have approved it, where an ApprovalPolicy holds for it.
+fn ask(policy: &Policy, caller: &Caller, mut permit: Permit) -> Decision {
+    let found = policy.approval().find(&permit.call);
+    permit.rules.extend(found.rules());
+    if found.enforced.is_empty() {
+        return Decision::Allow(permit);
+    }
+    let reason = match approval::merge(&found.enforced) {
+        None => DenialReason::NoCommonApprover,
+        Some(_) if !matches!(permit.call.message().form(), Form::Request { .. }) => {
+            DenialReason::Unanswerable
+        }
+        Some(_) if caller.kubernetes_usernames.is_empty() => DenialReason::RequesterUnmapped,
+        Some(terms) => return Decision::Ask(Box::new(Ask::new(permit, terms))),
+    };
+    Decision::Deny(Denial { call: permit.call, reason })
 }
 
 /// Leave to open the stream of a session, or to end the session: requests without a message.
@@ -247,10 +233,11 @@ fn names(grant: &Grant, caller: &Caller) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Caller, Decision, DenialReason, decide, decide_stream};
+    use super::{Caller, Decision, decide, decide_stream};
+    use crate::DenialReason;
     use crate::config::{Closed, Grant, MaskingRule, ServerRequests};
     use crate::mask::Known;
-    use crate::testing::{call, caller, policy, request};
+    use crate::testing::{approval, approval_policy, call, caller, policy, request};
 
     fn grant(groups: &[&str], users: &[&str], tools: &[&str]) -> Grant {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
@@ -262,6 +249,7 @@ mod tests {
         let policy = policy(|config| config.access = access.to_vec());
         match decide(&policy, caller, call(message), &[]) {
             Decision::Allow(permit) => Ok(permit.rules().to_vec()),
+            Decision::Ask(ask) => panic!("asked: {:?}", ask.rules()),
             Decision::Deny(denial) => Err(denial.reason()),
         }
     }
@@ -336,7 +324,7 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned(),
             ] {
                 match decide(&policy, &alice, call(&message), &[]) {
-                    Decision::Allow(_) => panic!("allowed: {message}"),
+                    Decision::Allow(_) | Decision::Ask(_) => panic!("allowed: {message}"),
                     Decision::Deny(denial) => assert_eq!(denial.reason(), expected, "{message}"),
                 }
             }
@@ -384,6 +372,45 @@ mod tests {
                 expected,
                 "{method} {params}"
             );
+        }
+    }
+
+    #[test]
+    fn a_call_waits_for_the_policies_that_are_enforced_and_names_those_that_only_watch() {
+        let named = |name: &str, tools: &[&str], audit: bool| {
+            let mut policy = approval_policy(name);
+            policy.matching.tools = tools.iter().map(|text| (*text).to_owned()).collect();
+            policy.audit = audit;
+            policy
+        };
+        let mut foreign = named("foreign", &["odd"], false);
+        foreign.groups = vec!["others".into()];
+        let policies = vec![named("audit", &["*"], true), named("drop", &["drop*", "odd"], false), foreign];
+        let policy = policy(|config| config.approval = Some(approval(policies.clone())));
+        let outcome = |caller: &Caller, message: &str| match decide(&policy, caller, call(message), &[]) {
+            Decision::Allow(permit) => format!("Allow {}", permit.rules().join(" ")),
+            Decision::Ask(ask) => format!("Ask {} for {}", ask.rules().join(" "), ask.terms().policies.len()),
+            Decision::Deny(denial) => denial.reason().as_str().to_owned(),
+        };
+        let tool = |name: &str| request("tools/call", &format!(r#"{{"name":"{name}"}}"#));
+        let notified = r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"drop"}}"#.to_owned();
+        let (alice, bob) = (caller("alice", &[]), caller("bob", &[]));
+        let nameless = Caller { kubernetes_usernames: vec![], ..alice.clone() };
+        for (caller, message, expected) in [
+            (&alice, tool("query"), "Allow access[0] approval[agents/audit] (audit)"),
+            (
+                &alice,
+                tool("drop"),
+                "Ask access[0] approval[agents/drop] approval[agents/audit] (audit) for 1",
+            ),
+            (&alice, request("tools/list", "{}"), "Allow access[0]"),
+            (&alice, tool("odd"), "NoCommonApprover"),
+            (&alice, notified, "Unanswerable"),
+            (&nameless, tool("drop"), "RequesterUnmapped"),
+            (&nameless, tool("query"), "Allow access[0] approval[agents/audit] (audit)"),
+            (&bob, tool("drop"), "NoAccess"),
+        ] {
+            assert_eq!(outcome(caller, &message), expected, "{message}");
         }
     }
 

@@ -5,13 +5,16 @@
 //! environment, no file, no socket and no log in here, so that the operator (which validates) and the
 //! gateway (which enforces) run the very same code.
 //!
-//! Two types carry the promises of this crate in their privacy: only [`decide()`] makes a [`Permit`], and
-//! only [`mask`] makes a [`mask::Masked`].
+//! Types carry the promises of this crate in their privacy: only [`decide()`] makes a [`Permit`], or an [`Ask`] that
+//! [`Ask::approved`] turns into one, and only [`mask`] makes a [`mask::Masked`].
 
+pub mod approval;
+pub mod ask;
 pub mod call;
 pub mod compile;
 pub mod config;
 pub mod decide;
+pub mod denial;
 pub mod destination;
 pub mod glob;
 pub mod list;
@@ -20,8 +23,9 @@ pub mod server;
 #[cfg(test)]
 mod testing;
 
+pub use approval::Terms;
+pub use ask::{Ask, Ballot, Evidence, Unapproved};
 pub use call::{Call, Operation};
 pub use compile::{Policy, Problem, compile};
-pub use decide::{
-    Caller, Decision, Denial, DenialReason, Permit, StreamPermit, closed, decide, decide_stream,
-};
+pub use decide::{Caller, Decision, Denial, Permit, StreamPermit, closed, decide, decide_stream};
+pub use denial::DenialReason;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::Message;
 
-use crate::config::GatewayConfig;
+use crate::config::{ApprovalConfig, ApprovalMatch, ApprovalPolicy, GatewayConfig};
 use crate::{Call, Caller, Policy, compile};
 
 /// A valid document in which alice may call every tool.
@@ -49,6 +49,7 @@ pub(crate) fn caller(username: &str, groups: &[&str]) -> Caller {
         subject: username.into(),
         username: username.into(),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        kubernetes_usernames: vec![format!("oidc:{username}")],
         anonymous: false,
     }
 }
@@ -63,4 +64,40 @@ pub(crate) fn call(text: &str) -> Call {
 
 pub(crate) fn request(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+}
+
+/// Approval by the given policies.
+pub(crate) fn approval(policies: Vec<ApprovalPolicy>) -> ApprovalConfig {
+    ApprovalConfig {
+        connection_uid: "uid-db".into(),
+        connection_generation: 1,
+        gateway: "system:serviceaccount:agents:lychgate-db".into(),
+        policies,
+    }
+}
+
+/// A policy that holds for every call, with approvers in the group dba.
+pub(crate) fn approval_policy(name: &str) -> ApprovalPolicy {
+    ApprovalPolicy {
+        namespace: "agents".into(),
+        name: name.into(),
+        uid: format!("uid-{name}"),
+        generation: 1,
+        audit: false,
+        matching: ApprovalMatch::default(),
+        groups: vec!["dba".into()],
+        service_accounts: vec![],
+        break_glass_groups: vec![],
+        approvals: 1,
+        require_reason: true,
+        require_digest: false,
+        deny_is_veto: true,
+        expires_after_milliseconds: 1_800_000,
+        uses: 1,
+        valid_for_milliseconds: 300_000,
+        return_at_once: false,
+        wait_milliseconds: 50_000,
+        masked: false,
+        max_pending_per_caller: 5,
+    }
 }

@@ -1,0 +1,56 @@
+//! The names of the reasons for which a call is denied by policy alone.
+
+/// Why a call is denied. Each is one line in `docs/errors.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DenialReason {
+    /// No grant names this caller: nothing on this connection is for him.
+    NoAccess,
+    /// Grants name this caller, but none of them this tool, resource or prompt.
+    NoGrant,
+    /// The method is not one that Lychgate knows, so that no grant can speak of it.
+    UnknownMethod,
+    /// A MaskingRule with direction Request applies, and the message cannot be masked.
+    Unmaskable,
+    /// The connection or its gateway is suspended: nothing passes.
+    Suspended,
+    /// The gateway requires a kind of policy of which none holds for this connection: nothing passes.
+    RequiredPolicyMissing,
+    /// Several ApprovalPolicies hold for the call, and nobody may approve by each of them.
+    NoCommonApprover,
+    /// The call waits for approval, and nobody knows the caller's user name at the API server, so that nothing
+    /// would keep him from approving it himself.
+    RequesterUnmapped,
+    /// The call waits for approval, and has no id by which it could be answered.
+    Unanswerable,
+}
+
+impl DenialReason {
+    /// Every reason, for the docs and their test.
+    pub const ALL: [Self; 9] = [
+        Self::NoAccess,
+        Self::NoGrant,
+        Self::UnknownMethod,
+        Self::Unmaskable,
+        Self::Suspended,
+        Self::RequiredPolicyMissing,
+        Self::NoCommonApprover,
+        Self::RequesterUnmapped,
+        Self::Unanswerable,
+    ];
+
+    /// The stable name, as records, metrics and `lychgate decide` show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAccess => "NoAccess",
+            Self::NoGrant => "NoGrant",
+            Self::UnknownMethod => "UnknownMethod",
+            Self::Unmaskable => "Unmaskable",
+            Self::Suspended => "Suspended",
+            Self::RequiredPolicyMissing => "RequiredPolicyMissing",
+            Self::NoCommonApprover => "NoCommonApprover",
+            Self::RequesterUnmapped => "RequesterUnmapped",
+            Self::Unanswerable => "Unanswerable",
+        }
+    }
+}

@@ -131,7 +131,13 @@ fn without_message(mut entry: Entry) -> Entry {
         Entry::Request(request) => request.message = None,
         Entry::Response(response) => response.message = None,
         Entry::Event(event) => event.message = None,
-        Entry::Opened(_) | Entry::Injected(_) | Entry::Failed(_) | Entry::Rejected(_) | Entry::Ended(_) => {}
+        Entry::Opened(_)
+        | Entry::Asked(_)
+        | Entry::Decided(_)
+        | Entry::Injected(_)
+        | Entry::Failed(_)
+        | Entry::Rejected(_)
+        | Entry::Ended(_) => {}
     }
     entry
 }

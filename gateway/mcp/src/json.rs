@@ -3,8 +3,10 @@
 //! [`Document::parse`] accepts exactly one RFC 8259 value and refuses whatever two parsers could
 //! read in two ways: duplicate members, lone surrogates, a byte order mark, trailing data. It keeps
 //! the bytes as they came; [`Value`] finds spans in them, and [`Edits`] splices new bytes over such
-//! spans. There is no tree of owned values here, and nothing is ever re-serialised.
+//! spans. There is no tree of owned values here, and no message is ever re-serialised; [`canonical`] makes one text of
+//! all spellings of a value, to be compared and shown.
 
+pub mod canonical;
 mod document;
 mod edits;
 mod escape;

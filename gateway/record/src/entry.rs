@@ -25,6 +25,10 @@ pub enum Entry {
     Opened(Opened),
     /// A caller asked for something, and policy decided. Written before anything is forwarded.
     Request(Box<Request>),
+    /// A call waits for people. Written before its client is told.
+    Asked(Box<Asked>),
+    /// What people decided, and on what the call goes on. Written before anything is forwarded.
+    Decided(Box<Decided>),
     /// A credential was put into a forwarded request.
     Injected(Injected),
     /// An answer, or one part of a streamed answer. Written before it leaves for the caller.
@@ -128,8 +132,69 @@ pub struct Decision {
 pub enum Outcome {
     /// It may.
     Allow,
+    /// It may once people have approved it.
+    Ask,
     /// It may not.
     Deny,
+}
+
+/// A call that waits for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// The call.
+    pub call: String,
+    /// The Approval, as `namespace/name`.
+    pub approval: String,
+    /// The Approval's uid.
+    pub uid: String,
+    /// The digest of what is asked.
+    pub digest: String,
+    /// When a decision comes too late (RFC 3339).
+    pub deadline: String,
+    /// Whether an earlier call asked for the same, so that this one waits with it.
+    pub attached: bool,
+}
+
+/// What became of an Approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// The call that goes on, or is refused, by it; absent where no call waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// The Approval, as `namespace/name`.
+    pub approval: String,
+    /// The Approval's uid.
+    pub uid: String,
+    /// The digest of what was asked.
+    pub digest: String,
+    /// Its phase.
+    pub phase: String,
+    /// When it was decided (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<String>,
+    /// Which use of it the call is about to make, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<u32>,
+    /// The votes.
+    pub votes: Vec<Vote>,
+}
+
+/// A vote on an Approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vote {
+    /// The voter's user name at the API server.
+    pub approver: String,
+    /// Whether he approves.
+    pub approves: bool,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether he approved alone, in an emergency.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
 }
 
 /// A credential was used. The credential itself is never recorded.
@@ -300,6 +365,8 @@ impl Entry {
         match self {
             Self::Opened(_) => "Opened",
             Self::Request(_) => "Request",
+            Self::Asked(_) => "Asked",
+            Self::Decided(_) => "Decided",
             Self::Injected(_) => "Injected",
             Self::Response(_) => "Response",
             Self::Failed(_) => "Failed",
@@ -314,6 +381,8 @@ impl Entry {
     pub fn call(&self) -> Option<&str> {
         match self {
             Self::Request(request) => Some(&request.call),
+            Self::Asked(asked) => Some(&asked.call),
+            Self::Decided(decided) => decided.call.as_deref(),
             Self::Injected(injected) => Some(&injected.call),
             Self::Response(response) => Some(&response.call),
             Self::Failed(failed) => Some(&failed.call),
@@ -330,9 +399,13 @@ impl Entry {
             Self::Request(request) => Some(&request.session),
             Self::Event(event) => Some(&event.session),
             Self::Ended(ended) => ended.session.as_deref(),
-            Self::Opened(_) | Self::Injected(_) | Self::Response(_) | Self::Failed(_) | Self::Rejected(_) => {
-                None
-            }
+            Self::Opened(_)
+            | Self::Asked(_)
+            | Self::Decided(_)
+            | Self::Injected(_)
+            | Self::Response(_)
+            | Self::Failed(_)
+            | Self::Rejected(_) => None,
         }
     }
 
@@ -344,9 +417,13 @@ impl Entry {
             Self::Request(it) => Some((it.message.as_ref(), it.message_bytes, &it.masks)),
             Self::Response(it) => Some((it.message.as_ref(), it.message_bytes, &it.masks)),
             Self::Event(it) => Some((it.message.as_ref(), it.message_bytes, &it.masks)),
-            Self::Opened(_) | Self::Injected(_) | Self::Failed(_) | Self::Rejected(_) | Self::Ended(_) => {
-                None
-            }
+            Self::Opened(_)
+            | Self::Asked(_)
+            | Self::Decided(_)
+            | Self::Injected(_)
+            | Self::Failed(_)
+            | Self::Rejected(_)
+            | Self::Ended(_) => None,
         }
     }
 

@@ -26,8 +26,8 @@ mod verify;
 
 pub use chain::{Chain, LastLine, Line};
 pub use entry::{
-    Caller, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed, Injected, Masks,
-    Opened, Outcome, Recovered, Rejected, Request, Response,
+    Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
+    Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
 };
 pub use hash::Hash;
 pub use key::{KeyError, SigningKey, VerifyingKey};

@@ -16,8 +16,10 @@ use crate::timestamp::Timestamp;
 pub(crate) const ENVELOPE_BYTES_MAXIMUM: usize = 512;
 
 /// The kinds of this version of the format.
-pub(crate) const KINDS: [&str; 9] =
-    ["Opened", "Request", "Injected", "Response", "Failed", "Event", "Rejected", "Ended", HEAD];
+pub(crate) const KINDS: [&str; 11] = [
+    "Opened", "Request", "Asked", "Decided", "Injected", "Response", "Failed", "Event", "Rejected", "Ended",
+    HEAD,
+];
 
 const HEAD: &str = "Head";
 
@@ -177,6 +179,8 @@ impl Content {
             "Failed" => serde_json::from_str(body).map(Entry::Failed),
             "Event" => serde_json::from_str(body).map(Entry::Event),
             "Rejected" => serde_json::from_str(body).map(Entry::Rejected),
+            "Asked" => serde_json::from_str(body).map(Entry::Asked),
+            "Decided" => serde_json::from_str(body).map(Entry::Decided),
             "Ended" => serde_json::from_str(body).map(Entry::Ended),
             HEAD => {
                 let head = serde_json::from_str(body).map(Self::Head);

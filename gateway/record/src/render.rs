@@ -2,7 +2,7 @@
 //! auditor's terminal raw, so everything goes through [`escape`] before it is cut into lines; how
 //! the text is paced, coloured or paged is the command line's matter.
 
-use crate::entry::{Caller, Direction, Entry, Masks, Outcome, Request, Response};
+use crate::entry::{Caller, Decided, Direction, Entry, Masks, Outcome, Request, Response};
 use crate::line::Content;
 use crate::replay::Step;
 use crate::sessions::SessionSummary;
@@ -88,6 +88,8 @@ fn headline(content: &Content) -> String {
     let what = match entry {
         Entry::Opened(opened) => format!("journal of {} opened", opened.replica),
         Entry::Request(request) => request_headline(request),
+        Entry::Asked(asked) => format!("waits for approval {}", asked.approval),
+        Entry::Decided(decided) => format!("approval {}: {}", decided.approval, decided.phase),
         Entry::Injected(injected) => {
             format!("credential {} sent to {}", injected.credential, injected.host)
         }
@@ -103,6 +105,7 @@ fn headline(content: &Content) -> String {
 fn request_headline(request: &Request) -> String {
     let denied = match request.decision.outcome {
         Outcome::Allow => "",
+        Outcome::Ask => "ASKED ",
         Outcome::Deny => "DENIED ",
     };
     let target = request.target.as_deref().unwrap_or_default();
@@ -121,6 +124,11 @@ fn response_headline(response: &Response) -> String {
 fn details(entry: &Entry) -> Vec<String> {
     let mut details = match entry {
         Entry::Request(request) => request_details(request),
+        Entry::Asked(asked) => {
+            let attached = if asked.attached { ", asked before" } else { "" };
+            vec![format!("until {}{attached}", asked.deadline)]
+        }
+        Entry::Decided(decided) => decided_details(decided),
         Entry::Injected(injected) => vec![format!("version {}", injected.version)],
         Entry::Response(response) => {
             let milliseconds = response.upstream_microseconds / 1000;
@@ -149,6 +157,7 @@ fn request_details(request: &Request) -> Vec<String> {
     let decision = &request.decision;
     let outcome = match decision.outcome {
         Outcome::Allow => "allowed",
+        Outcome::Ask => "to be approved",
         Outcome::Deny => "denied",
     };
     let rules = if decision.rules.is_empty() { "no rule".into() } else { decision.rules.join(", ") };
@@ -157,6 +166,20 @@ fn request_details(request: &Request) -> Vec<String> {
         format!("by {caller} on {}, protocol {}", request.connection, request.revision),
         format!("{outcome} by {rules} (configuration {}){reason}", request.configuration_sequence),
     ]
+}
+
+fn decided_details(decided: &Decided) -> Vec<String> {
+    let votes = decided.votes.iter().map(|vote| {
+        let decision = match (vote.approves, vote.emergency) {
+            (true, true) => "approves in an emergency",
+            (true, false) => "approves",
+            (false, _) => "denies",
+        };
+        let reason = vote.reason.iter().map(|reason| format!(": {reason}")).collect::<String>();
+        format!("{} {decision}{reason}", vote.approver)
+    });
+    let usage = decided.usage.iter().map(|usage| format!("use {usage}"));
+    votes.chain(usage).collect()
 }
 
 fn masked(masks: &Masks) -> String {

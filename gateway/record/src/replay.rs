@@ -74,6 +74,8 @@ impl Replay {
                 }
             }
             Entry::Opened(_)
+            | Entry::Asked(_)
+            | Entry::Decided(_)
             | Entry::Injected(_)
             | Entry::Response(_)
             | Entry::Failed(_)
@@ -88,6 +90,11 @@ fn direction(entry: &Entry) -> Option<Direction> {
         Entry::Request(_) => Some(Direction::ToServer),
         Entry::Response(_) | Entry::Failed(_) => Some(Direction::ToClient),
         Entry::Event(event) => Some(event.direction),
-        Entry::Opened(_) | Entry::Injected(_) | Entry::Rejected(_) | Entry::Ended(_) => None,
+        Entry::Opened(_)
+        | Entry::Asked(_)
+        | Entry::Decided(_)
+        | Entry::Injected(_)
+        | Entry::Rejected(_)
+        | Entry::Ended(_) => None,
     }
 }

@@ -90,9 +90,12 @@ impl Summaries {
                 index
             }
             Entry::Event(event) => self.index(&event.connection, &event.session, time),
-            Entry::Injected(_) | Entry::Response(_) | Entry::Failed(_) | Entry::Ended(_) => {
-                *self.by_call.get(entry.call()?)?
-            }
+            Entry::Asked(_)
+            | Entry::Decided(_)
+            | Entry::Injected(_)
+            | Entry::Response(_)
+            | Entry::Failed(_)
+            | Entry::Ended(_) => *self.by_call.get(entry.call()?)?,
             Entry::Opened(_) | Entry::Rejected(_) => return None,
         };
         self.summaries.get_mut(index)

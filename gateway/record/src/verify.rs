@@ -265,6 +265,8 @@ impl Verifier {
             | Entry::Response(_)
             | Entry::Failed(_)
             | Entry::Rejected(_)
+            | Entry::Asked(_)
+            | Entry::Decided(_)
             | Entry::Ended(_) => return,
         };
         self.sessions.insert((connection.clone(), session.clone()));

@@ -2,9 +2,9 @@
 //! tests beside this file share it; it tests nothing itself.
 
 use lychgate_gateway_record::{
-    Caller, Chain, Decision, Direction, End, Ended, Entry, Event, Failed, Injected, Masks, Message, Opened,
-    Outcome, Place, Recorded, Recovered, Recovery, Rejected, Report, Request, Response, Search, SigningKey,
-    Timestamp, Trust, Verifier, segment_file_name,
+    Asked, Caller, Chain, Decided, Decision, Direction, End, Ended, Entry, Event, Failed, Injected, Masks,
+    Message, Opened, Outcome, Place, Recorded, Recovered, Recovery, Rejected, Report, Request, Response,
+    Search, SigningKey, Timestamp, Trust, Verifier, Vote, segment_file_name,
 };
 
 /// The operator's key in all tests.
@@ -120,6 +120,35 @@ pub(crate) fn small_journal() -> Journal {
     journal.write(&ended(None, Some("session-1")));
     journal.sign(&key());
     journal
+}
+
+pub(crate) fn asked(call: &str) -> Entry {
+    Entry::Asked(Box::new(Asked {
+        call: call.into(),
+        approval: "team/appr-x-1".into(),
+        uid: "0b1c".into(),
+        digest: "hmac-sha256:00".into(),
+        deadline: "2026-08-01T10:00:00Z".into(),
+        attached: true,
+    }))
+}
+
+pub(crate) fn decided(call: &str) -> Entry {
+    Entry::Decided(Box::new(Decided {
+        call: Some(call.into()),
+        approval: "team/appr-x-1".into(),
+        uid: "0b1c".into(),
+        digest: "hmac-sha256:00".into(),
+        phase: "Approved".into(),
+        decided_at: Some("2026-08-01T09:40:00Z".into()),
+        usage: Some(1),
+        votes: vec![Vote {
+            approver: "oidc:erin".into(),
+            approves: true,
+            reason: Some("INC-42\u{1b}[2J".into()),
+            emergency: true,
+        }],
+    }))
 }
 
 pub(crate) fn opened(replica: &str, key: &SigningKey, recovered: Option<Recovered>) -> Entry {

@@ -121,6 +121,24 @@ fn an_entry_of_a_newer_release_is_shown_as_unknown_where_it_belongs() {
 }
 
 #[test]
+fn a_call_that_people_decided_on_tells_who_and_why() {
+    let mut journal = Journal::new();
+    journal.write(&request("call-3", "session-1", "drop_table", Outcome::Ask));
+    journal.write(&asked("call-3"));
+    journal.write(&decided("call-3"));
+    let steps = replay(entries(&journal), "session-1");
+    let text: String = steps.iter().map(|step| render_step(step, 0)).collect();
+    for expected in [
+        "→ ASKED tools/call drop_table",
+        "    to be approved by team/readers (configuration 12)\n",
+        "· waits for approval team/appr-x-1  (call call-3)\n    until 2026-08-01T10:00:00Z, asked before\n",
+        "· approval team/appr-x-1: Approved  (call call-3)\n    oidc:erin approves in an emergency: INC-42\\u{1b}[2J\n    use 1\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
 fn nothing_that_an_attacker_wrote_reaches_the_terminal_raw_or_looks_like_a_step() {
     let attack = "\u{1b}[2J\u{9b}31m\u{202e}\u{200b}\u{e0041}\u{7f}";
     let Entry::Request(mut hostile) = request("c", "s", "t", Outcome::Allow) else {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
-use lychgate_crds::{MaskingRule, McpConnection, McpGateway};
+use lychgate_crds::{ApprovalPolicy, MaskingRule, McpConnection, McpGateway};
 use lychgate_gateway::issuer::chain;
 use serde_json::Value;
 
@@ -45,13 +45,15 @@ pub(crate) enum ReadError {
     Other(String),
 }
 
-/// Our kinds.
-pub(crate) fn own_kinds() -> [ApiResource; 3] {
-    [
-        ApiResource::erase::<McpGateway>(&()),
-        ApiResource::erase::<McpConnection>(&()),
-        ApiResource::erase::<MaskingRule>(&()),
-    ]
+/// Our kinds that people write.
+pub(crate) fn own_kinds() -> impl Iterator<Item = ApiResource> {
+    let others = [ApiResource::erase::<McpGateway>(&()), ApiResource::erase::<McpConnection>(&())];
+    others.into_iter().chain(policy_kinds())
+}
+
+/// The kinds of policies.
+pub(crate) fn policy_kinds() -> [ApiResource; 2] {
+    [ApiResource::erase::<MaskingRule>(&()), ApiResource::erase::<ApprovalPolicy>(&())]
 }
 
 impl Access {

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, ListParams};
-use lychgate_crds::MaskingRule;
 use lychgate_operator_plan::status::{Workload, diagnose};
 use lychgate_operator_plan::{Explanation, Inventory, Options, Standing, explain, load_objects, shown};
 use serde_json::{Value, json};
 
-use crate::cluster::{Access, Cluster, ReadError, built_in, own_kinds, unreadable, wait};
+use crate::cluster::{Access, Cluster, ReadError, built_in, own_kinds, policy_kinds, unreadable, wait};
 use crate::manifests::Source;
 use crate::output::{CommandError, note, print};
 
@@ -145,17 +144,30 @@ async fn objects(
         Err(error @ ReadError::Other(_)) => return Err(CommandError::from_display(error)),
     }
     if namespace != operator_namespace {
-        let rules = ApiResource::erase::<MaskingRule>(&());
-        match cluster.list(&rules, Some(operator_namespace), ListParams::default()).await {
-            Ok(rules) => objects
-                .extend(rules.into_iter().filter(|rule| rule.pointer("/spec/namespaceSelector").is_some())),
-            Err(error @ ReadError::Forbidden(_)) => {
-                note(&format!("policies of namespace {operator_namespace} are left out: {error}"));
-            }
-            Err(error @ ReadError::Other(_)) => return Err(CommandError::from_display(error)),
+        for kind in policy_kinds() {
+            objects.extend(binding(cluster, &kind, operator_namespace).await?);
         }
     }
     Ok(objects)
+}
+
+/// The policies of a kind in the operator's namespace that select namespaces.
+async fn binding(
+    cluster: &Cluster,
+    kind: &ApiResource,
+    operator_namespace: &str,
+) -> Result<Vec<Value>, CommandError> {
+    match cluster.list(kind, Some(operator_namespace), ListParams::default()).await {
+        Ok(mut policies) => {
+            policies.retain(|policy| policy.pointer("/spec/namespaceSelector").is_some());
+            Ok(policies)
+        }
+        Err(error @ ReadError::Forbidden(_)) => {
+            note(&format!("policies of namespace {operator_namespace} are left out: {error}"));
+            Ok(Vec::new())
+        }
+        Err(error @ ReadError::Other(_)) => Err(CommandError::from_display(error)),
+    }
 }
 
 /// Says which policies the operator counts and the explanation does not have.

@@ -81,6 +81,19 @@ pub struct McpGatewaySpec {
 pub enum RequiredPolicy {
     /// A MaskingRule.
     MaskingRule,
+    /// An ApprovalPolicy that is enforced.
+    ApprovalPolicy,
+}
+
+impl RequiredPolicy {
+    /// The kind.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaskingRule => "MaskingRule",
+            Self::ApprovalPolicy => "ApprovalPolicy",
+        }
+    }
 }
 
 /// How credentials reach the gateways.

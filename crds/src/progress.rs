@@ -25,11 +25,15 @@ pub enum Progress {
     CredentialUnusable,
     /// A connection of the gateway, or one that the policy holds for, is not there yet.
     ConnectionsPending,
+    /// Nothing contradicts.
+    NoConflict,
+    /// The API server would take a forged vote, or nobody can prove that it would not.
+    NotGuarded,
 }
 
 impl Progress {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NotAccepted,
         Self::Pending,
         Self::ApplyFailed,
@@ -38,6 +42,8 @@ impl Progress {
         Self::ConfigurationRefused,
         Self::CredentialUnusable,
         Self::ConnectionsPending,
+        Self::NoConflict,
+        Self::NotGuarded,
     ];
 
     /// The reason as a condition has it.
@@ -52,6 +58,8 @@ impl Progress {
             Self::ConfigurationRefused => "ConfigurationRefused",
             Self::CredentialUnusable => "CredentialUnusable",
             Self::ConnectionsPending => "ConnectionsPending",
+            Self::NoConflict => "NoConflict",
+            Self::NotGuarded => "NotGuarded",
         }
     }
 
@@ -88,6 +96,12 @@ impl Progress {
             Self::ConnectionsPending => {
                 "A connection of the gateway, or one that the policy holds for, does not use the newest \
                  configuration yet. The message names the first."
+            }
+            Self::NoConflict => "Nothing contradicts. This is as it should be.",
+            Self::NotGuarded => {
+                "The API server would take a forged vote, or nobody could prove that it would not. Calls that need an \
+                 approval are denied, and what was voted on since the last good proof is withdrawn. The message names \
+                 the admission policy: install the chart again, with admissionPolicies.enabled."
             }
         }
     }

@@ -16,11 +16,22 @@ pub enum ConditionType {
     Programmed,
     /// Calls can be made.
     Ready,
+    /// Policies that hold for the same calls contradict each other. The one condition that is better False.
+    Conflicted,
+    /// The API server refuses every vote, and every Approval, that nobody may write.
+    AdmissionGuarded,
 }
 
 impl ConditionType {
     /// Every type of condition.
-    pub const ALL: [Self; 4] = [Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::Ready];
+    pub const ALL: [Self; 6] = [
+        Self::Accepted,
+        Self::ResolvedRefs,
+        Self::Programmed,
+        Self::Ready,
+        Self::Conflicted,
+        Self::AdmissionGuarded,
+    ];
 
     /// The type as a condition has it.
     #[must_use]
@@ -30,6 +41,8 @@ impl ConditionType {
             Self::ResolvedRefs => "ResolvedRefs",
             Self::Programmed => "Programmed",
             Self::Ready => "Ready",
+            Self::Conflicted => "Conflicted",
+            Self::AdmissionGuarded => "AdmissionGuarded",
         }
     }
 }
@@ -81,11 +94,19 @@ pub enum Reason {
     NamespaceSelectorIgnored,
     /// What is written is legal and has no effect.
     NoEffect,
+    /// The object is of a kind that gateways make.
+    MadeByGateways,
+    /// An ApprovalPolicy holds for callers of whom nobody can tell under which names they could vote.
+    RequesterUnmapped,
+    /// Two ApprovalPolicies can hold for one call and name no approver in common.
+    NoCommonApprover,
+    /// More ApprovalPolicies hold for a connection than one Approval can stand for.
+    TooManyPolicies,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -105,6 +126,10 @@ impl Reason {
         Self::Suspended,
         Self::NamespaceSelectorIgnored,
         Self::NoEffect,
+        Self::MadeByGateways,
+        Self::RequesterUnmapped,
+        Self::NoCommonApprover,
+        Self::TooManyPolicies,
     ];
 
     /// The reason as a condition and a message have it.
@@ -130,6 +155,10 @@ impl Reason {
             Self::Suspended => "Suspended",
             Self::NamespaceSelectorIgnored => "NamespaceSelectorIgnored",
             Self::NoEffect => "NoEffect",
+            Self::MadeByGateways => "MadeByGateways",
+            Self::RequesterUnmapped => "RequesterUnmapped",
+            Self::NoCommonApprover => "NoCommonApprover",
+            Self::TooManyPolicies => "TooManyPolicies",
         }
     }
 
@@ -147,9 +176,7 @@ impl Reason {
             Self::UnknownKind => {
                 "The group lychgate.dev has no such kind, or not in this version. Write one of those on this page."
             }
-            Self::UnknownField => {
-                "The kind has no such field. The message names the nearest one that it has."
-            }
+            Self::UnknownField => "The kind has no such field. The message names the nearest one.",
             Self::MissingField => "A field that must be written is not. Write it.",
             Self::InvalidValue => {
                 "A field's value is of the wrong type, form or size, or does not fit to another field. The message \
@@ -192,10 +219,22 @@ impl Reason {
                  connectionSelector."
             }
             Self::NoEffect => "What is written is legal and has no effect. Remove it, or complete it.",
+            Self::MadeByGateways => "Gateways make objects of this kind, and nobody else may. Take it out.",
+            Self::RequesterUnmapped => {
+                "An ApprovalPolicy holds for callers of whom nobody can tell under which user names they could vote, on \
+                 calls of their own. Write kubernetesUsernames for the issuer, or serve no callers without a token."
+            }
+            Self::NoCommonApprover => {
+                "Two ApprovalPolicies can hold for one call and name no approver in common, so that it is denied. Name a \
+                 group in both, or let them match different calls."
+            }
+            Self::TooManyPolicies => {
+                "More ApprovalPolicies hold than one Approval can stand for. Merge some."
+            }
         }
     }
 
-    /// The condition that is False for this reason, where the object has conditions.
+    /// The condition that has this reason, where the object has conditions. It is False, or Conflicted.
     #[must_use]
     pub fn condition(self) -> ConditionType {
         match self {
@@ -215,7 +254,11 @@ impl Reason {
             | Self::DeniesEveryone
             | Self::SecretWatchNotGranted
             | Self::NamespaceSelectorIgnored
-            | Self::NoEffect => ConditionType::Accepted,
+            | Self::NoEffect
+            | Self::MadeByGateways
+            | Self::RequesterUnmapped
+            | Self::TooManyPolicies => ConditionType::Accepted,
+            Self::NoCommonApprover => ConditionType::Conflicted,
             Self::RequiredPolicyMissing | Self::Suspended => ConditionType::Ready,
         }
     }

@@ -53,6 +53,12 @@ fn meaning(condition: ConditionType) -> &'static str {
         ConditionType::ResolvedRefs => "the Secrets, ConfigMaps and gateways that the object names exist",
         ConditionType::Programmed => "every replica of the gateway has acknowledged this configuration",
         ConditionType::Ready => "calls can be made",
+        ConditionType::Conflicted => {
+            "another policy that can hold for the same calls contradicts this one; False is as it should be"
+        }
+        ConditionType::AdmissionGuarded => {
+            "the operator has proved that the API server refuses votes and Approvals that nobody may write"
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lychgate_crds::approval::ApprovalPolicySpec;
 use lychgate_crds::connection::McpConnectionSpec;
 use lychgate_crds::gateway::McpGatewaySpec;
 use lychgate_crds::masking::MaskingRuleSpec;
@@ -23,6 +24,7 @@ pub struct Inventory {
     pub(crate) gateways: Vec<Entry<McpGatewaySpec>>,
     pub(crate) connections: Vec<Entry<McpConnectionSpec>>,
     pub(crate) masking_rules: Vec<Entry<MaskingRuleSpec>>,
+    pub(crate) approval_policies: Vec<Entry<ApprovalPolicySpec>>,
     pub(crate) secrets: Vec<Entry<BTreeMap<String, SecretValue>>>,
     pub(crate) config_maps: Vec<Entry<BTreeMap<String, String>>>,
     /// Namespaces, of which the labels alone matter.
@@ -103,6 +105,15 @@ impl Inventory {
         groups_by_user.into_iter().map(persona).collect()
     }
 
+    /// The policies of every kind and what each is for, in the order of kind, namespace and name.
+    pub(crate) fn policies(&self) -> Vec<(&ObjectKey, &Targets)> {
+        let approvals = self.approval_policies.iter().map(|entry| (&entry.key, &entry.targets));
+        let masking = self.masking_rules.iter().map(|entry| (&entry.key, &entry.targets));
+        let mut policies: Vec<_> = approvals.chain(masking).collect();
+        policies.sort_by_key(|(key, _)| *key);
+        policies
+    }
+
     /// The names of all connections, valid or not, as `(namespace, name)`.
     pub fn connection_names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.connections.iter().map(|entry| (entry.key.namespace.as_str(), entry.key.name.as_str()))
@@ -114,6 +125,8 @@ pub(crate) struct Entry<Spec> {
     pub(crate) key: ObjectKey,
     pub(crate) origin: Option<Origin>,
     pub(crate) uid: Option<String>,
+    /// The generation that the API server gave it.
+    pub(crate) generation: Option<i64>,
     /// The labels, as far as they are right.
     pub(crate) labels: BTreeMap<String, String>,
     /// What is written, if its shape is right.

@@ -6,6 +6,7 @@
 //! clock, no environment, no file, no socket and no log in here, so that the operator, `lychgate dev`,
 //! `lychgate validate` and `lychgate render` cannot differ.
 
+mod approval;
 mod explain;
 mod inventory;
 mod manifest;

@@ -1,5 +1,10 @@
 //! Texts of other people on a terminal.
 
+/// The article of a kind's name.
+pub(crate) fn article(kind: &str) -> &'static str {
+    if kind.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" }
+}
+
 /// A text for a terminal. Characters that it would obey, or that would reorder or hide others, are shown by their
 /// number.
 #[must_use]

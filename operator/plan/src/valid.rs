@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
-    API_VERSION, Closed, ConfigMapKey, Credential, CredentialSource, GatewayConfig, Grant, Identity, Inject,
-    MaskingRule, MessageLimits, ObjectName, SecretKey, ServerRequests, ServiceAccountToken, Upstream,
+    API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, ConfigMapKey, Credential, CredentialSource,
+    GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, ObjectName, SecretKey,
+    ServerRequests, ServiceAccountToken, Upstream,
 };
 
 use crate::names::{ChildName, sha256};
@@ -25,12 +26,15 @@ pub struct ValidConnection {
     pub(crate) namespace: Namespace,
     pub(crate) name: Name,
     pub(crate) uid: Option<String>,
+    pub(crate) generation: Option<i64>,
     pub(crate) child: ChildName,
     pub(crate) gateway: ValidGateway,
     pub(crate) upstream: ValidUpstream,
     pub(crate) credential: Option<ValidCredential>,
     pub(crate) access: Vec<Grant>,
     pub(crate) masking: Vec<MaskingRule>,
+    /// The ApprovalPolicies, in the order of their names.
+    pub(crate) approvals: Vec<ApprovalPolicy>,
     /// The policies that hold, in the order of their names.
     pub(crate) policies: Vec<ObjectKey>,
     pub(crate) closed: Option<Closed>,
@@ -235,7 +239,7 @@ impl ValidConnection {
             credentials: self.credential.iter().map(ValidCredential::to_config).collect(),
             access: self.access.clone(),
             masking: self.masking.clone(),
-            approval: None,
+            approval: self.approval(),
             server_requests: self.server_requests.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },
             closed: self.closed,
@@ -248,6 +252,28 @@ impl ValidConnection {
     pub fn content_hash(&self) -> String {
         // Names are texts and numbers are integers in there: nothing that JSON cannot say.
         sha256(&serde_json::to_vec(&self.config(0)).unwrap_or_default())
+    }
+
+    /// Whether calls may have to wait for a person, for which the gateway needs the API server.
+    #[must_use]
+    pub fn has_approvals(&self) -> bool {
+        !self.approvals.is_empty()
+    }
+
+    /// Whether the gateway asks the API server for anything.
+    pub(crate) fn needs_api_server(&self) -> bool {
+        self.gateway.watches || self.has_approvals()
+    }
+
+    /// Nothing where no policy holds, so that the documents of other connections do not change with their
+    /// generation.
+    fn approval(&self) -> Option<ApprovalConfig> {
+        self.has_approvals().then(|| ApprovalConfig {
+            connection_uid: self.uid.clone().unwrap_or_default(),
+            connection_generation: self.generation.unwrap_or_default(),
+            gateway: format!("system:serviceaccount:{}:{}", self.namespace.as_str(), self.child),
+            policies: self.approvals.clone(),
+        })
     }
 
     /// The ConfigMaps with certificate authorities that the gateway reads.

@@ -122,6 +122,46 @@ fn a_status_is_told_once_the_cause_before_what_follows() {
 }
 
 #[test]
+fn a_policy_is_told_by_the_conditions_that_its_kind_has() {
+    let no_conflict = ["Conflicted", "False", "NoConflict", "none"];
+    let guarded = ["AdmissionGuarded", "True", "AdmissionGuarded", "refused"];
+    let lapsed = ["AdmissionGuarded", "False", "NotGuarded", "the binding is gone"];
+    let conflict = ["Conflicted", "True", "NoCommonApprover", "nobody"];
+    let waits = ["Programmed", "Unknown", "ConnectionsPending", "not yet"];
+    for (kind, conditions, health, expected) in [
+        ("MaskingRule", vec![ACCEPTED, PROGRAMMED], Health::Healthy, vec![]),
+        (
+            "MaskingRule",
+            vec![ACCEPTED, waits],
+            Health::Progressing,
+            vec!["Programmed is Unknown (ConnectionsPending): not yet"],
+        ),
+        ("ApprovalPolicy", vec![ACCEPTED, PROGRAMMED, no_conflict, guarded], Health::Healthy, vec![]),
+        (
+            "ApprovalPolicy",
+            vec![ACCEPTED, PROGRAMMED, conflict, lapsed],
+            Health::Degraded,
+            vec![
+                "Conflicted is True (NoCommonApprover): nobody",
+                "AdmissionGuarded is False (NotGuarded): the binding is gone",
+            ],
+        ),
+        (
+            "ApprovalPolicy",
+            vec![ACCEPTED, PROGRAMMED, no_conflict],
+            Health::Progressing,
+            vec!["AdmissionGuarded is Unknown (no reason): "],
+        ),
+    ] {
+        let mut policy = connection(Some(3), &conditions);
+        policy["kind"] = json!(kind);
+        let diagnosis = diagnose(&policy, &Workload::default());
+        assert_eq!(diagnosis.health, health, "{policy}");
+        assert_eq!(said(&diagnosis), expected, "{policy}");
+    }
+}
+
+#[test]
 fn a_reason_comes_with_what_to_do() {
     let suspended =
         connection(Some(3), &[ACCEPTED, RESOLVED, PROGRAMMED, ["Ready", "False", "Suspended", "suspended"]]);

@@ -11,7 +11,7 @@ use lychgate_gateway_policy::config::OidcIssuer;
 use lychgate_operator_plan::{Options, Severity};
 use serde_json::{Value, json};
 
-use support::{FULL, MINIMAL, check, complete, documents, in_cluster, of_kind, set, write};
+use support::{FULL, MINIMAL, approval_policy, check, complete, documents, in_cluster, of_kind, set, write};
 
 const OBJECT: &str = "apiVersion: lychgate.dev/v1alpha1\nkind: McpConnection\nmetadata: {name: docs}\n";
 
@@ -70,12 +70,17 @@ fn rows_of_reading() -> Vec<(Reason, String, &'static str)> {
             format!("{MINIMAL}\n---\n{OBJECT}spec: {{}}\n"),
             "metadata.name: stands twice (first in test.yaml:12)",
         ),
+        (
+            Reason::MadeByGateways,
+            OBJECT.replace("McpConnection", "Approval"),
+            "test.yaml:2: Approval default/docs: kind: gateways make Approvals, one for each call that waits",
+        ),
         (Reason::DuplicateObject, format!("{SECRET}---\n{SECRET}"), "test.yaml:7: Secret default/a"),
         (Reason::UnknownKind, OBJECT.replace("McpConn", "MCPConn"), "did you mean McpConnection?"),
         (
             Reason::UnknownKind,
             OBJECT.replace("McpConnection", "CommandRule"),
-            "kind: there is no kind CommandRule in lychgate.dev; write one of MaskingRule, McpConnection, McpGateway",
+            "kind: there is no kind CommandRule in lychgate.dev; write one of ApprovalPolicy, MaskingRule, McpConnection, McpGateway",
         ),
         (Reason::UnknownKind, OBJECT.replace("v1alpha1", "v1"), "write apiVersion: lychgate.dev/v1alpha1"),
         (
@@ -201,6 +206,41 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
                              kubernetes: {enabled: true}",
             ),
             "spec.identity.kubernetes: is an issuer under oidc as well",
+        ),
+        (
+            Reason::RequesterUnmapped,
+            format!("{MINIMAL}{}", approval_policy("dba", "approvers: {groups: [dba]}")),
+            "ApprovalPolicy default/dba: holds for callers of whom nobody can tell under which user names they could \
+             vote: McpGateway default/default has no kubernetesUsernames for the issuer https://idp.example.com",
+        ),
+        (
+            Reason::NoCommonApprover,
+            format!(
+                "{}{}{}",
+                minimal_with(
+                    "McpGateway",
+                    "spec.identity.oidc[0].kubernetesUsernames",
+                    Some(json!(["{sub}"]))
+                ),
+                approval_policy("dba", "approvers: {groups: [dba]}"),
+                approval_policy("security", "approvers: {groups: [security]}")
+            ),
+            "warning: ApprovalPolicy default/dba: spec.approvers: ApprovalPolicy security can hold for the same calls",
+        ),
+        (
+            Reason::TooManyPolicies,
+            format!(
+                "{}{}",
+                minimal_with(
+                    "McpGateway",
+                    "spec.identity.oidc[0].kubernetesUsernames",
+                    Some(json!(["{sub}"]))
+                ),
+                (0..9)
+                    .map(|index| approval_policy(&format!("p{index}"), "approvers: {groups: [dba]}"))
+                    .collect::<String>()
+            ),
+            "McpConnection default/docs: 9 ApprovalPolicies are enforced for it, and an Approval stands for 8",
         ),
         (
             Reason::NoEffect,

@@ -65,7 +65,9 @@ fn a_wrong_value_is_known_for_every_field() {
         covered.insert(format!("{kind} {}", place(reported)));
     }
     let mut missing = Vec::new();
-    for definition in lychgate_crds::definitions().unwrap() {
+    // Nobody writes an Approval.
+    let definitions = lychgate_crds::definitions().unwrap();
+    for definition in definitions.into_iter().filter(|definition| definition.kind != "Approval") {
         let schema =
             &definition.manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
         collect_fields(&format!("{} spec", definition.kind), schema, &mut missing);

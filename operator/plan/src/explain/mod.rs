@@ -7,15 +7,16 @@
 mod text;
 mod words;
 
+use lychgate_crds::Reason;
 use lychgate_crds::connection::{CredentialSource, McpConnectionSpec};
-use lychgate_crds::gateway::{McpGatewaySpec, RequiredPolicy};
+use lychgate_crds::gateway::McpGatewaySpec;
 use lychgate_gateway_policy::config::{Closed, ObjectName};
 
 use crate::inventory::{Entry, Inventory};
-use crate::problem::{ObjectKey, Problem};
+use crate::problem::{ObjectKey, Problem, Severity};
 use crate::targets::{Candidate, Verdict, candidates};
 use crate::valid::ValidConnection;
-use crate::validate::{Effective, Options, Rules, reaches_out, validate};
+use crate::validate::{Attached, Effective, Options, reaches_out, validate};
 
 /// Why a connection stands as it does. As text ([`std::fmt::Display`]) it is laid out for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,11 +102,13 @@ pub fn explain(
     let entry = inventory.connections.get(place)?;
     let validated = validate(inventory, options);
     let valid = validated.connections.iter().find(|valid| is_named(valid, &key));
-    // What is wrong with the rules is among the problems already.
-    let rules = Rules::validate(inventory, options, &mut Vec::new());
-    let effective = rules.effective(place, &key);
+    // What is wrong with the policies is among the problems already.
+    let attached = Attached::validate(inventory, options, &mut Vec::new());
+    let effective = attached.effective(place, &key);
     let candidate = *candidates(inventory).get(place)?;
-    let (policies, others) = attachments(inventory, options, &candidate, &rules);
+    let (policies, others) = attachments(inventory, options, &candidate, |policy| {
+        attached.is_valid(policy) && !validated.problems.iter().any(|problem| keeps_out(problem, policy))
+    });
     let gateway = gateway_of(inventory, entry);
     let spec = entry.spec.as_ref();
     let of_gateway = gateway.and_then(|gateway| gateway.spec.as_ref());
@@ -162,22 +165,19 @@ fn attachments(
     inventory: &Inventory,
     options: &Options,
     connection: &Candidate<'_>,
-    rules: &Rules<'_>,
+    is_valid: impl Fn(&ObjectKey) -> bool,
 ) -> (Vec<Attachment>, Vec<Attachment>) {
     let (mut holding, mut others) = (Vec::new(), Vec::new());
-    let mut entries: Vec<_> = inventory.masking_rules.iter().collect();
-    entries.sort_by(|left, right| left.key.cmp(&right.key));
-    for entry in entries {
-        let home = words::Home { policy: &entry.key, options };
-        let verdict = entry.targets.judge(&entry.key.namespace, reaches_out(&entry.key, options), connection);
-        let attachment =
-            |ground| Attachment { policy: entry.key.clone(), valid: rules.is_valid(&entry.key), ground };
+    for (key, targets) in inventory.policies() {
+        let home = words::Home { policy: key, options };
+        let verdict = targets.judge(&key.namespace, reaches_out(key, options), connection);
+        let attachment = |ground| Attachment { policy: key.clone(), valid: is_valid(key), ground };
         match verdict {
             Verdict::Holds(ground) => {
                 holding.push(attachment(words::ground(&ground, &home, connection)));
             }
             Verdict::Fails(obstacle) => {
-                others.push(attachment(words::obstacle(&obstacle, &entry.targets, connection)));
+                others.push(attachment(words::obstacle(&obstacle, targets, connection)));
             }
             Verdict::OutOfReach => {}
         }
@@ -186,12 +186,14 @@ fn attachments(
 }
 
 fn required(gateway: &McpGatewaySpec, effective: &Effective<'_>) -> Vec<Required> {
-    let required = |kind: &RequiredPolicy| match kind {
-        RequiredPolicy::MaskingRule => {
-            Required { kind: "MaskingRule", fulfilled: !effective.configs.is_empty() }
-        }
-    };
-    gateway.requires.iter().map(required).collect()
+    let required = gateway.requires.iter();
+    required.map(|kind| Required { kind: kind.as_str(), fulfilled: effective.fulfils(*kind) }).collect()
+}
+
+/// Whether a policy that is right by itself cannot be enforced for what it holds for.
+fn keeps_out(problem: &Problem, policy: &ObjectKey) -> bool {
+    let is_refused = problem.severity == Severity::Error && problem.reason == Reason::RequesterUnmapped;
+    is_refused && problem.object.as_ref() == Some(policy)
 }
 
 /// The objects whose problems are the connection's, too.

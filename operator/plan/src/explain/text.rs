@@ -6,6 +6,7 @@ use lychgate_gateway_policy::config::Closed;
 
 use super::{Attachment, Explanation, GatewayStanding, Required, Standing};
 use crate::shown;
+use crate::shown::article;
 
 /// The width of the left column, in characters.
 const COLUMN: usize = 14;
@@ -44,16 +45,17 @@ impl fmt::Display for Explanation {
 }
 
 fn standing(standing: Standing, required: &[Required]) -> String {
-    let missing: Vec<&str> =
-        required.iter().filter(|required| !required.fulfilled).map(|required| required.kind).collect();
+    let missing = required.iter().filter(|required| !required.fulfilled);
+    let missing: Vec<String> =
+        missing.map(|required| format!("{} {}", article(required.kind), required.kind)).collect();
     match standing {
         Standing::Served => "accepted; calls are held to the grants and policies below".to_owned(),
         Standing::Closed(Closed::Suspended) => {
             "accepted and closed: it or its gateway is suspended, and every call is refused".to_owned()
         }
         Standing::Closed(Closed::RequiredPolicyMissing) => format!(
-            "accepted and closed: its gateway requires a {}, and every call is refused until one holds",
-            missing.join(" and a ")
+            "accepted and closed: its gateway requires {}, and every call is refused until one holds",
+            missing.join(" and ")
         ),
         Standing::NotAccepted => {
             "not accepted: see the problems below; a gateway that runs goes on with what it has".to_owned()

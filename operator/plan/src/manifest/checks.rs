@@ -35,13 +35,13 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.access[]") => grant(value),
         ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
         ("MaskingRule", "spec") => holds_for_something(value),
-        ("MaskingRule", "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
+        (_, "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
             label_keys(value)
         }
-        (
-            "MaskingRule",
-            "spec.connectionSelector.matchExpressions[]" | "spec.namespaceSelector.matchExpressions[]",
-        ) => values_with_in(value),
+        (_, "spec.connectionSelector.matchExpressions[]" | "spec.namespaceSelector.matchExpressions[]") => {
+            values_with_in(value)
+        }
+        ("ApprovalPolicy", _) => approval_policy(place, value),
         ("MaskingRule", "spec.match") => names_a_tool(value),
         ("MaskingRule", "spec.match.tools[]") => violated(
             content(value) == "!" || content(value).starts_with("!!"),
@@ -65,6 +65,36 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         }
         _ => Found::new(),
     }
+}
+
+/// Those of ApprovalPolicies.
+fn approval_policy(place: &str, value: &Value) -> Found {
+    match place {
+        "spec" => {
+            let mut found = holds_for_something(value);
+            found.extend(violated(approves_alone_and_as_others(value), rule::BREAK_GLASS_IS_APART));
+            found
+        }
+        "spec.match" => {
+            let something = ["tools", "resources", "prompts"].into_iter();
+            let matches = something.filter(|member| is_filled(value, member)).count();
+            violated(matches == 0, rule::MATCH_NAMES_SOMETHING)
+        }
+        "spec.approvers" => {
+            let somebody = is_filled(value, "groups") || is_filled(value, "serviceAccounts");
+            violated(!somebody, rule::SOMEBODY_APPROVES)
+        }
+        "spec.approvers.groups[]" | "spec.breakGlass.groups[]" => {
+            violated(content(value).starts_with("system:"), rule::GROUP_OF_PEOPLE)
+        }
+        "spec.expiresAfter" | "spec.grant.validFor" | "spec.wait.for" => timeout(value),
+        _ => Found::new(),
+    }
+}
+
+fn approves_alone_and_as_others(value: &Value) -> bool {
+    let groups = |pointer: &str| value.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    groups("/breakGlass/groups").any(|alone| groups("/approvers/groups").any(|group| group == alone))
 }
 
 fn violated(violated: bool, rule: rule::Rule) -> Found {

@@ -45,6 +45,7 @@ pub(super) struct Object<'a> {
     pub(super) is_certain: bool,
     origin: Option<Origin>,
     uid: Option<String>,
+    generation: Option<i64>,
     errors: Vec<ReadError>,
 }
 
@@ -73,6 +74,7 @@ impl<'a> Object<'a> {
             is_certain,
             origin: file.map(|file| Origin { file: file.to_owned(), lines: Lines::of(node) }),
             uid: metadata.get_text("uid").map(str::to_owned),
+            generation: metadata.get("generation").and_then(|node| node.to_json().as_i64()),
             errors,
         }
     }
@@ -133,8 +135,8 @@ impl<'a> Object<'a> {
     pub(super) fn into_entry<Spec>(self, spec: Option<Spec>, targets: Targets) -> Entry<Spec> {
         let broken = !self.findings.is_empty() || !self.errors.is_empty();
         let found = self.findings.into_iter().map(|finding| finding.path).collect();
-        let Self { key, origin, uid, labels, .. } = self;
-        Entry { key, origin, uid, labels, spec, broken, found, targets }
+        let Self { key, origin, uid, generation, labels, .. } = self;
+        Entry { key, origin, uid, generation, labels, spec, broken, found, targets }
     }
 }
 

@@ -28,6 +28,11 @@ pub(super) fn role(connection: &ValidConnection) -> Role {
         verbs: vec!["serve".to_owned()],
         ..PolicyRule::default()
     }];
+    if connection.has_approvals() {
+        let approvals = ["create", "get", "list", "watch", "patch"];
+        rules.push(approve("approvals", &approvals));
+        rules.push(approve("approvals/status", &["get", "patch"]));
+    }
     if connection.gateway.watches {
         rules.push(watch("configmaps", vec![connection.child.as_str().to_owned()]));
         let secrets = connection.credential_secrets();
@@ -37,6 +42,18 @@ pub(super) fn role(connection: &ValidConnection) -> Role {
         }
     }
     Role { metadata: metadata(connection), rules: Some(rules) }
+}
+
+/// The right to make Approvals and to mark them used. No gateway can be held by it to those of its own connection;
+/// the admission policies do that, by the verb `serve`. They refuse its votes, too: it patches as a dry run, to see
+/// that they would.
+fn approve(resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![GROUP.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    }
 }
 
 fn watch(resource: &str, names: Vec<String>) -> PolicyRule {

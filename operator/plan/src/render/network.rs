@@ -40,7 +40,7 @@ pub(super) fn service(connection: &ValidConnection) -> Service {
 }
 
 /// In: the serving port from everywhere (each request must show a token), the admin port from the operator.
-/// Out: DNS, the upstream, the issuers, and the API server if it is watched.
+/// Out: DNS, the upstream, the issuers, and the API server if it is asked.
 pub(super) fn network_policy(connection: &ValidConnection, options: &RenderOptions) -> NetworkPolicy {
     let operator = match &options.operator_namespace {
         Some(namespace) => namespace_peer(namespace),
@@ -67,7 +67,7 @@ pub(super) fn network_policy(connection: &ValidConnection, options: &RenderOptio
 fn egress(connection: &ValidConnection, options: &RenderOptions) -> Vec<NetworkPolicyEgressRule> {
     let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
     let mut rules = vec![NetworkPolicyEgressRule { to: None, ports: Some(dns) }];
-    if connection.gateway.watches {
+    if connection.needs_api_server() {
         // It has an address that no policy can name before it is known.
         let ports = options.api_server_ports.iter().copied().map(tcp).collect();
         rules.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });

@@ -173,8 +173,11 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         Tls::Disabled => &["--plaintext"],
     };
     let tokens: &[&str] = if has_tokens(connection) { &["--tokens-dir", TOKENS_DIRECTORY] } else { &[] };
-    let watched = ["--watch-config-map", connection.child.as_str(), "--kubernetes-dir", KUBERNETES_DIRECTORY];
+    let watched = ["--watch-config-map", connection.child.as_str()];
     let watch: &[&str] = if connection.gateway.watches { &watched } else { &[] };
+    let approvals: &[&str] = if connection.has_approvals() { &["--approvals"] } else { &[] };
+    let kubernetes: &[&str] =
+        if connection.needs_api_server() { &["--kubernetes-dir", KUBERNETES_DIRECTORY] } else { &[] };
     let directories = [
         "--config-dir",
         CONFIG_DIRECTORY,
@@ -199,7 +202,8 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         "--drain-seconds",
         &longest_call,
     ];
-    let arguments = directories.iter().chain(certificate).chain(tokens).chain(watch).chain(&rest);
+    let asked = watch.iter().chain(approvals).chain(kubernetes);
+    let arguments = directories.iter().chain(certificate).chain(tokens).chain(asked).chain(&rest);
     arguments.map(|argument| (*argument).to_owned()).collect()
 }
 

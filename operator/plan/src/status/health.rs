@@ -100,11 +100,13 @@ fn by_status(object: &Value, findings: &mut Vec<Finding>) -> Health {
     }
     let mut worst = Health::Healthy;
     let mut said: Vec<(&str, &str)> = Vec::new();
-    for kind in ConditionType::ALL {
+    let kinds = conditions_of(object.get("kind").and_then(Value::as_str).unwrap_or_default());
+    let may_be_ready = kinds.contains(&ConditionType::Ready);
+    for kind in kinds.iter().copied() {
         let condition = Condition::of(object, kind);
-        let health = condition.health(kind);
+        let health = condition.health(kind, may_be_ready);
         worst = worst.max(health);
-        let is_noteworthy = condition.status != "True" || condition.is_a_warning();
+        let is_noteworthy = condition.status != good(kind) || condition.is_a_warning();
         // What follows from another condition has its reason and its words, or says that it follows.
         let follows = condition.reason == Progress::NotAccepted.as_str();
         let is_new = !said.contains(&(condition.reason, condition.message));
@@ -116,6 +118,30 @@ fn by_status(object: &Value, findings: &mut Vec<Finding>) -> Health {
         }
     }
     worst
+}
+
+/// The conditions that a kind has.
+fn conditions_of(kind: &str) -> &'static [ConditionType] {
+    match kind {
+        "MaskingRule" => &[ConditionType::Accepted, ConditionType::Programmed],
+        "ApprovalPolicy" => &[
+            ConditionType::Accepted,
+            ConditionType::Programmed,
+            ConditionType::Conflicted,
+            ConditionType::AdmissionGuarded,
+        ],
+        _ => &[
+            ConditionType::Accepted,
+            ConditionType::ResolvedRefs,
+            ConditionType::Programmed,
+            ConditionType::Ready,
+        ],
+    }
+}
+
+/// The status of a condition when all is as it should be.
+fn good(kind: ConditionType) -> &'static str {
+    if kind == ConditionType::Conflicted { "False" } else { "True" }
 }
 
 /// A condition as it stands; one that is missing is unknown.
@@ -139,13 +165,23 @@ impl<'a> Condition<'a> {
         }
     }
 
-    fn health(&self, kind: ConditionType) -> Health {
+    fn health(&self, kind: ConditionType, may_be_ready: bool) -> Health {
         match (self.status, kind) {
-            ("True", _) => Health::Healthy,
-            ("False", ConditionType::Accepted | ConditionType::Ready) => Health::Degraded,
+            // Other calls pass, and who meets this one is told.
+            (_, ConditionType::Conflicted) | ("True", _) => Health::Healthy,
+            ("False", ConditionType::Accepted | ConditionType::Ready | ConditionType::AdmissionGuarded) => {
+                Health::Degraded
+            }
             // What these two lack, Ready lacks, too.
-            (_, ConditionType::ResolvedRefs | ConditionType::Programmed) => Health::Healthy,
-            (_, ConditionType::Accepted | ConditionType::Ready) => Health::Progressing,
+            (_, ConditionType::ResolvedRefs | ConditionType::Programmed) if may_be_ready => Health::Healthy,
+            (
+                _,
+                ConditionType::Accepted
+                | ConditionType::ResolvedRefs
+                | ConditionType::Programmed
+                | ConditionType::Ready
+                | ConditionType::AdmissionGuarded,
+            ) => Health::Progressing,
         }
     }
 

@@ -1,7 +1,8 @@
-//! The status of a MaskingRule.
+//! The statuses of policies.
 
+use lychgate_crds::approval::policy::ApprovalPolicyStatus;
 use lychgate_crds::masking::MaskingRuleStatus;
-use lychgate_crds::{ConditionType, Reason};
+use lychgate_crds::{ConditionType, Progress, Reason};
 
 use super::conditions::{Observed, State, Verdict, conditions};
 use super::gateway::{accepted, programmed};
@@ -21,16 +22,22 @@ pub struct PolicyFacts<'a> {
     pub connections: Vec<(String, State)>,
 }
 
+/// Whether the API server refuses votes and Approvals that nobody may write, as far as the operator has proved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing has been proved yet.
+    #[default]
+    Unknown,
+    /// It does.
+    Guarded,
+    /// It does not, or the operator can no longer prove it, for this reason.
+    Lapsed(String),
+}
+
 /// The status of a MaskingRule.
 #[must_use]
 pub fn masking_rule(facts: &PolicyFacts<'_>) -> MaskingRuleStatus {
-    let accepted = match facts.problems.iter().find(|problem| problem.reason == Reason::NoTarget) {
-        // A selector that matches nothing is legal, and the policy holds for nothing all the same.
-        Some(problem) if facts.connections.is_empty() => {
-            Verdict::refused(Reason::NoTarget, super::describe(&[*problem]))
-        }
-        Some(_) | None => accepted(&facts.problems),
-    };
+    let accepted = accepted_policy(facts);
     let programmed = programmed(&accepted, &facts.connections);
     MaskingRuleStatus {
         observed_generation: Some(facts.observed.generation),
@@ -39,11 +46,71 @@ pub fn masking_rule(facts: &PolicyFacts<'_>) -> MaskingRuleStatus {
             vec![(ConditionType::Accepted, accepted), (ConditionType::Programmed, programmed)],
         ),
         connection_count: i64::try_from(facts.connections.len()).ok(),
-        connections: facts
-            .connections
-            .iter()
-            .map(|(name, _)| name.clone())
-            .take(MAXIMUM_CONNECTIONS)
-            .collect(),
+        connections: listed(facts),
+    }
+}
+
+/// The status of an ApprovalPolicy.
+#[must_use]
+pub fn approval_policy(facts: &PolicyFacts<'_>, guard: &Guard) -> ApprovalPolicyStatus {
+    let accepted = accepted_policy(facts);
+    let programmed = programmed(&accepted, &facts.connections);
+    ApprovalPolicyStatus {
+        observed_generation: Some(facts.observed.generation),
+        conditions: conditions(
+            facts.observed,
+            vec![
+                (ConditionType::Accepted, accepted),
+                (ConditionType::Programmed, programmed),
+                (ConditionType::Conflicted, conflicted(facts)),
+                (ConditionType::AdmissionGuarded, guarded(guard)),
+            ],
+        ),
+        connection_count: i64::try_from(facts.connections.len()).ok(),
+        connections: listed(facts),
+    }
+}
+
+/// The one condition that is True when something is wrong.
+fn conflicted(facts: &PolicyFacts<'_>) -> Verdict {
+    let conflicts: Vec<&Problem> =
+        facts.problems.iter().copied().filter(|problem| is_conflict(problem)).collect();
+    match conflicts.first() {
+        Some(first) => {
+            let message = super::describe(&conflicts);
+            Verdict { state: State::True, ..Verdict::refused(first.reason, message) }
+        }
+        None => Verdict::fails(Progress::NoConflict, "no other policy contradicts this one"),
+    }
+}
+
+fn is_conflict(problem: &Problem) -> bool {
+    problem.reason.condition() == ConditionType::Conflicted
+}
+
+fn guarded(guard: &Guard) -> Verdict {
+    match guard {
+        Guard::Unknown => Verdict::unknown(Progress::Pending, "nobody has proved yet that votes are guarded"),
+        Guard::Guarded => Verdict::holds(
+            ConditionType::AdmissionGuarded,
+            "votes and Approvals that nobody may write are refused",
+        ),
+        Guard::Lapsed(message) => Verdict::fails(Progress::NotGuarded, message.clone()),
+    }
+}
+
+fn listed(facts: &PolicyFacts<'_>) -> Vec<String> {
+    facts.connections.iter().map(|(name, _)| name.clone()).take(MAXIMUM_CONNECTIONS).collect()
+}
+
+fn accepted_policy(facts: &PolicyFacts<'_>) -> Verdict {
+    let problems: Vec<&Problem> =
+        facts.problems.iter().copied().filter(|problem| !is_conflict(problem)).collect();
+    match problems.iter().find(|problem| problem.reason == Reason::NoTarget) {
+        // A selector that matches nothing is legal, and the policy holds for nothing all the same.
+        Some(problem) if facts.connections.is_empty() => {
+            Verdict::refused(Reason::NoTarget, super::describe(&[*problem]))
+        }
+        Some(_) | None => accepted(&problems),
     }
 }

@@ -1,21 +1,23 @@
 //! McpConnections: their gateway, their credential, the policies that hold for them, and their size.
 
+use lychgate_crds::approval::MAXIMUM_POLICIES;
 use lychgate_crds::connection::{
     Credential, CredentialSource, Grant, McpConnectionSpec, SecretKeyReference, ServerRequests,
     ServiceAccountToken, Upstream,
 };
-use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
 use lychgate_gateway_policy::config::{self, Closed, ObjectName};
 
+use super::approvers::unmapped;
+use super::attached::{Attached, Effective};
 use super::gateway::{Gateways, bundle};
 use super::references::{References, not_found};
-use super::rules::{Effective, Rules};
 use super::{Options, check_audience, names_in};
 use crate::inventory::{Entry, Inventory};
 use crate::names::ChildName;
 use crate::problem::{Finding, ObjectKey, Problem};
+use crate::shown::article;
 use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidSource, ValidUpstream};
 use crate::values::{
     Audience, CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout,
@@ -32,7 +34,7 @@ pub(super) struct Context<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) options: &'a Options,
     pub(super) gateways: &'a Gateways,
-    pub(super) rules: &'a Rules<'a>,
+    pub(super) attached: &'a Attached<'a>,
 }
 
 /// Validates the connection at a place of the inventory. It is answered if nothing is wrong with it.
@@ -46,8 +48,9 @@ pub(super) fn validate(
     let mut judgement = Judgement { entry, findings: Vec::new() };
     let gateway = judgement.gateway(spec, context);
     judgement.references(spec, context);
-    let policies = context.rules.effective(place, &entry.key);
+    let policies = context.attached.effective(place, &entry.key);
     judgement.policies(&policies, context);
+    judgement.approvals(&policies, gateway);
     judgement.plaintext(spec);
     let warnings = warnings(spec, gateway, &policies);
     let valid = match gateway {
@@ -128,6 +131,31 @@ impl Judgement<'_> {
         }
     }
 
+    /// Nobody may approve his own call, and one Approval stands for a limited number of policies.
+    fn approvals(&mut self, policies: &Effective<'_>, gateway: Option<&ValidGateway>) {
+        let enforced: Vec<String> = policies
+            .enforced_approvals()
+            .map(|policy| format!("{}/{}", policy.namespace, policy.name))
+            .collect();
+        if enforced.len() > MAXIMUM_POLICIES {
+            let message = format!(
+                "{} ApprovalPolicies are enforced for it, and an Approval stands for {MAXIMUM_POLICIES}; merge some of {}",
+                enforced.len(),
+                enforced.join(", ")
+            );
+            self.report("", Reason::TooManyPolicies, message);
+        }
+        let unmapped = gateway.and_then(|gateway| unmapped(&gateway.identity).map(|what| (gateway, what)));
+        if let (Some(policy), Some((gateway, what))) = (enforced.first(), unmapped) {
+            let message = format!(
+                "not accepted: ApprovalPolicy {policy} holds for it, and McpGateway {} {what}, so that a caller could \
+                 approve his own call; mend that first",
+                gateway.name.as_str()
+            );
+            self.report("spec.gatewayRef", Reason::PolicyInvalid, message);
+        }
+    }
+
     fn plaintext(&mut self, spec: &McpConnectionSpec) {
         let Upstream { url, insecure_plaintext, .. } = &spec.upstream;
         let is_plain = UpstreamUrl::parse(url).is_some_and(|url| url.url().scheme() == "http");
@@ -193,8 +221,9 @@ fn warnings(
     }
     for kind in missing_policies(gateway, policies) {
         let name = gateway.name.as_str();
+        let article = article(kind);
         let message = format!(
-            "every call is refused: McpGateway {name} requires a {kind}, and none holds for this connection; attach \
+            "every call is refused: McpGateway {name} requires {article} {kind}, and none holds for this connection; attach \
              one by targetRefs or by a selector that matches its labels"
         );
         warnings.push(Finding::warning("spec.gatewayRef", Reason::RequiredPolicyMissing, message));
@@ -214,10 +243,8 @@ fn warnings(
 /// The kinds of policies that a gateway requires and that a connection has none of. One that is broken does
 /// not count.
 fn missing_policies(gateway: &ValidGateway, policies: &Effective<'_>) -> Vec<&'static str> {
-    let missing = |required: &RequiredPolicy| match required {
-        RequiredPolicy::MaskingRule => policies.configs.is_empty().then_some("MaskingRule"),
-    };
-    gateway.requires.iter().filter_map(missing).collect()
+    let missing = gateway.requires.iter().filter(|required| !policies.fulfils(**required));
+    missing.map(|required| required.as_str()).collect()
 }
 
 /// Why nothing may pass. What somebody did on purpose is told before what is missing.
@@ -249,6 +276,7 @@ fn build(
         namespace: Namespace::parse(namespace)?,
         name: Name::parse(name)?,
         uid: entry.uid.clone(),
+        generation: entry.generation,
         child: ChildName::of(name),
         closed: closed(spec, &gateway, &policies),
         gateway,
@@ -262,7 +290,8 @@ fn build(
         credential: credentials.pop(),
         access: spec.access.iter().map(build_grant).collect(),
         policies: policies.keys.into_iter().cloned().collect(),
-        masking: policies.configs,
+        masking: policies.masking,
+        approvals: policies.approvals,
         server_requests: config::ServerRequests { sampling, elicitation, roots },
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
         base_url: options.base_url.clone(),

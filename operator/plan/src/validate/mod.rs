@@ -3,17 +3,20 @@
 //! Everything that is wrong is found. A connection is valid only if its gateway, every policy that holds for
 //! it and everything that it names are valid: what is broken never makes a gateway laxer.
 
+mod approvers;
+mod attached;
 mod connection;
 mod gateway;
+mod policies;
 mod references;
-mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::config::{ObjectName, OidcIssuer};
 
-pub(crate) use self::rules::{Effective, Rules, reaches_out};
+pub(crate) use self::attached::{Attached, Effective};
+pub(crate) use self::policies::reaches_out;
 use crate::inventory::Inventory;
 use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::ValidConnection;
@@ -93,8 +96,9 @@ pub struct PolicyReach {
 pub fn validate(inventory: &Inventory, options: &Options) -> Validated {
     let mut problems = Vec::new();
     let gateways = gateway::validate(inventory, options, &mut problems);
-    let rules = Rules::validate(inventory, options, &mut problems);
-    let context = connection::Context { inventory, options, gateways: &gateways, rules: &rules };
+    let attached = Attached::validate(inventory, options, &mut problems);
+    approvers::check(inventory, &attached, &gateways, &mut problems);
+    let context = connection::Context { inventory, options, gateways: &gateways, attached: &attached };
     let mut connections = Vec::new();
     for (index, entry) in inventory.connections.iter().enumerate() {
         connections.extend(connection::validate(entry, index, &context, &mut problems));
@@ -104,7 +108,7 @@ pub fn validate(inventory: &Inventory, options: &Options) -> Validated {
     }
     let valid = gateways.iter().filter(|(_, gateway)| gateway.is_some());
     let valid = valid.map(|((namespace, name), _)| ObjectKey::new("McpGateway", namespace, name));
-    Validated { connections, problems, gateways: valid.collect(), reach: rules.reach(inventory) }
+    Validated { connections, problems, gateways: valid.collect(), reach: attached.reach(inventory) }
 }
 
 /// Under one base URL, connections of different namespaces can have the same URL. The first one has it.

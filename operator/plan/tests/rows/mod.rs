@@ -1,5 +1,7 @@
 //! The wrong values themselves: for every field of every kind, and for rules across fields.
 
+mod approvals;
+
 use serde_json::{Value, json};
 
 /// A wrong value: where it is written, where it is reported (empty: at the same place), and a part of what
@@ -50,6 +52,13 @@ fn gateway_rows() -> Vec<Row> {
         ("spec.identity.oidc[0].usernameClaim", json!("a..b"), "", "a claim's name"),
         ("spec.identity.oidc[0].usernameClaim", json!(""), "", "is empty; write a claim's name"),
         ("spec.identity.oidc[0].groupsClaim", json!(7), "", "write it in quotes: \"7\""),
+        (
+            "spec.identity.oidc[0].kubernetesUsernames",
+            json!(["oidc:email"]),
+            "spec.identity.oidc[0].kubernetesUsernames[0]",
+            "with claims in braces, such as oidc:{email}",
+        ),
+        ("spec.identity.oidc[0].kubernetesUsernames", json!("oidc:{email}"), "", "write a list"),
         ("spec.identity.kubernetes", json!(true), "", "write a mapping"),
         ("spec.identity.kubernetes.enabled", json!("yes"), "", "write true or false"),
         ("spec.identity.kubernetes.audiences", json!("mcp"), "", "write a list"),
@@ -226,10 +235,9 @@ fn connection_rows() -> Vec<Row> {
     ]
 }
 
-fn rule_rows() -> Vec<Row> {
-    let redact = || json!({"redact": {}});
+/// What every policy says of what it holds for.
+fn target_rows() -> Vec<Row> {
     vec![
-        ("spec.mode", json!("Audit"), "", "there is no such field"),
         ("spec.targetRefs", json!({}), "", "write a list"),
         ("spec.targetRefs[1]", json!({"kind": "McpConnection", "name": "billing-db"}), "", "stands twice"),
         ("spec.targetRefs[0].kind", json!("MCPConnection"), "", "did you mean McpConnection?"),
@@ -281,6 +289,13 @@ fn rule_rows() -> Vec<Row> {
             "spec.namespaceSelector.matchExpressions[0].values[1]",
             "stands twice",
         ),
+    ]
+}
+
+fn rule_rows() -> Vec<Row> {
+    let redact = || json!({"redact": {}});
+    vec![
+        ("spec.mode", json!("Audit"), "", "there is no such field"),
         ("spec.directions", json!([]), "", "write at least 1"),
         ("spec.directions", json!(["response"]), "spec.directions[0]", "did you mean Response?"),
         ("spec.directions", json!(["Response", "Response"]), "spec.directions[1]", "stands twice"),
@@ -386,6 +401,17 @@ pub(crate) fn combined_rows() -> Vec<CombinedRow> {
             "spec",
             "holds for nothing: write targetRefs, connectionSelector or namespaceSelector",
         ),
+        ("ApprovalPolicy", vec![("spec.approvers", Some(json!({})))], "spec.approvers", "nobody can approve"),
+        (
+            "ApprovalPolicy",
+            vec![
+                ("spec.targetRefs", None),
+                ("spec.connectionSelector", None),
+                ("spec.namespaceSelector", None),
+            ],
+            "spec",
+            "holds for nothing: write targetRefs, connectionSelector or namespaceSelector",
+        ),
         ("McpConnection", vec![("spec", None)], "spec", "missing; write it"),
         ("McpConnection", vec![("metadata", None)], "metadata.name", "missing"),
         ("McpConnection", vec![("spec.gatewayRef", None)], "spec.gatewayRef", "missing"),
@@ -408,5 +434,7 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let with = |kind: &'static str| move |row: Row| (kind, row);
     let gateway = gateway_rows().into_iter().map(with("McpGateway"));
     let connection = connection_rows().into_iter().map(with("McpConnection"));
-    gateway.chain(connection).chain(rule_rows().into_iter().map(with("MaskingRule")))
+    let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
+    let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));
+    gateway.chain(connection).chain(rule).chain(policy)
 }

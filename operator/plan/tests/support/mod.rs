@@ -30,6 +30,14 @@ pub(crate) fn in_cluster() -> Options {
     }
 }
 
+/// An ApprovalPolicy for the minimal connection, to be put behind other objects.
+pub(crate) fn approval_policy(name: &str, spec: &str) -> String {
+    format!(
+        "\n---\napiVersion: lychgate.dev/v1alpha1\nkind: ApprovalPolicy\nmetadata: {{name: {name}, uid: u-{name}, \
+         generation: 4}}\nspec: {{targetRefs: [{{kind: McpConnection, name: docs}}], {spec}}}\n"
+    )
+}
+
 pub(crate) fn load_text(text: &str) -> Loaded {
     load(&[SourceFile { name: "test.yaml".to_owned(), text: text.to_owned() }])
 }

@@ -1,37 +1,27 @@
-//! MaskingRules: what they hold for, and whether they can be enforced.
+//! Policies of any kind: what they hold for, and whether they can be enforced.
 
 use std::collections::BTreeSet;
 
 use lychgate_crds::Reason;
-use lychgate_crds::masking::MaskingRuleSpec;
 use lychgate_crds::target::{TargetKind, TargetReference};
-use lychgate_gateway_policy::config::{MaskingRule, ObjectName};
+use lychgate_gateway_policy::config::ObjectName;
 
 use super::references::not_found;
 use super::{Options, PolicyReach, names_in};
 use crate::inventory::{Entry, Inventory};
-use crate::masking::to_config;
 use crate::problem::{Finding, ObjectKey, Problem};
-use crate::targets::{Candidate, Ground, Obstacle, Part, Targets, Verdict, candidates};
+use crate::targets::{Candidate, Ground, Obstacle, Part, Targets, Verdict};
 
-/// The MaskingRules, in the order of their names, so that the same rules always make the same document.
-pub(crate) struct Rules<'a>(Vec<Rule<'a>>);
+/// The policies of one kind, in the order of their names, so that the same policies always make the same document.
+pub(crate) struct Policies<'a, Config>(Vec<Policy<'a, Config>>);
 
-/// A MaskingRule and what it holds for.
-struct Rule<'a> {
-    key: &'a ObjectKey,
-    /// The rule as the gateway knows it, under its own name; nothing if it is broken.
-    config: Option<MaskingRule>,
+/// A policy and what it holds for.
+pub(crate) struct Policy<'a, Config> {
+    pub(crate) key: &'a ObjectKey,
+    /// The policy as the gateway knows it; nothing if it is broken.
+    pub(crate) config: Option<Config>,
     /// The places, in the inventory, of the connections that it holds for.
     connections: BTreeSet<usize>,
-}
-
-/// The rules that hold for one connection.
-pub(crate) struct Effective<'a> {
-    pub(crate) keys: Vec<&'a ObjectKey>,
-    /// Those that are broken.
-    pub(crate) broken: Vec<&'a ObjectKey>,
-    pub(crate) configs: Vec<MaskingRule>,
 }
 
 /// Whether the namespaces that a policy selects count.
@@ -39,49 +29,46 @@ pub(crate) fn reaches_out(policy: &ObjectKey, options: &Options) -> bool {
     options.operator_namespace.as_ref().is_none_or(|operator| *operator == policy.namespace)
 }
 
-impl<'a> Rules<'a> {
-    /// Validates every rule.
-    pub(crate) fn validate(inventory: &'a Inventory, options: &Options, problems: &mut Vec<Problem>) -> Self {
-        let candidates = candidates(inventory);
-        let mut rules: Vec<Rule<'a>> = Vec::new();
-        for entry in &inventory.masking_rules {
-            let (rule, findings) = validate_one(entry, &candidates, inventory, options);
+impl<'a, Config> Policies<'a, Config> {
+    /// Validates every policy of a kind. `to_config` makes of one what the gateway knows.
+    pub(super) fn validate<Spec>(
+        entries: &'a [Entry<Spec>],
+        to_config: impl Fn(&Entry<Spec>, &Spec) -> Config,
+        candidates: &[Candidate<'_>],
+        inventory: &Inventory,
+        options: &Options,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut policies: Vec<Policy<'a, Config>> = Vec::new();
+        for entry in entries {
+            let Judged { connections, is_ignored, findings } =
+                judge(&entry.key, &entry.targets, candidates, inventory, options);
             problems.extend(entry.problems(findings));
-            rules.push(rule);
+            let spec = entry.spec.as_ref().filter(|_| !entry.broken && !is_ignored);
+            let config = spec.map(|spec| to_config(entry, spec));
+            policies.push(Policy { key: &entry.key, config, connections });
         }
-        rules.sort_by(|left, right| left.key.cmp(right.key));
-        Self(rules)
+        policies.sort_by(|left, right| left.key.cmp(right.key));
+        Self(policies)
     }
 
-    /// The rules that hold for the connection at a place of the inventory.
-    pub(crate) fn effective(&self, place: usize, connection: &ObjectKey) -> Effective<'a> {
-        let mut effective = Effective { keys: Vec::new(), broken: Vec::new(), configs: Vec::new() };
-        for rule in self.0.iter().filter(|rule| rule.connections.contains(&place)) {
-            effective.keys.push(rule.key);
-            match &rule.config {
-                None => effective.broken.push(rule.key),
-                Some(config) => {
-                    let name = name_for(rule.key, connection);
-                    effective.configs.push(MaskingRule { name, ..config.clone() });
-                }
-            }
-        }
-        effective
+    /// The policies that hold for the connection at a place of the inventory.
+    pub(crate) fn holding(&self, place: usize) -> impl Iterator<Item = &Policy<'a, Config>> {
+        self.0.iter().filter(move |policy| policy.connections.contains(&place))
     }
 
-    /// Whether a rule can be enforced.
-    pub(crate) fn is_valid(&self, rule: &ObjectKey) -> bool {
-        self.0.iter().any(|known| known.key == rule && known.config.is_some())
+    /// Whether a policy can be enforced.
+    pub(crate) fn is_valid(&self, key: &ObjectKey) -> bool {
+        self.0.iter().any(|known| known.key == key && known.config.is_some())
     }
 
-    /// What each rule holds for.
-    pub(super) fn reach(&self, inventory: &Inventory) -> Vec<PolicyReach> {
+    /// What each policy holds for.
+    pub(super) fn reach(&self, inventory: &Inventory) -> impl Iterator<Item = PolicyReach> {
         let name = |place: &usize| inventory.connections.get(*place).map(|entry| object_name(&entry.key));
-        let reach = |rule: &Rule<'_>| {
-            let names: BTreeSet<ObjectName> = rule.connections.iter().filter_map(name).collect();
-            PolicyReach { policy: rule.key.clone(), connections: names.into_iter().collect() }
-        };
-        self.0.iter().map(reach).collect()
+        self.0.iter().map(move |policy| {
+            let names: BTreeSet<ObjectName> = policy.connections.iter().filter_map(name).collect();
+            PolicyReach { policy: policy.key.clone(), connections: names.into_iter().collect() }
+        })
     }
 }
 
@@ -89,28 +76,27 @@ fn object_name(key: &ObjectKey) -> ObjectName {
     ObjectName { namespace: key.namespace.clone(), name: key.name.clone() }
 }
 
-/// The name by which a connection's records call a rule.
-fn name_for(rule: &ObjectKey, connection: &ObjectKey) -> String {
-    if rule.namespace == connection.namespace {
-        rule.name.clone()
-    } else {
-        format!("{}/{}", rule.namespace, rule.name)
-    }
+/// What was found of one policy.
+struct Judged {
+    connections: BTreeSet<usize>,
+    /// Whether it selects namespaces from where that counts for nothing.
+    is_ignored: bool,
+    findings: Vec<Finding>,
 }
 
-fn validate_one<'a>(
-    entry: &'a Entry<MaskingRuleSpec>,
+fn judge(
+    key: &ObjectKey,
+    targets: &Targets,
     candidates: &[Candidate<'_>],
     inventory: &Inventory,
     options: &Options,
-) -> (Rule<'a>, Vec<Finding>) {
-    let Entry { key, targets, .. } = entry;
+) -> Judged {
     let reaches_out = reaches_out(key, options);
-    let verdicts: Vec<Verdict<'_>> =
-        candidates.iter().map(|candidate| targets.judge(&key.namespace, reaches_out, candidate)).collect();
-    let holds = |verdict: &Verdict<'_>| matches!(verdict, Verdict::Holds(_));
-    let connections =
-        verdicts.iter().enumerate().filter(|(_, verdict)| holds(verdict)).map(|(place, _)| place);
+    let holds = |candidate: &Candidate<'_>| {
+        matches!(targets.judge(&key.namespace, reaches_out, candidate), Verdict::Holds(_))
+    };
+    let places = candidates.iter().enumerate().filter(|(_, candidate)| holds(candidate));
+    let connections = places.map(|(place, _)| place).collect();
     let mut findings = missing_targets(key, targets, inventory);
     let is_ignored = !reaches_out && matches!(targets.namespaces, Part::Written(_));
     if is_ignored {
@@ -120,9 +106,7 @@ fn validate_one<'a>(
         let selected = candidates.iter().map(|next| by_labels.judge(&key.namespace, reaches_out, next));
         findings.extend(selects_nothing(targets, &selected.collect::<Vec<_>>()));
     }
-    let spec = entry.spec.as_ref().filter(|_| !entry.broken && !is_ignored);
-    let config = spec.map(|spec| to_config(&key.name, spec));
-    (Rule { key, config, connections: connections.collect() }, findings)
+    Judged { connections, is_ignored, findings }
 }
 
 fn ignored_selector(options: &Options) -> Finding {

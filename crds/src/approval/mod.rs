@@ -183,7 +183,7 @@ pub struct Requester {
     pub username: String,
     /// His groups, as grants know them; the first 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"), inner(length(max = 256)))]
+    #[schemars(schema_with = "groups")]
     pub groups: Vec<String>,
     /// His user names at the API server. None of them may decide.
     #[schemars(schema_with = "user_names")]
@@ -339,7 +339,16 @@ fn duration(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn path(_: &mut SchemaGenerator) -> Schema {
-    text(&format::JSON_PATH)
+    transitions::visible(text(&format::JSON_PATH))
+}
+
+fn groups(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": transitions::visible(schemars::json_schema!({"type": "string", "maxLength": 256})),
+        "x-kubernetes-list-type": "atomic",
+    })
 }
 
 fn tool(_: &mut SchemaGenerator) -> Schema {

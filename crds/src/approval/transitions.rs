@@ -147,7 +147,8 @@ const STATUS: [Transition; 5] = [
     },
     Transition {
         rule: "(has(self.consumed) == has(oldSelf.consumed) && (!has(self.consumed) || \
-               self.consumed == oldSelf.consumed)) || oldSelf.phase == 'Approved'",
+               self.consumed == oldSelf.consumed)) || \
+               (oldSelf.phase == 'Approved' && self.phase in ['Approved', 'Consumed'])",
         field: Some(".consumed"),
         message: Text("only an Approval that is Approved can be used"),
     },

@@ -6,7 +6,10 @@ use schemars::Schema;
 use serde_json::{Value, json};
 
 /// Characters that a terminal obeys, hides, or lets change the direction of others. Line feed and tab stay.
-const HIDDEN_CHARACTERS: &str = r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u0080-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]";
+const HIDDEN_CHARACTERS: &str = concat!(
+    r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u0080-\u009f\u00ad\u061c",
+    r"\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]",
+);
 
 /// A rule with the place and the words of its refusal.
 struct Transition {

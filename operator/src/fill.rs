@@ -32,7 +32,7 @@ pub fn fill(keys: &str, certificate_names: &[String], authority: &Authority) -> 
     }
     for key in keys.split(',').filter(|key| !key.starts_with("tls.")) {
         match key {
-            "session" | "signing" | "digest" => {
+            "session" | "signing" => {
                 let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
                 SystemRandom::new()
                     .fill(bytes.as_mut())

@@ -8,6 +8,9 @@ use lychgate_gateway_policy::config;
 
 use crate::inventory::Entry;
 
+/// Stands for the uid that an object from a file does not have yet.
+pub(crate) const NO_UID: &str = "none";
+
 /// A policy as the gateway knows it. What its schema allows and the gateway could not take is impossible; where a
 /// number or a time were wrong all the same, the strictest stands in.
 pub(crate) fn to_config(
@@ -32,7 +35,7 @@ pub(crate) fn to_config(
     config::ApprovalPolicy {
         namespace: entry.key.namespace.clone(),
         name: entry.key.name.clone(),
-        uid: entry.uid.clone().unwrap_or_default(),
+        uid: entry.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
         generation: entry.generation.unwrap_or_default(),
         audit: *mode == Mode::Audit,
         matching: matching.as_ref().map(match_to_config).unwrap_or_default(),

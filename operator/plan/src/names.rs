@@ -46,11 +46,6 @@ impl ChildName {
         format!("{}-keys-{}", self.0, hash(uid.unwrap_or_default(), VERSION_LENGTH))
     }
 
-    /// The name of the Secret with the key of digests.
-    pub(crate) fn digest(&self, uid: Option<&str>) -> String {
-        format!("{}-digest-{}", self.0, hash(uid.unwrap_or_default(), VERSION_LENGTH))
-    }
-
     /// The name of the Secret with the certificate that the operator makes, and of the ConfigMap that owns
     /// it. It changes with everything in `version`.
     pub(crate) fn tls(&self, version: &str) -> String {
@@ -84,7 +79,7 @@ fn looks_made(name: &str) -> bool {
         end.len() == length && end.chars().all(|character| character.is_ascii_hexdigit())
     };
     let (rest, end) = name.rsplit_once('-').unwrap_or(("", name));
-    let is_versioned = ["-keys", "-digest", "-tls"].into_iter().any(|suffix| rest.ends_with(suffix));
+    let is_versioned = ["-keys", "-tls"].into_iter().any(|suffix| rest.ends_with(suffix));
     let is_version = is_versioned && is_hash(end, VERSION_LENGTH);
     is_hash(end, HASH_LENGTH) || is_version || name.ends_with(AUTHORITY_SUFFIX)
 }

@@ -12,6 +12,7 @@ use lychgate_gateway_policy::config::{
     ServerRequests, ServiceAccountToken, Upstream,
 };
 
+use crate::approval::NO_UID;
 use crate::names::{ChildName, sha256};
 use crate::problem::ObjectKey;
 use crate::values::{
@@ -269,7 +270,7 @@ impl ValidConnection {
     /// generation.
     fn approval(&self) -> Option<ApprovalConfig> {
         self.has_approvals().then(|| ApprovalConfig {
-            connection_uid: self.uid.clone().unwrap_or_default(),
+            connection_uid: self.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
             connection_generation: self.generation.unwrap_or_default(),
             gateway: format!("system:serviceaccount:{}:{}", self.namespace.as_str(), self.child),
             policies: self.approvals.clone(),

@@ -7,9 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use lychgate_crds::Reason;
 use lychgate_gateway_policy::config::{ApprovalConfig, Closed};
 use lychgate_operator_plan::status::{self, Guard, Observed, PolicyFacts, State};
-use lychgate_operator_plan::{
-    FILL_ANNOTATION, Options, RenderOptions, Severity, ValidConnection, Validated, explain, render,
-};
+use lychgate_operator_plan::{Options, RenderOptions, Severity, ValidConnection, Validated, explain, render};
 use serde_json::{Value, json};
 
 use support::{FULL, MINIMAL, approval_policy, check, complete, documents, load_text, of_kind, set, write};
@@ -197,9 +195,8 @@ fn a_gateway_that_holds_calls_asks_the_api_server_and_watches_no_secret_for_it()
     let flags = |objects: &[Value]| {
         let pod = &objects.last().unwrap()["spec"]["template"]["spec"];
         let arguments = pod["containers"][0]["args"].as_array().unwrap().clone();
-        let is_one = |value: &&Value| {
-            ["--approvals", "--kubernetes-dir", "--watch-config-map"].contains(&value.as_str().unwrap())
-        };
+        let is_one =
+            |value: &&Value| ["--kubernetes-dir", "--watch-config-map"].contains(&value.as_str().unwrap());
         arguments.iter().filter(is_one).map(|value| value.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let has_volume =
@@ -211,9 +208,8 @@ fn a_gateway_that_holds_calls_asks_the_api_server_and_watches_no_secret_for_it()
 
     let bare = rendered("Mount", &[]);
     assert!(flags(&bare).is_empty() && !has_volume(&bare));
-    assert!(!bare.iter().any(|object| object["metadata"]["name"].as_str().unwrap().contains("-digest-")));
     let held = rendered("Mount", &[("a", DBA)]);
-    assert_eq!(flags(&held), ["--approvals", "--kubernetes-dir"]);
+    assert_eq!(flags(&held), ["--kubernetes-dir"]);
     assert!(has_volume(&held));
     assert_eq!(
         rules(&held),
@@ -228,12 +224,8 @@ fn a_gateway_that_holds_calls_asks_the_api_server_and_watches_no_secret_for_it()
         egress.contains("6443")
             && !find(&bare, "NetworkPolicy", "lychgate-docs").to_string().contains("6443")
     );
-    let digest =
-        held.iter().find(|object| object["metadata"]["annotations"][FILL_ANNOTATION] == "digest").unwrap();
-    let volumes = held.last().unwrap()["spec"]["template"]["spec"]["volumes"].to_string();
-    assert!(volumes.contains(digest["metadata"]["name"].as_str().unwrap()), "{volumes}");
     let both = rendered("Watch", &[("a", DBA)]);
-    assert_eq!(flags(&both), ["--watch-config-map", "--approvals", "--kubernetes-dir"]);
+    assert_eq!(flags(&both), ["--watch-config-map", "--kubernetes-dir"]);
     assert_eq!(rules(&both)[3], "[\"configmaps\"] [\"get\",\"list\",\"watch\"]");
 }
 

@@ -9,20 +9,13 @@ use super::{
 };
 use crate::valid::ValidConnection;
 
-/// The key of the digests of calls, in its Secret and in the folder of keys.
-pub(super) const DIGEST_KEY: &str = "digest";
 /// The longest key of a ConfigMap.
 const MAXIMUM_KEY_LENGTH: usize = 253;
 
-/// The Secret with the keys that all replicas share: for sessions, and to sign records.
+/// The Secret with the keys that all replicas share: for sessions and the digests of calls
+/// that wait for people, and to sign records.
 pub(super) fn keys(connection: &ValidConnection) -> Secret {
     filled(connection, connection.child.keys(connection.uid()), "session,signing")
-}
-
-/// The Secret with the key of the digests of calls that wait for people. It is none of those above, since a Secret
-/// that was made before may not be written again.
-pub(super) fn digest_key(connection: &ValidConnection) -> Secret {
-    filled(connection, connection.child.digest(connection.uid()), DIGEST_KEY)
 }
 
 /// A Secret that the operator fills with some keys.

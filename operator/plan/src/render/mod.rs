@@ -123,9 +123,6 @@ impl RenderOptions {
 pub fn render(connection: &ValidConnection, options: &RenderOptions) -> Vec<Value> {
     let mut objects =
         vec![value(&account::service_account(connection)), value(&configuration::keys(connection))];
-    if connection.has_approvals() {
-        objects.push(value(&configuration::digest_key(connection)));
-    }
     if connection.wants_certificate() {
         let name = certificate::name(connection, options);
         objects.push(value(&certificate::owner(connection, &name)));

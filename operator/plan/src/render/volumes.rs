@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 
-use super::configuration::DIGEST_KEY;
 use super::{RenderOptions, certificate};
 use crate::valid::{Tls, ValidConnection, ValidCredential, ValidSource};
 
@@ -45,11 +44,12 @@ pub(super) fn volumes(
     connection: &ValidConnection,
     options: &RenderOptions,
 ) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let keys = connection.child.keys(connection.uid());
     let mut pairs = vec![
         read_only(CONFIG_DIRECTORY, config(connection)),
         read_only(SECRETS_DIRECTORY, projected("secrets", secrets(connection), Some(SECRET_FILE_MODE))),
         read_only(CONFIG_MAPS_DIRECTORY, projected("config-maps", authorities(connection), None)),
-        read_only(KEYS_DIRECTORY, keys(connection)),
+        read_only(KEYS_DIRECTORY, secret("keys", keys, &["session", "signing"])),
     ];
     let certificate = match &connection.gateway.tls {
         Tls::Operator => Some(certificate::name(connection, options)),
@@ -70,27 +70,6 @@ pub(super) fn volumes(
     pairs.push(writable(JOURNAL_DIRECTORY, "journal", JOURNAL_SIZE));
     pairs.push(writable(TEMPORARY_DIRECTORY, "tmp", TEMPORARY_SIZE));
     pairs.into_iter().unzip()
-}
-
-/// The keys that the operator makes. That for digests is in a Secret of its own, which is there only where calls
-/// wait for people.
-fn keys(connection: &ValidConnection) -> Volume {
-    const SHARED: [&str; 2] = ["session", "signing"];
-    let name = connection.child.keys(connection.uid());
-    if !connection.has_approvals() {
-        return secret("keys", name, &SHARED);
-    }
-    let projection = |name: String, keys: &[&str]| VolumeProjection {
-        secret: Some(SecretProjection {
-            name,
-            items: Some(keys.iter().map(|key| item(key, (*key).to_owned())).collect()),
-            optional: None,
-        }),
-        ..VolumeProjection::default()
-    };
-    let digest = connection.child.digest(connection.uid());
-    let sources = vec![projection(name, &SHARED), projection(digest, &[DIGEST_KEY])];
-    projected("keys", sources, Some(SECRET_FILE_MODE))
 }
 
 fn config(connection: &ValidConnection) -> Volume {

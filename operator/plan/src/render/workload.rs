@@ -175,7 +175,6 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
     let tokens: &[&str] = if has_tokens(connection) { &["--tokens-dir", TOKENS_DIRECTORY] } else { &[] };
     let watched = ["--watch-config-map", connection.child.as_str()];
     let watch: &[&str] = if connection.gateway.watches { &watched } else { &[] };
-    let approvals: &[&str] = if connection.has_approvals() { &["--approvals"] } else { &[] };
     let kubernetes: &[&str] =
         if connection.needs_api_server() { &["--kubernetes-dir", KUBERNETES_DIRECTORY] } else { &[] };
     let directories = [
@@ -202,7 +201,7 @@ fn arguments(connection: &ValidConnection) -> Vec<String> {
         "--drain-seconds",
         &longest_call,
     ];
-    let asked = watch.iter().chain(approvals).chain(kubernetes);
+    let asked = watch.iter().chain(kubernetes);
     let arguments = directories.iter().chain(certificate).chain(tokens).chain(asked).chain(&rest);
     arguments.map(|argument| (*argument).to_owned()).collect()
 }

@@ -7,6 +7,7 @@
 //! `lychgate validate` and `lychgate render` cannot differ.
 
 mod approval;
+pub mod approvals;
 mod explain;
 mod inventory;
 mod manifest;

@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod admin;
+pub mod api_server;
 pub mod call;
 pub mod caller;
 mod cluster_name;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use lychgate_gateway::api_server::ApiSettings;
 use lychgate_gateway::secret::Mounts;
 use lychgate_gateway::watch::WatchSettings;
 use lychgate_gateway::{Settings, start};
@@ -31,10 +32,10 @@ struct Flags {
     #[arg(long, requires = "kubernetes_dir")]
     watch_config_map: Option<String>,
     /// Folder with `token`, `ca.crt` and `namespace`, for the API server
-    #[arg(long, requires = "watch_config_map")]
+    #[arg(long)]
     kubernetes_dir: Option<PathBuf>,
     /// URL of the API server [default: https:// and the environment's KUBERNETES_SERVICE_HOST and _PORT]
-    #[arg(long, requires = "watch_config_map")]
+    #[arg(long, requires = "kubernetes_dir")]
     kubernetes_url: Option<String>,
     /// Folder with the gateway's own keys: `session` and `signing`, 32 random bytes each
     #[arg(long)]
@@ -70,9 +71,12 @@ async fn main() -> std::process::ExitCode {
     let flags = Flags::parse();
     let filter = EnvFilter::try_from_env("LYCHGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
-    let watch = watch(&flags);
+    let api = api(&flags);
     let settings = Settings {
-        watch,
+        watch: api
+            .clone()
+            .zip(flags.watch_config_map)
+            .map(|(api, config_map)| WatchSettings { config_map, api }),
         api_server: api_server(),
         listen: flags.listen,
         admin_listen: flags.admin_listen,
@@ -105,16 +109,16 @@ fn api_server() -> Option<SocketAddr> {
     Some(SocketAddr::new(address, variable("KUBERNETES_SERVICE_PORT")?.parse().ok()?))
 }
 
-/// What is watched, if anything is. Where the URL comes from the environment, an address of IPv6 gets its brackets.
-fn watch(flags: &Flags) -> Option<WatchSettings> {
+/// The way to the API server, if there is one. Where the URL comes from the environment, an address of IPv6 gets its
+/// brackets.
+fn api(flags: &Flags) -> Option<ApiSettings> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let from_environment = || {
         let (host, port) = (variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         format!("https://{host}:{port}")
     };
-    Some(WatchSettings {
-        config_map: flags.watch_config_map.clone()?,
+    Some(ApiSettings {
         kubernetes_dir: flags.kubernetes_dir.clone()?,
         kubernetes_url: flags.kubernetes_url.clone().unwrap_or_else(from_environment),
     })

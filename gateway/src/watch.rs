@@ -1,26 +1,24 @@
 //! The watches of a gateway on its own ConfigMap and on the Secrets that its documents name, so that a change
 //! reaches the next call at once.
 //!
-//! This module and those below it are the only ones that know Kubernetes. They write into [`Live`], and nothing
-//! waits for them: without an API server everything works as the mounted files say. Each object is listed and watched
+//! They write into [`Live`], and nothing waits for them: without an API server everything works as the mounted files say. Each object is listed and watched
 //! by its name, in a task of its own, which needs the right to do so with that name and no other.
 
 mod api;
-mod follow;
+pub(crate) mod follow;
 mod object;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use self::standing::{Standing, Standings, Watched};
 
-use self::api::Api;
 use self::follow::follow;
 use self::object::{ConfigMaps, Kind as _, Secrets};
+use crate::api_server::{ApiServer, ApiSettings, ApiUrlError};
 use crate::document;
 use crate::live::{Live, Seen};
 use crate::state::Gateway;
@@ -33,10 +31,8 @@ pub const MAXIMUM_SECRETS: usize = 256;
 pub struct WatchSettings {
     /// The ConfigMap with the gateway's documents.
     pub config_map: String,
-    /// The folder with `token`, `ca.crt` and `namespace`.
-    pub kubernetes_dir: PathBuf,
-    /// The URL of the API server.
-    pub kubernetes_url: String,
+    /// The way to the API server.
+    pub api: ApiSettings,
 }
 
 /// One object of a kind.
@@ -54,10 +50,8 @@ pub enum WatchError {
     )]
     Name(String),
     /// The URL is not one to send a token to.
-    #[error(
-        "the API server's URL {0:?} is not an https URL without path and query; name it with --kubernetes-url"
-    )]
-    Url(String),
+    #[error(transparent)]
+    Url(#[from] ApiUrlError),
 }
 
 impl WatchSettings {
@@ -72,14 +66,7 @@ impl WatchSettings {
         if self.config_map.is_empty() || !self.config_map.bytes().all(legal) {
             return Err(WatchError::Name(self.config_map.clone()));
         }
-        let usable = url::Url::parse(&self.kubernetes_url).is_ok_and(|url| {
-            url.scheme() == "https"
-                && url.path() == "/"
-                && url.query().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        if usable { Ok(()) } else { Err(WatchError::Url(self.kubernetes_url.clone())) }
+        Ok(self.api.check()?)
     }
 }
 
@@ -87,7 +74,7 @@ impl WatchSettings {
 pub async fn run(settings: WatchSettings, gateway: Arc<Gateway>) {
     let mut changes = gateway.configurations.changes();
     let mut watches = Watches {
-        api: Arc::new(Api::new(settings.clone())),
+        api: Arc::new(ApiServer::new(settings.api.clone())),
         live: Arc::clone(gateway.values.live()),
         standings: Arc::clone(&gateway.watches),
         tasks: JoinSet::new(),
@@ -105,7 +92,7 @@ pub async fn run(settings: WatchSettings, gateway: Arc<Gateway>) {
 }
 
 struct Watches {
-    api: Arc<Api>,
+    api: Arc<ApiServer>,
     live: Arc<Live>,
     standings: Arc<Standings>,
     /// All tasks; they end with it.
@@ -180,27 +167,20 @@ impl Watches {
 #[cfg(test)]
 mod tests {
     use super::{WatchError, WatchSettings};
+    use crate::api_server::{ApiSettings, ApiUrlError};
 
     #[test]
     fn only_a_config_map_by_its_name_at_an_https_url_is_watched() {
         let check = |name: &str, url: &str| {
-            let settings = WatchSettings {
-                config_map: name.to_owned(),
-                kubernetes_dir: "/".into(),
-                kubernetes_url: url.to_owned(),
-            };
-            settings.check()
+            let api = ApiSettings { kubernetes_dir: "/".into(), kubernetes_url: url.to_owned() };
+            WatchSettings { config_map: name.to_owned(), api }.check()
         };
         let good = "https://10.96.0.1:443";
         for name in ["", "a,metadata.name!=b", "a=b", "A", "../a"] {
             assert_eq!(check(name, good), Err(WatchError::Name(name.to_owned())));
         }
-        for url in ["http://10.96.0.1", "10.96.0.1:443", "https://a/path", "https://a?x", "https://me@a", ""]
-        {
-            assert_eq!(check("lychgate-db", url), Err(WatchError::Url(url.to_owned())), "{url}");
-        }
-        for url in [good, "https://[fd00::1]:6443", "https://kubernetes.default.svc"] {
-            assert_eq!(check("lychgate-db", url), Ok(()), "{url}");
-        }
+        let plain = "http://10.96.0.1";
+        assert_eq!(check("lychgate-db", plain), Err(ApiUrlError(plain.to_owned()).into()));
+        assert_eq!(check("lychgate-db", good), Ok(()));
     }
 }

@@ -7,21 +7,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Subject;
-use super::api::Api;
+use super::api;
 use super::object::{self, Event, Kind};
 use super::standing::{Standings, Watched};
+use crate::api_server::ApiServer;
 use crate::live::Seen;
 use crate::state::now_seconds;
 
 /// The pause after the first attempt that failed; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A watch that lasted for as long may simply end: the next attempt follows at once. One that was shorter failed.
-const SHORTEST_WATCH: Duration = Duration::from_secs(5);
+pub(crate) const SHORTEST_WATCH: Duration = Duration::from_secs(5);
 /// How long the API server may be silent. It sends a bookmark each minute or two; if it does not, listing anew
 /// costs little.
-const SILENCE: Duration = Duration::from_secs(180);
+pub(crate) const SILENCE: Duration = Duration::from_secs(180);
 
 /// How it stands with one watch, to be noted.
 struct Follower {
@@ -32,7 +33,7 @@ struct Follower {
 
 /// Follows an object and tells what is seen of it, until the task is dropped.
 pub(super) async fn follow<K: Kind>(
-    api: Arc<Api>,
+    api: Arc<ApiServer>,
     subject: Subject,
     standings: Arc<Standings>,
     tell: impl Fn(Seen<K::Data>) + Send + Sync,
@@ -66,13 +67,13 @@ enum Ended {
 
 impl Follower {
     /// Lists and watches until that ends.
-    async fn attempt<K: Kind>(&self, api: &Api, tell: &(impl Fn(Seen<K::Data>) + Sync)) -> Ended {
-        let listed = match api.list::<K>(&self.subject).await {
+    async fn attempt<K: Kind>(&self, api: &ApiServer, tell: &(impl Fn(Seen<K::Data>) + Sync)) -> Ended {
+        let listed = match api::list::<K>(api, &self.subject).await {
             Ok(listed) => listed,
             Err(problem) => return Ended::Question(problem),
         };
         tell(listed.seen);
-        let mut lines = match api.watch::<K>(&self.subject, &listed.version).await {
+        let mut lines = match api::watch::<K>(api, &self.subject, &listed.version).await {
             Ok(lines) => lines,
             Err(problem) => return Ended::Question(problem),
         };
@@ -114,7 +115,7 @@ impl Follower {
 }
 
 /// Half to the whole of a time, so that not all gateways come back at the same moment.
-pub(super) fn spread(whole: Duration) -> Duration {
+pub(crate) fn spread(whole: Duration) -> Duration {
     let mut random = [0];
     // Without randomness it is the whole.
     let part =

@@ -12,10 +12,8 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::Subject;
+use crate::api_server::words;
 use crate::live::Seen;
-
-/// How much of the API server's own words is repeated, in characters.
-const MAXIMUM_WORDS: usize = 300;
 
 /// A kind that a gateway may watch, with its data.
 pub(super) trait Kind: Send + 'static {
@@ -100,13 +98,6 @@ struct Line<'a> {
     object: &'a RawValue,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    code: u16,
-    message: String,
-}
-
 /// Reads the answer to a list of which the object is the only one that may be in it.
 ///
 /// # Errors
@@ -148,13 +139,6 @@ pub(super) fn event<K: Kind>(subject: &Subject, line: &[u8]) -> Result<Event<K::
     }
 }
 
-/// What the API server says of a failure, for the log: nothing if it is no Status.
-pub(super) fn words(status: &[u8]) -> Option<String> {
-    let Status { code, message } = serde_json::from_slice(status).ok()?;
-    let message: String = message.chars().take(MAXIMUM_WORDS).collect();
-    (code != 0).then(|| format!("{code}, {message}"))
-}
-
 fn data<Data: Default>(subject: &Subject, object: Object<Data>) -> Result<Data, String> {
     if object.metadata.name != subject.name {
         return Err("the API server tells of an object that was not asked for".to_owned());
@@ -169,7 +153,7 @@ fn unreadable(text: &str, kind: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
-    use super::{ConfigMaps, Event, Secrets, event, listed, words};
+    use super::{ConfigMaps, Event, Secrets, event, listed};
     use crate::live::Seen;
     use crate::watch::Subject;
 
@@ -269,14 +253,5 @@ mod tests {
             let error = read(&text).map(|_| ()).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn of_the_api_servers_own_words_no_more_is_repeated_than_a_log_line_takes() {
-        assert_eq!(words(br#"{"code":403,"message":"forbidden"}"#).as_deref(), Some("403, forbidden"));
-        assert_eq!(words(b"<html>"), None);
-        assert_eq!(words(b"{}"), None);
-        let long = format!(r#"{{"code":500,"message":"{}"}}"#, "x".repeat(1000));
-        assert_eq!(words(long.as_bytes()).map(|words| words.len()), Some(305));
     }
 }

@@ -25,24 +25,24 @@ pub struct Standings(Mutex<BTreeMap<Watched, Standing>>);
 
 impl Standings {
     /// The object is watched from now on.
-    pub(super) fn begin(&self, kind: &'static str, name: &str) {
+    pub(crate) fn begin(&self, kind: &'static str, name: &str) {
         self.lock().insert((kind, name.to_owned()), Standing::default());
     }
 
     /// The object is not watched any more.
-    pub(super) fn end(&self, kind: &'static str, name: &str) {
+    pub(crate) fn end(&self, kind: &'static str, name: &str) {
         self.lock().remove(&(kind, name.to_owned()));
     }
 
     /// Notes that the API server has said something about the object.
-    pub(super) fn hear(&self, watched: &Watched, now_seconds: u64) {
+    pub(crate) fn hear(&self, watched: &Watched, now_seconds: u64) {
         if let Some(standing) = self.lock().get_mut(watched) {
             standing.heard_seconds = Some(now_seconds);
         }
     }
 
     /// Notes that what was seen last is the truth. Says whether that is new.
-    pub(super) fn find(&self, watched: &Watched) -> bool {
+    pub(crate) fn find(&self, watched: &Watched) -> bool {
         let mut standings = self.lock();
         let Some(standing) = standings.get_mut(watched) else { return false };
         standing.problem = None;
@@ -50,7 +50,7 @@ impl Standings {
     }
 
     /// Notes that what was seen last need not be the truth any more. Says whether that is new.
-    pub(super) fn lose(&self, watched: &Watched, problem: &str) -> bool {
+    pub(crate) fn lose(&self, watched: &Watched, problem: &str) -> bool {
         let mut standings = self.lock();
         let Some(standing) = standings.get_mut(watched) else { return false };
         let told_before = standing.problem.replace(problem.to_owned()).is_some();

@@ -4,7 +4,9 @@
 //! There are no rules in here: each step asks the pure crates, and every way out is either a relayed answer
 //! or a [`Failure`] from the one table.
 
+mod approve;
 mod empty;
+mod held;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,8 @@ struct Trace {
     modern: bool,
     known: Option<Arc<[Known]>>,
     bytes: u64,
+    /// Whether a tool is called.
+    calls_tool: bool,
     /// Whether the record already has a page for it.
     recorded: bool,
 }
@@ -129,8 +133,7 @@ async fn enter(
         None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
     };
     let credentials = Credentials::read(&connection.policy, &gateway.values);
-    let token = (!caller.anonymous).then(|| Known::new("caller", authenticated.token.expose()));
-    let known = credentials.known().chain(token).collect();
+    let known = known_of(&credentials, &authenticated);
     Ok(Visit {
         gateway: Arc::clone(gateway),
         connection,
@@ -143,34 +146,48 @@ async fn enter(
     })
 }
 
+/// What must not be shown or sent on, whatever the rules say.
+fn known_of(credentials: &Credentials, authenticated: &Authenticated) -> Arc<[Known]> {
+    let anonymous = authenticated.caller.anonymous;
+    let token = (!anonymous).then(|| Known::new("caller", authenticated.token.expose()));
+    credentials.known().chain(token).collect()
+}
+
 async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
     let message = receive(&visit, body, trace).await?;
     let revision = check_revision(&visit.headers, &message, trace)?;
     if message.method() == Some("initialize") {
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
     }
+    let (message, leg) = approve::take_leg(&visit, message, trace.modern);
     let call = Call::new(message).map_err(|missing| Failure::Target(missing.to_string()))?;
+    trace.calls_tool = call.operation().tool_name().is_some();
     let policy = Arc::clone(&visit.connection.policy);
     let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
         Decision::Allow(permit) => permit,
-        Decision::Ask(ask) => {
-            let subject = Subject::Call(ask.call());
-            let ticket = open(&visit, subject, revision, Ok(ask.rules()), trace).await?;
-            let nobody = Failure::ApprovalUnavailable("this gateway does not ask yet".to_owned());
-            return close(ticket, nobody, trace).await;
-        }
+        Decision::Ask(ask) => return approve::ask(visit, ask, revision, leg, trace).await,
         Decision::Deny(denial) => {
             let reason = denial.reason();
             let subject = Subject::Call(denial.call());
-            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
+            let ticket = open(&visit, subject, revision, Verdict::Deny(reason), trace).await?;
             return close(ticket, Failure::denied(reason, denial.call()), trace).await;
         }
     };
+    take_back(&visit, permit.call().message());
     let subject = Subject::Call(permit.call());
-    let ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
+    let ticket = open(&visit, subject, revision, Verdict::Allow(permit.rules()), trace).await?;
     match forward(visit, &permit, ticket).await {
         Ok(response) => Ok(response),
         Err((failure, ticket)) => close(*ticket, failure, trace).await,
+    }
+}
+
+/// A client that gives up on a call which waits for people takes it back, and nothing runs for it any more.
+fn take_back(visit: &Visit, message: &Message) {
+    if message.method() == Some("notifications/cancelled")
+        && let Some(id) = message.params().and_then(|params| params.get("requestId")).and_then(Id::from_value)
+    {
+        visit.gateway.held.cancel(&visit.session_name, &id);
     }
 }
 
@@ -183,17 +200,26 @@ async fn close(mut ticket: Ticket, failure: Failure, trace: &Trace) -> Result<Re
 /// A failure, and the page of the record that it belongs on.
 type Failed = (Failure, Box<Ticket>);
 
-/// Opens the call's page of the record, with the decision: the rules that allow it, or the reason that denies.
+/// What was decided: the rules that allow the call, those for which it waits, or the reason that denies.
+#[derive(Clone, Copy)]
+enum Verdict<'a> {
+    Allow(&'a [String]),
+    Ask(&'a [String]),
+    Deny(DenialReason),
+}
+
+/// Opens the call's page of the record, with the decision.
 async fn open(
     visit: &Visit,
     subject: Subject<'_>,
     revision: String,
-    decided: Result<&[String], DenialReason>,
+    decided: Verdict<'_>,
     trace: &mut Trace,
 ) -> Result<Ticket, Failure> {
     let (outcome, label, rules, reason) = match decided {
-        Ok(rules) => (Outcome::Allow, "Allow", rules.to_vec(), None),
-        Err(reason) => (Outcome::Deny, "Deny", Vec::new(), Some(reason.as_str())),
+        Verdict::Allow(rules) => (Outcome::Allow, "Allow", rules.to_vec(), None),
+        Verdict::Ask(rules) => (Outcome::Ask, "Ask", rules.to_vec(), None),
+        Verdict::Deny(reason) => (Outcome::Deny, "Deny", Vec::new(), Some(reason.as_str())),
     };
     let labels = CallLabels {
         connection: visit.connection.label.clone(),
@@ -443,6 +469,7 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
         modern: trace.modern,
         known: trace.known.as_deref().unwrap_or_default(),
         resource: connection.map(|connection| connection.resource(trace.authority.as_deref())),
+        calls_tool: trace.calls_tool,
     };
     let response = reply::failure(failure, &asker);
     if !trace.recorded {

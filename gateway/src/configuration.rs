@@ -151,6 +151,15 @@ impl Configurations {
         credentials.filter_map(secret).collect()
     }
 
+    /// The user names by which the API server knows this gateway, where calls wait for approval.
+    #[must_use]
+    pub fn approval_gateways(&self) -> BTreeSet<String> {
+        let current = self.current.load();
+        let connections = current.counting().filter_map(|(_, slot)| slot.connection());
+        let approvals = connections.filter_map(|connection| connection.policy.config().approval.as_ref());
+        approvals.map(|approval| approval.gateway.clone()).collect()
+    }
+
     /// Tells of each change of what is served, from now on.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {

@@ -9,6 +9,7 @@ use lychgate_gateway_mcp::message::{MessageError, codes};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::{Call, DenialReason, Operation};
 
+use crate::approval::refusal::Refusal;
 use crate::caller::Unauthenticated;
 use crate::fault::Fault;
 
@@ -81,9 +82,9 @@ pub enum Failure {
         /// What was asked for.
         operation: Operation,
     },
-    /// The call waits for approval, and nobody can be asked at this moment.
-    #[error("no approval can be asked for: {0}")]
-    ApprovalUnavailable(String),
+    /// The call waits for approval, or does not get it.
+    #[error(transparent)]
+    Approval(#[from] Refusal),
     /// The record cannot be written, and what is not recorded does not happen.
     #[error("the record cannot be written")]
     Recorder,
@@ -148,7 +149,7 @@ impl Failure {
             Self::Revision { .. } => "RevisionUnsupported",
             Self::Session => "SessionUnknown",
             Self::Denied { reason, .. } => reason.as_str(),
-            Self::ApprovalUnavailable(_) => "ApprovalUnavailable",
+            Self::Approval(refusal) => refusal.as_str(),
             Self::Recorder => "RecordUnavailable",
             Self::AnswerUnrecorded => "AnswerUnrecorded",
             Self::UnaskedAnswer => "UnaskedAnswer",
@@ -198,10 +199,7 @@ impl Failure {
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
             Self::Denied { reason, operation } => denied(*reason, operation, modern),
-            Self::ApprovalUnavailable(_) => own(
-                503,
-                "This call waits for approval, and nobody can be asked at this moment; try again later",
-            ),
+            Self::Approval(refusal) => own(refusal.status(), refusal.text()),
             Self::Recorder => {
                 own(503, "The call cannot be recorded at this moment and was not made; try again")
             }
@@ -316,6 +314,7 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::Failure;
+    use crate::approval::refusal::Refusal;
     use crate::caller::Unauthenticated;
     use crate::fault::Fault;
     use http::StatusCode;
@@ -327,6 +326,10 @@ mod tests {
 
     fn denied(reason: DenialReason, operation: Operation) -> Failure {
         Failure::Denied { reason, operation }
+    }
+
+    fn approval(refusal: Refusal) -> Failure {
+        Failure::Approval(refusal)
     }
 
     /// An HTTP status and a JSON-RPC code.
@@ -378,7 +381,17 @@ mod tests {
             same(denied(DenialReason::NoCommonApprover, tool()), (403, -31_403)),
             same(denied(DenialReason::RequesterUnmapped, tool()), (403, -31_403)),
             same(denied(DenialReason::Unanswerable, tool()), (400, -31_400)),
-            same(Failure::ApprovalUnavailable(text()), (503, -31_503)),
+            same(approval(Refusal::Pending { approval: text(), deadline: text() }), (503, -31_503)),
+            same(approval(Refusal::Denied { approval: text(), reasons: vec![] }), (403, -31_403)),
+            same(approval(Refusal::Expired { approval: text() }), (403, -31_403)),
+            same(approval(Refusal::Withdrawn { approval: text(), reasons: vec![] }), (403, -31_403)),
+            same(approval(Refusal::Used { approval: text() }), (409, -31_409)),
+            same(approval(Refusal::Unfit { approval: text(), cause: text() }), (409, -31_409)),
+            same(approval(Refusal::TooLong { characters: 8193 }), (413, -31_413)),
+            same(approval(Refusal::TooMany { limit: 5 }), (429, -31_429)),
+            same(approval(Refusal::UnknownTool { tool: text() }), (404, -31_404)),
+            same(approval(Refusal::Unguarded(text())), (503, -31_503)),
+            same(approval(Refusal::Unavailable(text())), (503, -31_503)),
             same(Failure::Recorder, (503, -31_503)),
             same(Failure::AnswerUnrecorded, (502, -31_502)),
             same(Failure::UnaskedAnswer, (400, -32_600)),
@@ -431,6 +444,9 @@ mod tests {
             Failure::HostNotAllowed { secret: "inside".into() },
             Failure::Upstream(Fault::Unreachable("inside".into())),
             Failure::Upstream(Fault::Rubbish("inside".into())),
+            approval(Refusal::Unguarded("inside".into())),
+            approval(Refusal::Unavailable("inside".into())),
+            approval(Refusal::Unfit { approval: "agents/appr-x-1".into(), cause: "inside".into() }),
         ] {
             assert!(failure.to_string().contains("inside"), "the log is told");
             assert!(!failure.answer(false).text.contains("inside"), "{failure:?}");

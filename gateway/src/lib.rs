@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod admin;
 pub mod api_server;
+pub mod approval;
 pub mod call;
 pub mod caller;
 mod cluster_name;
@@ -35,6 +36,7 @@ pub mod start;
 pub mod state;
 pub mod ticket;
 pub mod tls;
+pub mod tools;
 pub mod upstream;
 pub mod values;
 pub mod watch;

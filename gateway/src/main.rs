@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use lychgate_gateway::api_server::ApiSettings;
+use lychgate_gateway::approval::ApprovalSettings;
 use lychgate_gateway::secret::Mounts;
 use lychgate_gateway::watch::WatchSettings;
 use lychgate_gateway::{Settings, start};
@@ -31,7 +32,7 @@ struct Flags {
     /// ConfigMap with the policy documents, to be watched at the API server together with the Secrets they name
     #[arg(long, requires = "kubernetes_dir")]
     watch_config_map: Option<String>,
-    /// Folder with `token`, `ca.crt` and `namespace`, for the API server
+    /// Folder with `token`, `ca.crt` and `namespace`, for the API server: to watch, and to have calls approved
     #[arg(long)]
     kubernetes_dir: Option<PathBuf>,
     /// URL of the API server [default: https:// and the environment's KUBERNETES_SERVICE_HOST and _PORT]
@@ -78,6 +79,7 @@ async fn main() -> std::process::ExitCode {
             .zip(flags.watch_config_map)
             .map(|(api, config_map)| WatchSettings { config_map, api }),
         api_server: api_server(),
+        approvals: api.map(ApprovalSettings::ApiServer),
         listen: flags.listen,
         admin_listen: flags.admin_listen,
         config_dir: flags.config_dir,

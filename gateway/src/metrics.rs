@@ -17,7 +17,7 @@ use crate::watch::Standings;
 pub struct CallLabels {
     /// `namespace/name`.
     pub connection: String,
-    /// `Allow` or `Deny`.
+    /// `Allow`, `Ask` or `Deny`.
     pub decision: &'static str,
     /// The reason of a denial; empty when allowed.
     pub reason: &'static str,
@@ -41,6 +41,15 @@ pub struct MaskLabels {
     pub detector: String,
 }
 
+/// Labels of what happens with Approvals.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ApprovalLabels {
+    /// `namespace/name`.
+    pub connection: String,
+    /// `Asked`, `Attached` or `Used`.
+    pub event: &'static str,
+}
+
 /// A connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ConnectionLabels {
@@ -51,7 +60,7 @@ pub struct ConnectionLabels {
 /// An object that is watched at the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WatchLabels {
-    /// `ConfigMap` or `Secret`.
+    /// `ConfigMap`, `Secret` or `Approval`.
     pub kind: &'static str,
     /// The object's name.
     pub name: String,
@@ -72,6 +81,10 @@ pub struct Metrics {
     pub policy_sequence: Family<ConnectionLabels, Gauge<u64, AtomicU64>>,
     /// Streams that are open.
     pub open_streams: Gauge,
+    /// What happened with Approvals.
+    pub approvals: Family<ApprovalLabels, Counter>,
+    /// Calls whose answer is held until people decide.
+    pub approvals_held: Gauge,
     /// 1 for each watch that is in sync, 0 for each that is not.
     pub watch_in_sync: Family<WatchLabels, Gauge>,
     /// When the API server said something about a watched object last.
@@ -102,6 +115,18 @@ impl Default for Metrics {
         registry.register("policy_sequence", "Sequence of the policy in use", policy_sequence.clone());
         let open_streams = Gauge::default();
         registry.register("open_streams", "Event streams that are open", open_streams.clone());
+        let approvals = Family::default();
+        registry.register(
+            "approvals",
+            "Calls that asked people, or used what they decided",
+            approvals.clone(),
+        );
+        let approvals_held = Gauge::default();
+        registry.register(
+            "approvals_held",
+            "Calls whose answer is held until people decide",
+            approvals_held.clone(),
+        );
         let (watch_in_sync, watch_heard) = watches(&mut registry);
         Self {
             registry,
@@ -111,6 +136,8 @@ impl Default for Metrics {
             upstream_seconds,
             policy_sequence,
             open_streams,
+            approvals,
+            approvals_held,
             watch_in_sync,
             watch_heard,
         }

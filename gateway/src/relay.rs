@@ -30,6 +30,7 @@ use crate::fault::Fault;
 use crate::metrics::{MaskLabels, ReasonLabels};
 use crate::state::Gateway;
 use crate::ticket::{self, ServerMessage, Ticket};
+use crate::tools::tells_of_change;
 
 /// What an answer is an answer to.
 pub struct Origin {
@@ -94,6 +95,9 @@ impl Origin {
         let limits = ticket::limits(policy);
         let message = Message::parse(bytes, limits).map_err(|error| rubbish(&error))?;
         let last = self.is_answer(&message)?;
+        if tells_of_change(&message) {
+            self.gateway.tools.forget(&self.connection.label);
+        }
         let reply = match (screen(policy, &message), message.form()) {
             (Screening::Relay, _) => None,
             (Screening::Pong, _) => message.id().map(own_pong),

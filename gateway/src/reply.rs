@@ -11,7 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::Frame;
 use lychgate_gateway_mcp::message::Id;
-use lychgate_gateway_policy::mask::{Known, Masked, own_error};
+use lychgate_gateway_policy::mask::{Known, Masked, own_error, own_tool_error};
 
 use crate::caller::Unauthenticated;
 use crate::failure::Failure;
@@ -86,18 +86,29 @@ pub struct Asker<'a> {
     pub known: &'a [Known],
     /// The resource identifier that was called, if there is such a resource.
     pub resource: Option<&'a str>,
+    /// Whether a tool was called, so that a refusal by people can be a result that a model reads.
+    pub calls_tool: bool,
 }
 
-/// The reply to a failure.
+/// The message that answers a failure, with its HTTP status.
 #[must_use]
-pub fn failure(failure: &Failure, asker: &Asker<'_>) -> Response<ReplyBody> {
+pub fn failure_message(failure: &Failure, asker: &Asker<'_>) -> (StatusCode, Masked) {
     let answer = failure.answer(asker.modern);
+    if let (Failure::Approval(_), true, Some(id)) = (failure, asker.calls_tool, asker.id) {
+        return (StatusCode::OK, own_tool_error(id, &answer.text, asker.known));
+    }
     // A notification has no answer whose error could stand in a 200.
     let status = match asker.id {
         None if answer.status == StatusCode::OK => StatusCode::BAD_REQUEST,
         Some(_) | None => answer.status,
     };
-    let error = own_error(asker.id, answer.code, &answer.text, answer.data.as_deref(), asker.known);
+    (status, own_error(asker.id, answer.code, &answer.text, answer.data.as_deref(), asker.known))
+}
+
+/// The reply to a failure.
+#[must_use]
+pub fn failure(failure: &Failure, asker: &Asker<'_>) -> Response<ReplyBody> {
+    let (status, error) = failure_message(failure, asker);
     let mut response = message(status, error);
     let headers = response.headers_mut();
     if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -10,6 +10,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lychgate_gateway_policy::Caller;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// How long a session lives, in seconds: one day. A client then initialises a new one.
@@ -34,10 +35,25 @@ pub struct Session {
     pub expires: u64,
 }
 
+/// What a client gives back when it asks again for a call that waits for approval (MCP 2026-07-28).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// The digest of the call that waits.
+    #[serde(rename = "d")]
+    pub digest: String,
+    /// How often the client was told to ask again.
+    #[serde(rename = "l")]
+    pub number: u32,
+    /// When it is worth nothing any more, in seconds since the Unix epoch.
+    #[serde(rename = "e")]
+    pub expires: u64,
+}
+
 /// The keys that a gateway makes and opens ids with.
 pub struct Sealer {
     sealing: RandomizedNonceKey,
     naming: hmac::Key,
+    approving: hmac::Key,
 }
 
 /// The id is unknown, foreign, expired or forged: which of these is nobody's business.
@@ -52,7 +68,14 @@ impl Sealer {
         let sealing =
             RandomizedNonceKey::new(&AES_256_GCM, derive(b"lychgate session sealing").as_ref()).ok()?;
         let naming = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate session naming").as_ref());
-        Some(Self { sealing, naming })
+        let approving = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate approval digests").as_ref());
+        Some(Self { sealing, naming, approving })
+    }
+
+    /// The key for the digests of calls on one connection.
+    #[must_use]
+    pub fn approval_key(&self, connection: &str) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.approving, connection.as_bytes()).as_ref())
     }
 
     /// The key under which credential versions and sessions are named.
@@ -64,12 +87,7 @@ impl Sealer {
     /// Makes the id of a session; `None` if the system has no randomness to give.
     #[must_use]
     pub fn seal(&self, connection: &str, caller: &Caller, session: &Session) -> Option<String> {
-        let mut sealed = serde_json::to_vec(session).ok()?;
-        let bound = Aad::from(binding(connection, caller));
-        let nonce = self.sealing.seal_in_place_append_tag(bound, &mut sealed).ok()?;
-        let mut id = nonce.as_ref().to_vec();
-        id.append(&mut sealed);
-        Some(URL_SAFE_NO_PAD.encode(id))
+        self.seal_bytes(binding(connection, caller), serde_json::to_vec(session).ok()?)
     }
 
     /// Opens an id.
@@ -77,17 +95,41 @@ impl Sealer {
     /// # Errors
     /// The id is not one that this key made for this caller and connection, or its session has ended.
     pub fn open(&self, connection: &str, caller: &Caller, id: &[u8], now: u64) -> Result<Session, NoSession> {
-        if id.len() > MAXIMUM_SEALED_BYTES {
-            return Err(NoSession);
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(id).map_err(|_| NoSession)?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES).ok_or(NoSession)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| NoSession)?;
-        let mut sealed = sealed.to_vec();
-        let bound = Aad::from(binding(connection, caller));
-        let opened = self.sealing.open_in_place(nonce, bound, &mut sealed).map_err(|_| NoSession)?;
-        let session: Session = serde_json::from_slice(opened).map_err(|_| NoSession)?;
+        let session: Session = self.open_bytes(binding(connection, caller), id).ok_or(NoSession)?;
         if session.expires > now { Ok(session) } else { Err(NoSession) }
+    }
+
+    /// Makes the state of a leg; `None` if the system has no randomness to give.
+    #[must_use]
+    pub fn seal_leg(&self, connection: &str, caller: &Caller, leg: &Leg) -> Option<String> {
+        self.seal_bytes(leg_binding(connection, caller), serde_json::to_vec(leg).ok()?)
+    }
+
+    /// Opens the state of a leg; `None` if it is not one that this key made for this caller and connection, or if it
+    /// is too old.
+    #[must_use]
+    pub fn open_leg(&self, connection: &str, caller: &Caller, state: &[u8], now: u64) -> Option<Leg> {
+        let leg: Leg = self.open_bytes(leg_binding(connection, caller), state)?;
+        (leg.expires > now).then_some(leg)
+    }
+
+    fn seal_bytes(&self, bound: Vec<u8>, mut sealed: Vec<u8>) -> Option<String> {
+        let nonce = self.sealing.seal_in_place_append_tag(Aad::from(bound), &mut sealed).ok()?;
+        let mut id = nonce.as_ref().to_vec();
+        id.append(&mut sealed);
+        Some(URL_SAFE_NO_PAD.encode(id))
+    }
+
+    fn open_bytes<T: DeserializeOwned>(&self, bound: Vec<u8>, id: &[u8]) -> Option<T> {
+        if id.len() > MAXIMUM_SEALED_BYTES {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let opened = self.sealing.open_in_place(nonce, Aad::from(bound), &mut sealed).ok()?;
+        serde_json::from_slice(opened).ok()
     }
 
     /// The name in the record for what one token does without a session: the same for the same token.
@@ -109,6 +151,11 @@ pub fn new_name() -> Option<String> {
     Some(format!("s-{}", hex::encode(bytes)))
 }
 
+/// What the state of a leg is bound to: nothing that an id of a session could be bound to.
+fn leg_binding(connection: &str, caller: &Caller) -> Vec<u8> {
+    [b"lychgate leg\0".as_slice(), &binding(connection, caller)].concat()
+}
+
 /// What an id is bound to, each part with its length, so that no two bindings read alike.
 fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -122,7 +169,7 @@ fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{NoSession, Sealer, Session};
+    use super::{Leg, NoSession, Sealer, Session};
     use lychgate_gateway_policy::Caller;
 
     fn caller(issuer: &str, subject: &str) -> Caller {
@@ -172,5 +219,24 @@ mod tests {
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
             assert_eq!(sealer.open("agents/db", &alice, &changed, 99), Err(NoSession), "at {index}");
         }
+    }
+
+    #[test]
+    fn the_state_of_a_leg_is_the_callers_own_and_is_no_session() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let alice = caller("https://idp", "alice");
+        let leg = Leg { digest: "d".into(), number: 3, expires: 100 };
+        let state = sealer.seal_leg("agents/db", &alice, &leg).unwrap();
+        let open = |connection: &str, caller: &Caller, now| {
+            sealer.open_leg(connection, caller, state.as_bytes(), now)
+        };
+        assert_eq!(open("agents/db", &alice, 99), Some(leg));
+        assert_eq!(open("agents/db", &alice, 100), None, "too old");
+        assert_eq!(open("agents/other", &alice, 99), None);
+        assert_eq!(open("agents/db", &caller("https://idp", "bob"), 99), None);
+        assert_eq!(sealer.open("agents/db", &alice, state.as_bytes(), 99), Err(NoSession));
+        let session = Session { upstream: None, name: "s-1".into(), expires: 100 };
+        let id = sealer.seal("agents/db", &alice, &session).unwrap();
+        assert_eq!(sealer.open_leg("agents/db", &alice, id.as_bytes(), 99), None);
     }
 }

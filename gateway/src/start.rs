@@ -10,6 +10,8 @@ use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+use crate::approval::held::HeldCalls;
+use crate::approval::{ApprovalSettings, Approvals};
 use crate::configuration::Configurations;
 use crate::connection::Shared;
 use crate::listener::{self, Service};
@@ -22,6 +24,7 @@ use crate::secret::Mounts;
 use crate::session::Sealer;
 use crate::state::Gateway;
 use crate::tls::{Certificate, CertificateError};
+use crate::tools::ToolLists;
 use crate::values::Values;
 use crate::watch::{self, WatchError, WatchSettings};
 
@@ -45,6 +48,8 @@ pub struct Settings {
     pub watch: Option<WatchSettings>,
     /// Where the cluster's API server is, which no upstream may be.
     pub api_server: Option<SocketAddr>,
+    /// Where people are asked to approve calls; without, calls that need it are refused.
+    pub approvals: Option<ApprovalSettings>,
     /// The folder with the gateway's own keys.
     pub keys_dir: PathBuf,
     /// The folder with `tls.crt` and `tls.key`; plain HTTP is served without one.
@@ -109,6 +114,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     install_crypto_provider();
     check_replica(&settings.replica)?;
     settings.watch.as_ref().map_or(Ok(()), WatchSettings::check)?;
+    if let Some(ApprovalSettings::ApiServer(api)) = &settings.approvals {
+        api.check().map_err(WatchError::from)?;
+    }
     let session_key = read_key(&settings.keys_dir, SESSION_KEY_FILE)?;
     let unusable = |file: &str| StartError::Key {
         path: settings.keys_dir.join(file),
@@ -124,6 +132,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Recorder::start(&settings.journal_dir, &settings.replica, signing_key, settings.journal_limit_bytes)?;
     let (drain, draining) = signal::channel(false);
     let values = Arc::new(Values::new(settings.mounts, Arc::new(Live::default())));
+    let approvals =
+        settings.approvals.map(|approvals| Arc::new(Approvals::new(approvals, settings.replica.clone())));
     let gateway = Arc::new(Gateway {
         configurations: Configurations::new(
             settings.config_dir,
@@ -132,6 +142,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         ),
         values,
         watches: Arc::default(),
+        approvals: approvals.clone(),
+        held: HeldCalls::default(),
+        tools: ToolLists::default(),
         sealer,
         recorder,
         rejections: Rejections::default(),
@@ -148,6 +161,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let mut watchers = vec![tokio::spawn(async move { watched.configurations.watch().await })];
     if let Some(watch) = settings.watch {
         watchers.push(tokio::spawn(watch::run(watch, Arc::clone(&gateway))));
+    }
+    if let Some(approvals) = approvals {
+        watchers.push(tokio::spawn(approvals.follow(Arc::clone(&gateway))));
     }
     if let Some(certificate) = certificate {
         watchers.push(tokio::spawn(async move { certificate.watch().await }));

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::approval::Approvals;
+use crate::approval::held::HeldCalls;
 use crate::configuration::Configurations;
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::rejection::Rejections;
 use crate::session::Sealer;
+use crate::tools::ToolLists;
 use crate::values::Values;
 use crate::watch::Standings;
 
@@ -20,6 +23,12 @@ pub struct Gateway {
     pub values: Arc<Values>,
     /// How it stands with what is watched.
     pub watches: Arc<Standings>,
+    /// Where people are asked; nowhere if neither an API server nor a folder was named.
+    pub approvals: Option<Arc<Approvals>>,
+    /// The calls that wait with an open answer.
+    pub held: HeldCalls,
+    /// What servers say of their tools.
+    pub tools: ToolLists,
     /// Makes and opens session ids.
     pub sealer: Sealer,
     /// The journal.

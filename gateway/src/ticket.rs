@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use lychgate_crds::approval::Approval;
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction as MaskDirection;
@@ -15,6 +16,7 @@ use lychgate_gateway_record::{
     self as record, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
 };
 
+use crate::approval::full_name;
 use crate::credential;
 use crate::failure::Failure;
 use crate::recorder::Recorder;
@@ -110,6 +112,28 @@ impl Ticket {
         }));
         recorder.append(entry).await.map_err(|_| Failure::Recorder)?;
         Ok(ticket)
+    }
+
+    /// The call's identifier.
+    #[must_use]
+    pub fn call(&self) -> &str {
+        &self.call
+    }
+
+    /// Records that the call waits for people.
+    ///
+    /// # Errors
+    /// [`Failure::Recorder`].
+    pub async fn asked(&mut self, approval: &Approval, attached: bool) -> Result<(), Failure> {
+        let entry = Entry::Asked(Box::new(record::Asked {
+            call: self.call.clone(),
+            approval: full_name(approval),
+            uid: approval.metadata.uid.clone().unwrap_or_default(),
+            digest: approval.spec.request.digest.clone(),
+            deadline: approval.spec.required.deadline.clone(),
+            attached,
+        }));
+        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
     }
 
     /// Records which credential goes where, before it goes.

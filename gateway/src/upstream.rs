@@ -15,12 +15,16 @@ use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{
     LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
 };
+use lychgate_gateway_mcp::json::Limits;
+use lychgate_gateway_mcp::message::{Id, Message};
+use lychgate_gateway_mcp::sse::Decoder;
 use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
 
 use crate::fault::Fault;
 use crate::issuer::chain;
 use crate::outbound::SharedClient;
+use crate::tools::find_answer;
 
 /// The name under which the gateway calls.
 const AGENT: &str = concat!("lychgate/", env!("CARGO_PKG_VERSION"));
@@ -112,6 +116,35 @@ impl Upstream {
         self.exchange(Method::POST, headers, reply).await.map(|_| ())
     }
 
+    /// Asks a question of the gateway's own, and gives the answer to `id`; what comes before it is passed over.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`], or what comes is no answer.
+    pub async fn ask(
+        &self,
+        question: Bytes,
+        headers: HeaderMap,
+        id: &Id,
+        limits: Limits,
+    ) -> Result<Message, Fault> {
+        tokio::time::timeout(self.call_timeout(), async {
+            let answer = self.exchange(Method::POST, headers, question).await?;
+            let (status, form) = (answer.status(), body_form(answer.headers()));
+            match form {
+                BodyForm::Json if status.is_success() => {
+                    let limit = limits.bytes as u64;
+                    let body = read_whole(answer.into_body(), limit, self.call_timeout()).await?;
+                    let found = find_answer(body, id, limits)?;
+                    found.ok_or_else(|| Fault::Rubbish("an answer to another call".to_owned()))
+                }
+                BodyForm::Events if status.is_success() => first_answer(answer.into_body(), id, limits).await,
+                BodyForm::Json | BodyForm::Events | BodyForm::Other => Err(Fault::Status(status)),
+            }
+        })
+        .await
+        .map_err(|_| Fault::Timeout)?
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -140,6 +173,22 @@ impl Upstream {
             .map_err(|error| Fault::Unreachable(chain(&error)))?;
         inspect(answer)
     }
+}
+
+/// The answer to `id` in a stream of events.
+async fn first_answer(mut body: Incoming, id: &Id, limits: Limits) -> Result<Message, Fault> {
+    let mut decoder = Decoder::new(limits.bytes);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Fault::Unreachable(format!("the answer broke off: {error}")))?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        let events = decoder.push(&chunk).map_err(|error| Fault::Rubbish(error.to_string()))?;
+        for data in events.into_iter().filter_map(|event| event.data).filter(|data| !data.is_empty()) {
+            if let Some(answer) = find_answer(data, id, limits)? {
+                return Ok(answer);
+            }
+        }
+    }
+    Err(Fault::Rubbish("the stream ended without an answer".to_owned()))
 }
 
 /// The methods without a body.

@@ -15,7 +15,10 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("lychgate-gateway-record", &[]),
     ("lychgate-gateway-policy", &["lychgate-gateway-mcp"]),
     ("lychgate-operator-plan", &["lychgate-crds", "lychgate-gateway-policy"]),
-    ("lychgate-gateway", &["lychgate-gateway-mcp", "lychgate-gateway-policy", "lychgate-gateway-record"]),
+    (
+        "lychgate-gateway",
+        &["lychgate-crds", "lychgate-gateway-mcp", "lychgate-gateway-policy", "lychgate-gateway-record"],
+    ),
     (
         "lychgate",
         &[

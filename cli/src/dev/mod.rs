@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use lychgate_gateway::approval::ApprovalSettings;
 use lychgate_gateway::secret::Mounts;
 use lychgate_gateway::{Running, Settings, start};
 use lychgate_gateway_policy::config::{CredentialSource, OidcIssuer};
@@ -224,6 +225,7 @@ fn settings(arguments: &Arguments, state: &State) -> Settings {
         mounts: Mounts { secrets: state.secrets(), config_maps: state.config_maps(), tokens: None },
         watch: None,
         api_server: None,
+        approvals: Some(ApprovalSettings::Folder(state.approvals())),
         keys_dir: state.keys(),
         tls_dir: None,
         journal_dir: state.records(),

@@ -14,6 +14,8 @@ use crate::records::PUBLIC_KEY_FILE;
 
 /// The file that says, as JSON, what is served where; it is there as long as something is served.
 const SUMMARY_FILE: &str = "dev.json";
+/// The folder of the calls that wait for people, or waited.
+pub(crate) const APPROVALS_FOLDER: &str = "approvals";
 const KEY_BYTES: usize = 32;
 
 pub(super) struct State {
@@ -31,6 +33,7 @@ impl State {
             state.config_maps(),
             state.keys(),
             state.records(),
+            state.approvals(),
             state.tokens(),
         ] {
             make_folder(&folder)?;
@@ -76,6 +79,10 @@ impl State {
 
     pub(super) fn records(&self) -> PathBuf {
         self.folder.join("records")
+    }
+
+    pub(super) fn approvals(&self) -> PathBuf {
+        self.folder.join(APPROVALS_FOLDER)
     }
 
     fn volumes(&self) -> PathBuf {

@@ -112,6 +112,14 @@ impl Ask {
         &self.terms
     }
 
+    /// Whether the evidence suffices at `now` (milliseconds since the Unix epoch).
+    ///
+    /// # Errors
+    /// The first thing that is missing.
+    pub fn check(&self, caller: &Caller, evidence: &Evidence, now: u64) -> Result<(), Unapproved> {
+        check(&self.terms, caller, evidence, now)
+    }
+
     /// The permit, if the evidence suffices at `now` (milliseconds since the Unix epoch).
     ///
     /// # Errors

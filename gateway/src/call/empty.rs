@@ -6,7 +6,7 @@ use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_policy::{Operation, decide_stream};
 use lychgate_gateway_record::End;
 
-use super::{Trace, Visit, close, header, open, prepare, unless_closed};
+use super::{Trace, Verdict, Visit, close, header, open, prepare, unless_closed};
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::relay::{self, Origin};
@@ -28,11 +28,11 @@ pub(super) async fn stream_or_end(
     let permit = match decide_stream(&visit.connection.policy, &visit.authenticated.caller) {
         Ok(permit) => permit,
         Err(reason) => {
-            let ticket = open(&visit, subject, revision, Err(reason), trace).await?;
+            let ticket = open(&visit, subject, revision, Verdict::Deny(reason), trace).await?;
             return close(ticket, Failure::Denied { reason, operation }, trace).await;
         }
     };
-    let mut ticket = open(&visit, subject, revision, Ok(permit.rules()), trace).await?;
+    let mut ticket = open(&visit, subject, revision, Verdict::Allow(permit.rules()), trace).await?;
     let answered = match prepare(&visit, false, &mut ticket).await {
         Ok(headers) => {
             let send = visit.connection.upstream.send_empty(&permit, method, headers.clone());

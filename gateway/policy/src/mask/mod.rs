@@ -25,8 +25,8 @@ mod text;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use lychgate_gateway_mcp::json::Edits;
-use lychgate_gateway_mcp::message::{Id, Message, error_response, response};
+use lychgate_gateway_mcp::json::{Edits, quote};
+use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
 pub use check::check_rule;
 pub use known::Known;
@@ -156,4 +156,28 @@ pub fn own_error(id: Option<&Id>, code: i64, text: &str, data: Option<&str>, kno
     let is_safe = |text: &str| !known.iter().any(|known| known.is_in(text));
     let text = if is_safe(text) { text } else { "[REDACTED:credential]" };
     Masked::own(error_response(id, code, text, data.filter(|data| is_safe(data))))
+}
+
+/// A result of `tools/call` of the gateway's own, which says why the tool did not do what was asked. `text` is as in
+/// [`own_error`].
+#[must_use]
+pub fn own_tool_error(id: &Id, text: &str, known: &[Known]) -> Masked {
+    let is_safe = !known.iter().any(|known| known.is_in(text));
+    Masked::own(tool_error(id, if is_safe { text } else { "[REDACTED:credential]" }))
+}
+
+/// A result of the gateway's own that tells a client of MCP 2026-07-28 to ask again with `state`.
+#[must_use]
+pub fn own_input_required(id: &Id, state: &str) -> Masked {
+    Masked::own(response(
+        id,
+        &format!(r#"{{"resultType":"input_required","requestState":{}}}"#, quote(state)),
+    ))
+}
+
+/// Word of the gateway's own that a call still waits. `token` is the client's progress token, as JSON.
+#[must_use]
+pub fn own_progress(token: &str, progress: u64, text: &str) -> Masked {
+    let params = format!(r#"{{"progressToken":{token},"progress":{progress},"message":{}}}"#, quote(text));
+    Masked::own(notification("notifications/progress", Some(&params)))
 }

@@ -1,0 +1,257 @@
+//! A call that waits for people: what is asked, and what happens once they have decided.
+//!
+//! Nothing of the call reaches its server before. What was asked is asked again at the end, with the policy, the
+//! credentials and the tool's definition of that moment, and the call is made only if it is still the very same.
+
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::{HeaderMap, Response};
+use lychgate_crds::approval::{Approval, Phase};
+use lychgate_gateway_mcp::json::Edits;
+use lychgate_gateway_mcp::message::{Id, Message};
+use lychgate_gateway_policy::{Ask, Decision, Operation, decide};
+
+use super::held::hold;
+use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open};
+use crate::approval::digest::{Digest, Facts};
+use crate::approval::refusal::Refusal;
+use crate::approval::seen::{name, phase};
+use crate::approval::shown::{shown, substance};
+use crate::approval::spec::{Parts, Wanted};
+use crate::approval::time::now_milliseconds;
+use crate::approval::{Standing, Use};
+use crate::credential::Credentials;
+use crate::failure::Failure;
+use crate::metrics::ApprovalLabels;
+use crate::reply::ReplyBody;
+use crate::session::Leg;
+use crate::state::now_seconds;
+use crate::ticket::{Subject, Ticket, limits};
+use crate::tools::{Asking, ListKey};
+use crate::upstream;
+
+/// A call that waits.
+pub(super) struct Case {
+    pub(super) visit: Visit,
+    pub(super) ask: Box<Ask>,
+    pub(super) ticket: Ticket,
+    /// The id that its answer has.
+    pub(super) id: Id,
+    /// What it waits for.
+    pub(super) approval: Approval,
+    /// Whether the request is of MCP 2026-07-28.
+    pub(super) modern: bool,
+    /// How often the client was told to ask again, in that revision.
+    pub(super) leg: u32,
+}
+
+/// Takes the state of an earlier leg out of a message: it is the gateway's own, and no server's business.
+pub(super) fn take_leg(visit: &Visit, message: Message, modern: bool) -> (Message, Option<Leg>) {
+    let state = || message.params()?.get("requestState")?.text().map(|text| text.into_owned());
+    let open = |state: String| {
+        let (sealer, label) = (&visit.gateway.sealer, &visit.connection.label);
+        sealer.open_leg(label, &visit.authenticated.caller, state.as_bytes(), now_seconds())
+    };
+    let Some(leg) = state().filter(|_| modern).and_then(open) else { return (message, None) };
+    let mut edits = Edits::new();
+    if let Some(params) = message.params() {
+        edits.remove_member(params, "requestState");
+    }
+    let stripped = edits.apply(message.bytes()).ok();
+    let stripped =
+        stripped.and_then(|bytes: Bytes| Message::parse(bytes, limits(&visit.connection.policy)).ok());
+    (stripped.unwrap_or(message), Some(leg))
+}
+
+/// Asks people, and answers: at once, if the call is decided already or the client shall come back, and with a stream
+/// that is held open otherwise.
+pub(super) async fn ask(
+    visit: Visit,
+    ask: Box<Ask>,
+    revision: String,
+    leg: Option<Leg>,
+    trace: &mut Trace,
+) -> Result<Response<ReplyBody>, Failure> {
+    let mut ticket =
+        open(&visit, Subject::Call(ask.call()), revision, Verdict::Ask(ask.rules()), trace).await?;
+    let asked = Box::pin(begin(&visit, &ask, &mut ticket, trace.modern)).await;
+    let standing = match asked {
+        Ok(standing) => standing,
+        Err(failure) => return close(ticket, failure, trace).await,
+    };
+    let Some(id) = trace.id.clone() else { return Err(Failure::Recorder) };
+    let approval = standing.approval;
+    // A state of another call counts for nothing.
+    let leg = leg.filter(|leg| leg.digest == approval.spec.request.digest).map_or(0, |leg| leg.number);
+    let holds = !ask.terms().return_at_once && takes_events(&visit.headers);
+    let case = Case { visit, ask, ticket, id, approval, modern: trace.modern, leg };
+    match phase(&case.approval) {
+        Phase::Approved => match Box::pin(run(case)).await {
+            Ok(response) => Ok(response),
+            Err((failure, ticket)) => close(*ticket, failure, trace).await,
+        },
+        Phase::Pending if holds => Ok(hold(case)),
+        Phase::Pending
+        | Phase::Denied
+        | Phase::Expired
+        | Phase::Cancelled
+        | Phase::Consumed
+        | Phase::Revoked => {
+            let refusal = refusal(&case);
+            close(case.ticket, refusal, trace).await
+        }
+    }
+}
+
+/// What the caller of a case is told while it is not approved.
+pub(super) fn refusal(case: &Case) -> Failure {
+    let approvals = case.visit.gateway.approvals.as_ref();
+    approvals.map_or_else(nowhere, |approvals| approvals.refusal(&case.approval)).into()
+}
+
+fn nowhere() -> Refusal {
+    Refusal::Unavailable("the gateway knows no API server; name it with --kubernetes-dir".to_owned())
+}
+
+/// The Approval that the call waits for, in the record.
+async fn begin(visit: &Visit, ask: &Ask, ticket: &mut Ticket, modern: bool) -> Result<Standing, Failure> {
+    let approvals = visit.gateway.approvals.as_ref().ok_or_else(nowhere)?;
+    let wanted = wanted(visit, ask, ticket, modern, false).await?;
+    let standing = approvals.ask(&wanted).await?;
+    count(visit, if standing.attached { "Attached" } else { "Asked" });
+    ticket.asked(&standing.approval, standing.attached).await?;
+    Ok(standing)
+}
+
+/// Makes the call, if it is still the one that was approved. The answer is the server's.
+pub(super) async fn run(mut case: Case) -> Result<Response<ReplyBody>, Failed> {
+    match Box::pin(opened(&mut case)).await {
+        Ok(permit) => {
+            count(&case.visit, "Used");
+            forward(case.visit, &permit, case.ticket).await
+        }
+        Err(failure) => Err((failure, Box::new(case.ticket))),
+    }
+}
+
+/// Asks everything once more, marks the Approval as used, and opens the permit.
+async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Failure> {
+    let visit = &mut case.visit;
+    let approvals = visit.gateway.approvals.clone().ok_or_else(nowhere)?;
+    let name_of_connection = visit.connection.policy.config().connection.name.clone();
+    visit.connection = visit.gateway.configurations.connection(&name_of_connection)?;
+    let policy = std::sync::Arc::clone(&visit.connection.policy);
+    visit.credentials = Credentials::read(&policy, &visit.gateway.values);
+    visit.known = known_of(&visit.credentials, &visit.authenticated);
+    let call = case.ask.call().clone();
+    let unfit = |cause: &str| {
+        let approval = crate::approval::full_name(&case.approval);
+        Failure::from(Refusal::Unfit { approval, cause: cause.to_owned() })
+    };
+    let ask = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
+        Decision::Ask(ask) => ask,
+        Decision::Allow(_) => return Err(unfit("no policy asks for it any more")),
+        Decision::Deny(denial) => return Err(Failure::denied(denial.reason(), denial.call())),
+    };
+    let wanted = wanted(visit, &ask, &mut case.ticket, case.modern, true).await?;
+    if !name(&case.approval).starts_with(&wanted.name_prefix) {
+        return Err(unfit("the call has another digest now"));
+    }
+    let using = Use {
+        ask: &ask,
+        caller: &visit.authenticated.caller,
+        wanted: &wanted,
+        asked: &case.approval,
+        call: case.ticket.call(),
+        recorder: &visit.gateway.recorder,
+    };
+    let evidence = approvals.use_up(&using).await?;
+    let permit = ask.approved(&visit.authenticated.caller, &evidence, now_milliseconds());
+    permit.map_err(|cause| unfit(&cause.to_string()))
+}
+
+/// What the call wants of people, with the tool's definition: as it was last heard, or, if `fresh`, as it is now.
+async fn wanted(
+    visit: &Visit,
+    ask: &Ask,
+    ticket: &mut Ticket,
+    modern: bool,
+    fresh: bool,
+) -> Result<Wanted, Failure> {
+    let policy = &visit.connection.policy;
+    let unavailable = |cause: &str| Refusal::Unavailable(cause.to_owned());
+    let config = policy.config().approval.as_ref().ok_or_else(|| unavailable("no approval in the policy"))?;
+    let sent = Message::parse(ask.outbound().clone(), limits(policy)).map_err(Failure::Malformed)?;
+    let operation = ask.call().operation();
+    let shown = shown(policy, operation, &sent, ask.terms().masked, &visit.known)?;
+    let definition = match operation.tool_name() {
+        Some(tool) => definition(visit, &sent, tool, ticket, modern, fresh).await?,
+        None => String::new(),
+    };
+    let substance = substance(&sent);
+    let facts = Facts {
+        connection_uid: &config.connection_uid,
+        connection_generation: config.connection_generation,
+        method: sent.method().unwrap_or_default(),
+        target: operation.target().unwrap_or_default(),
+        arguments: substance.as_deref().unwrap_or("null"),
+        caller: &visit.authenticated.caller,
+        terms: ask.terms(),
+        definition: &definition,
+    };
+    let key = visit.gateway.sealer.approval_key(&visit.connection.label);
+    let digest = Digest::of(&facts, &key).ok_or_else(|| unavailable("the arguments cannot be read again"))?;
+    let parts = Parts {
+        config,
+        connection: &policy.config().connection.name,
+        operation,
+        caller: &visit.authenticated.caller,
+        terms: ask.terms(),
+        shown,
+        digest: &digest,
+        now: now_milliseconds(),
+    };
+    Ok(Wanted::new(parts)?)
+}
+
+/// The hash of the tool's definition.
+async fn definition(
+    visit: &Visit,
+    message: &Message,
+    tool: &str,
+    ticket: &mut Ticket,
+    modern: bool,
+    fresh: bool,
+) -> Result<String, Failure> {
+    let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
+    let mut headers: HeaderMap = upstream::headers(&visit.headers, session, &visit.known, true);
+    let injected = visit.credentials.inject(visit.gateway.sealer.naming(), &mut headers)?;
+    let key = ListKey {
+        connection: visit.connection.label.clone(),
+        upstream: visit.connection.policy.upstream().to_string(),
+        modern,
+        versions: injected.iter().map(|credential| credential.version.clone()).collect(),
+    };
+    let unknown = || Failure::from(Refusal::UnknownTool { tool: tool.to_owned() });
+    if !fresh && let Some(kept) = visit.gateway.tools.kept(&key, tool) {
+        return Ok(kept);
+    }
+    ticket.injected(&injected, &visit.connection.policy).await?;
+    let limits = limits(&visit.connection.policy);
+    let asking = Asking { upstream: &visit.connection.upstream, headers, message, limits };
+    let operation = Operation::Tool { name: tool.to_owned() };
+    let listed = visit.gateway.tools.ask(&key, tool, asking);
+    super::unless_closed(visit, &operation, listed).await?.ok_or_else(unknown)
+}
+
+fn takes_events(headers: &HeaderMap) -> bool {
+    header(headers, ACCEPT.as_str()).is_some_and(|accept| {
+        let accept = accept.to_ascii_lowercase();
+        ["text/event-stream", "text/*", "*/*"].iter().any(|kind| accept.contains(kind))
+    })
+}
+
+fn count(visit: &Visit, event: &'static str) {
+    let labels = ApprovalLabels { connection: visit.connection.label.clone(), event };
+    visit.gateway.metrics.approvals.get_or_create(&labels).inc();
+}

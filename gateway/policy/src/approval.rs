@@ -190,10 +190,9 @@ fn reference(policy: &ApprovalPolicy) -> PolicyReference {
 /// Compiles the policies of a document, and finds all that is wrong with them.
 pub(crate) fn compile(config: Option<&ApprovalConfig>, problems: &mut Vec<Problem>) -> Program {
     let Some(config) = config else { return Program::default() };
-    for (member, value) in [("connectionUid", &config.connection_uid), ("gateway", &config.gateway)] {
-        if value.is_empty() {
-            problems.push(Problem::new(format!("approval.{member}"), "is empty; the operator fills it in"));
-        }
+    // Objects in files have no uid yet; the API server refuses an Approval without.
+    if config.gateway.is_empty() {
+        problems.push(Problem::new("approval.gateway", "is empty; the operator fills it in"));
     }
     if config.policies.is_empty() {
         let message = "is empty; leave approval out where no call waits for a person";
@@ -226,7 +225,7 @@ fn check(policy: &ApprovalPolicy, path: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |member: &str, message: String| {
         problems.push(Problem::new(format!("{path}.{member}"), message));
     };
-    for (member, value) in [("namespace", &policy.namespace), ("name", &policy.name), ("uid", &policy.uid)] {
+    for (member, value) in [("namespace", &policy.namespace), ("name", &policy.name)] {
         if value.is_empty() {
             wrong(member, "is empty; the operator fills it in".to_owned());
         }
@@ -382,8 +381,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_found_at_its_place() {
-        let cases: [(&str, Change); 17] = [
-            ("approval.connectionUid", |approval| approval.connection_uid.clear()),
+        let cases: [(&str, Change); 15] = [
             ("approval.gateway", |approval| approval.gateway.clear()),
             ("approval.policies", |approval| approval.policies.clear()),
             ("approval.policies", |approval| {
@@ -391,7 +389,6 @@ mod tests {
             }),
             ("approval.policies[1].name", |approval| approval.policies.push(approval_policy("one"))),
             ("approval.policies[0].namespace", |approval| approval.policies[0].namespace.clear()),
-            ("approval.policies[0].uid", |approval| approval.policies[0].uid.clear()),
             ("approval.policies[0].groups", |approval| approval.policies[0].groups.clear()),
             ("approval.policies[0].groups[1]", |approval| {
                 approval.policies[0].groups.push(String::new());

@@ -1,10 +1,11 @@
 //! What a cluster holds, read with the rights of whoever asks.
 //!
-//! Only reading: nothing is written, and no Secret is looked at.
+//! Only reading: nothing is written but votes on Approvals, and no Secret is looked at.
 
 use std::path::PathBuf;
 
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
 use lychgate_crds::{ApprovalPolicy, MaskingRule, McpConnection, McpGateway};
@@ -136,6 +137,38 @@ impl Cluster {
         let value = object.map(serde_json::to_value).transpose();
         value.map_err(|error| ReadError::Other(error.to_string()))
     }
+}
+
+impl Cluster {
+    /// The user name by which the API server knows whoever asks.
+    pub(crate) async fn user_name(&self) -> Result<String, CommandError> {
+        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let review = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+        let review = review.map_err(|error| CommandError::new(format!("who are you? {}", words(&error))))?;
+        let user = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
+        user.ok_or_else(|| CommandError::new("the API server does not say who you are"))
+    }
+
+    /// Patches an object (RFC 7386).
+    pub(crate) async fn patch(
+        &self,
+        kind: &ApiResource,
+        namespace: &str,
+        name: &str,
+        patch: &Value,
+    ) -> Result<(), CommandError> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, kind);
+        let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(|error| CommandError::new(words(&error)))
+    }
+}
+
+/// The API server's own words, or why there are none.
+fn words(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
+    }
+    format!("the API server cannot be asked: {}", chain(error))
 }
 
 /// A built-in kind.

@@ -4,6 +4,7 @@
 //! says is computed elsewhere. Results go to standard output, everything said beside them to standard error;
 //! the exit code is 0 for yes, 1 for a no that was asked for, 2 for a command that could not be carried out.
 
+mod approvals;
 mod cluster;
 mod decide;
 mod dev;
@@ -44,6 +45,9 @@ enum Verb {
     Decide(decide::Called),
     /// Print a message as a caller would see it
     Mask(mask::Arguments),
+    /// Look at calls that wait for people, and decide on them
+    #[command(subcommand)]
+    Approvals(approvals::Approvals),
     /// Look at recorded sessions
     #[command(subcommand)]
     Sessions(records::Sessions),
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Verb::Status(arguments) => status::run(&arguments),
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
+        Verb::Approvals(verb) => approvals::run(&verb),
         Verb::Sessions(sessions) => records::sessions(&sessions),
         Verb::Replay(arguments) => records::replay(&arguments),
         Verb::Verify(arguments) => records::verify(&arguments),

@@ -25,6 +25,7 @@ use crate::manifests::{self, Checked};
 use crate::output::{CommandError, note, print_line};
 use issuer::Issuer;
 use state::State;
+pub(crate) use state::{APPROVALS_FOLDER, SUMMARY_FILE};
 
 /// How often the manifests are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);

@@ -13,7 +13,7 @@ use crate::output::CommandError;
 use crate::records::PUBLIC_KEY_FILE;
 
 /// The file that says, as JSON, what is served where; it is there as long as something is served.
-const SUMMARY_FILE: &str = "dev.json";
+pub(crate) const SUMMARY_FILE: &str = "dev.json";
 /// The folder of the calls that wait for people, or waited.
 pub(crate) const APPROVALS_FOLDER: &str = "approvals";
 const KEY_BYTES: usize = 32;

@@ -136,11 +136,15 @@ impl Folder {
         if request.caller.kubernetes_usernames.iter().any(|own| own == voter) {
             return Err(VoteError::Requester(voter.to_owned()));
         }
-        if !groups.iter().any(|group| required.groups.contains(group)) {
-            let groups = required.groups.join(", ");
+        let in_emergency = vote.break_glass == Some(true);
+        let deciding = if in_emergency { &required.break_glass_groups } else { &required.groups };
+        if !groups.iter().any(|group| deciding.contains(group)) {
+            let groups = deciding.join(", ");
             return Err(VoteError::Group { voter: voter.to_owned(), groups });
         }
-        if required.require_reason && vote.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        if (required.require_reason || in_emergency)
+            && vote.reason.as_ref().is_none_or(|reason| reason.trim().is_empty())
+        {
             return Err(VoteError::Reason);
         }
         let denied = |it: &Vote| it.decision == lychgate_crds::approval::Decision::Deny;

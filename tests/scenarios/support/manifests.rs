@@ -62,7 +62,7 @@ apiVersion: lychgate.dev/v1alpha1
 kind: McpGateway
 metadata: {{name: gateway, namespace: test}}
 spec:
-  identity: {{oidc: [{{issuer: "{issuer}"}}]}}
+  identity: {{oidc: [{{issuer: "{issuer}", kubernetesUsernames: ["{{sub}}"]}}]}}
   {gateway}
 ---
 apiVersion: v1

@@ -5,11 +5,19 @@ of the operator uses.
 */}}
 {{- define "lychgate.gateway-rules" -}}
 - apiGroups: [lychgate.dev]
-  resources: [mcpgateways, mcpconnections, maskingrules]
+  resources: [approvalpolicies, maskingrules, mcpconnections, mcpgateways]
   verbs: [list, watch]
 - apiGroups: [lychgate.dev]
-  resources: [mcpgateways/status, mcpconnections/status, maskingrules/status]
+  resources: [approvalpolicies/status, maskingrules/status, mcpconnections/status, mcpgateways/status]
   verbs: [patch]
+# It writes what votes amount to, and deletes what has ended. What else is here it grants to gateways, and uses as dry
+# runs, to try the admission policies: they let it create nothing but its canary, and refuse its votes.
+- apiGroups: [lychgate.dev]
+  resources: [approvals]
+  verbs: [create, get, list, watch, patch, delete]
+- apiGroups: [lychgate.dev]
+  resources: [approvals/status]
+  verbs: [get, patch]
 # Granted to each gateway for its own connection. The verb does nothing else.
 - apiGroups: [lychgate.dev]
   resources: [mcpconnections]
@@ -137,4 +145,32 @@ subjects:
   resources: [configmaps]
   resourceNames: [lychgate-ca]
   verbs: [patch]
+# The Approval on which it tries the admission policies by dry runs. No call has this digest, and its time is over.
+- apiGroups: [lychgate.dev]
+  resources: [approvals]
+  verbs: [create]
+- apiGroups: [lychgate.dev]
+  resources: [approvals]
+  resourceNames: [{{ include "lychgate.approval-canary" . }}]
+  verbs: [get, patch, delete]
+# So that its own vote there is admitted, and each refusal has one cause.
+- apiGroups: [lychgate.dev]
+  resources: [approvalpolicies]
+  resourceNames: [{{ include "lychgate.approval-canary" . }}]
+  verbs: [approve]
+{{- end }}
+
+{{/* The policies of Approvals, which the operator compares with what they should be. It can change none. */}}
+{{- define "lychgate.guard-rules" -}}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  resourceNames:
+    {{- range list "approval-votes" "approval-writers" }}
+    - {{ include "lychgate.guard-name" (list $ .) }}
+    {{- end }}
+  verbs: [get, list, watch]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingadmissionpolicies, mutatingadmissionpolicybindings]
+  resourceNames: [{{ include "lychgate.guard-name" (list . "approval-mailbox") }}]
+  verbs: [get, list, watch]
 {{- end }}

@@ -59,11 +59,11 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
 
     let said = release.uninstall().await;
     assert!(said.contains("mcpconnections.lychgate.dev"), "what is kept is named: {said}");
-    let kinds =
-        "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding";
+    let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,\
+                 mutatingadmissionpolicy,mutatingadmissionpolicybinding";
     let left = cluster.kubectl(&["get", kinds, "-o", "name"]).succeed().await;
     let left: Vec<&str> = left.lines().filter(|line| line.contains("lychgate")).collect();
-    assert_eq!(left.len(), 3, "only definitions: {left:?}");
+    assert_eq!(left.len(), 5, "only definitions: {left:?}");
     assert!(left.iter().all(|line| line.starts_with("customresourcedefinition")), "{left:?}");
     let kept = cluster.kubectl(&["get", "mcpc,deployment", "-n", AGENTS, "-o", "name"]).succeed().await;
     assert_eq!(kept.lines().count(), 2, "{kept}");
@@ -100,7 +100,7 @@ async fn nothing_is_left(cluster: &Cluster) {
 /// The check finds every policy of a release in force, and names one that somebody has unbound.
 async fn every_policy_is_in_force_or_named(release: &Release<'_>) {
     let checked = of_release(release, &[]).await;
-    assert_eq!((checked.code, checked.output.matches("in force").count()), (0, 6), "{}", checked.output);
+    assert_eq!((checked.code, checked.output.matches("in force").count()), (0, 8), "{}", checked.output);
     let policy = "owned-objects.lychgate.dev";
     release.cluster.kubectl(&["delete", "validatingadmissionpolicybinding", policy]).succeed().await;
     eventually("the check to fail", async || {
@@ -153,9 +153,13 @@ async fn gateways_may_watch_where_the_values_say_so(release: &Release<'_>) {
 
 /// What the aggregated roles give to whom in a namespace.
 async fn people_have_their_roles(cluster: &Cluster) {
-    for (user, role) in
-        [("viewer", "view"), ("editor", "edit"), ("admin", "admin"), ("author", "lychgate-policy-author")]
-    {
+    for (user, role) in [
+        ("viewer", "view"),
+        ("editor", "edit"),
+        ("admin", "admin"),
+        ("author", "lychgate-policy-author"),
+        ("approver", "lychgate-approver"),
+    ] {
         let binding = ["create", "rolebinding", user, "--clusterrole", role, "--user", user, "-n", AGENTS];
         cluster.kubectl(&binding).succeed().await;
     }
@@ -175,14 +179,28 @@ async fn people_have_their_roles(cluster: &Cluster) {
         ("mcpconnections", &["editor", "admin"][..]),
         ("mcpgateways", &["admin"]),
         ("maskingrules", &["author"]),
+        ("approvalpolicies", &["author"]),
+        ("approvals", &[]),
         ("mcpconnections/status", &[]),
     ] {
-        for user in ["viewer", "editor", "admin", "author"] {
+        for user in ["viewer", "editor", "admin", "author", "approver"] {
             assert_eq!(may(user, "update", kind).await, writers.contains(&user), "{user} updates {kind}");
         }
     }
-    for user in ["viewer", "editor", "admin", "author"] {
-        assert!(may(user, "list", "maskingrules").await, "{user} sees rules");
+    for user in ["viewer", "editor", "admin", "author", "approver"] {
+        let sees_rules = user != "approver";
+        assert_eq!(may(user, "list", "maskingrules").await, sees_rules, "{user} sees rules");
+        assert!(may(user, "list", "approvalpolicies").await, "{user} sees policies");
+        assert_eq!(may(user, "list", "approvals").await, user != "author", "{user} sees what waits");
+        assert_eq!(may(user, "patch", "approvals").await, user == "approver", "{user} votes");
+        for verb in ["create", "update", "delete", "deletecollection"] {
+            assert!(!may(user, verb, "approvals").await, "{user} may {verb} approvals");
+        }
+        assert!(!may(user, "patch", "approvals/status").await, "{user} says what votes amount to");
+        assert!(
+            !may(user, "approve", "approvalpolicies").await,
+            "{user} is no approver by a role of the chart"
+        );
         assert!(!may(user, "serve", "mcpconnections").await, "{user} is no gateway");
     }
 }
@@ -205,8 +223,10 @@ async fn two_releases_serve_namespaces_of_their_own() {
         assert_eq!(operator.terminate().await, Some(0));
         assert_eq!(release.refused().await, Vec::<String>::new(), "{home}");
         for object in release.objects().await {
-            let is_policy = object["kind"].as_str().unwrap().starts_with("ValidatingAdmissionPolicy");
-            assert!(is_policy || object["metadata"]["namespace"].is_string(), "{object}");
+            let is_policy = object["kind"].as_str().unwrap().contains("AdmissionPolicy");
+            // By which the operator sees its own policies, and nothing else.
+            let sees_policies = object["metadata"]["name"] == format!("lychgate-operator-guard.{home}");
+            assert!(is_policy || sees_policies || object["metadata"]["namespace"].is_string(), "{object}");
         }
         let checked = of_release(&release, &[&watched]).await;
         assert_eq!(checked.code, 0, "{}", checked.output);

@@ -55,13 +55,30 @@ spec:
   detectors: [{type: Iban, action: {redact: {}}}]
 ";
 /// What is granted and not used here, and why it is granted.
-const UNUSED: [(&str, &str); 5] = [
+const UNUSED: &[(&str, &str)] = &[
     ("serve lychgate.dev/mcpconnections", "each gateway is granted it for its own connection"),
     ("get /serviceaccounts", READ_WHEN_REFUSED),
     ("get networking.k8s.io/networkpolicies", READ_WHEN_REFUSED),
     ("get rbac.authorization.k8s.io/rolebindings", READ_WHEN_REFUSED),
     ("get rbac.authorization.k8s.io/roles", READ_WHEN_REFUSED),
+    ("create lychgate.dev/approvals", APPROVALS),
+    ("delete lychgate.dev/approvals", APPROVALS),
+    ("get lychgate.dev/approvals", APPROVALS),
+    ("list lychgate.dev/approvals", APPROVALS),
+    ("patch lychgate.dev/approvals", APPROVALS),
+    ("watch lychgate.dev/approvals", APPROVALS),
+    ("get lychgate.dev/approvals/status", APPROVALS),
+    ("patch lychgate.dev/approvals/status", APPROVALS),
+    ("list lychgate.dev/approvalpolicies", APPROVALS),
+    ("watch lychgate.dev/approvalpolicies", APPROVALS),
+    ("patch lychgate.dev/approvalpolicies/status", APPROVALS),
+    ("create lychgate.dev/approvals in lychgate-system", APPROVALS),
+    ("get lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
+    ("patch lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
+    ("delete lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
+    ("approve lychgate.dev/approvalpolicies lychgate-guard-canary in lychgate-system", APPROVALS),
 ];
+const APPROVALS: &str = "no McpConnection of this run has calls that wait";
 const READ_WHEN_REFUSED: &str =
     "as all children it is read when what is applied is refused, which is rare for this kind";
 

@@ -6,7 +6,7 @@ canary too, since the API server names only one of those that do.
 
 {{/* The own parts of all guards' names. */}}
 {{- define "lychgate.guards" -}}
-[accounts, bindings, connection-authors, gateway-authors, owned-objects, workloads]
+[accounts, approval-votes, approval-writers, bindings, connection-authors, gateway-authors, owned-objects, workloads]
 {{- end }}
 
 {{/* A guard's name: root and its own part. */}}

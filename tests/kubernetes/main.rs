@@ -15,6 +15,7 @@
 mod admin;
 mod admission;
 mod adoption;
+mod approvals;
 mod chaos;
 mod chart;
 mod edits;

@@ -55,9 +55,9 @@ pub const APPROVE_VERB: &str = "approve";
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     // A date would be printed as the time since, and a deadline lies ahead.
     printcolumn(name = "Expires", type_ = "string", json_path = ".spec.required.deadline"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Arguments", type_ = "string", json_path = ".spec.request.arguments", priority = 1),
-    printcolumn(name = "Gateway", type_ = "string", json_path = ".spec.request.gateway", priority = 1)
+    printcolumn(name = "Gateway", type_ = "string", json_path = ".spec.request.gateway", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct ApprovalSpec {
     /// What is asked. It never changes.
@@ -216,7 +216,7 @@ pub struct Requirements {
     /// Whether one Deny is enough to deny.
     pub deny_is_veto: bool,
     /// When a decision comes too late (RFC 3339).
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub deadline: String,
     /// What an approval is good for.
     pub grant: Granted,
@@ -283,7 +283,7 @@ pub struct ApprovalStatus {
     pub votes: Vec<SeenVote>,
     /// When it was approved, denied, or ended otherwise (RFC 3339). A grant counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub decided_at: Option<String>,
     /// The use that was made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -308,7 +308,7 @@ pub struct SeenVote {
     /// What he decided.
     pub decision: Decision,
     /// When it was seen first (RFC 3339).
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub observed_at: String,
 }
 
@@ -317,7 +317,7 @@ pub struct SeenVote {
 #[serde(rename_all = "camelCase")]
 pub struct Consumed {
     /// When it was last used (RFC 3339).
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub at: String,
     /// The pod that made the call.
     #[schemars(length(max = 253))]

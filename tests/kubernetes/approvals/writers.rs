@@ -1,7 +1,7 @@
 //! Who makes an Approval, and who writes its status.
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use lychgate_tests_cluster::Caller;
+use lychgate_tests_cluster::{Caller, apply};
 use serde_json::{Value, json};
 
 use super::people::{alice, almighty};
@@ -50,6 +50,17 @@ async fn approvals_are_made_by_the_gateway_of_the_connection_alone() {
         Layer::Writers,
         "by gateways of their namespace",
     );
+
+    // What is applied and is not there would be made, too.
+    let mut applied = request(&billing, json!({"metadata": {"name": "appr-applied", "generateName": null}}));
+    applied["metadata"]["namespace"] = json!(place.namespace.name());
+    for (who, layer, words) in [
+        (alice(), Layer::Roles, "cannot create resource"),
+        (almighty(), Layer::Writers, "by gateways of their namespace"),
+    ] {
+        let answer = apply(&place.cluster.client(&who), place.namespace.name(), &applied.to_string()).await;
+        refused(answer.map(|_| json!({})), layer, words);
+    }
 
     make(&place.gateway(), &billing, json!({})).await.unwrap();
     let customers = json!({"spec": {"request": {"connectionRef": {"name": "customers-db"}}}});

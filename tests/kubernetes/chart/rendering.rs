@@ -143,6 +143,31 @@ fn secrets_are_read_only_where_the_values_say_so() {
 }
 
 #[test]
+fn no_namespace_is_left_out_of_the_policies_of_approvals() {
+    let of_approvals = |values: &str| -> Vec<Value> {
+        let is_binding = |object: &Value| object["kind"].as_str().unwrap().ends_with("PolicyBinding");
+        let objects = render(values).into_iter();
+        objects.filter(|object| is_binding(object) && name(object).starts_with("approval-")).collect()
+    };
+    let mailbox = "mailbox: Always, excludedNamespaces: [agents]";
+    let everywhere = of_approvals(&format!("admissionPolicies: {{{mailbox}}}"));
+    assert_eq!(everywhere.len(), 3);
+    for binding in everywhere {
+        assert_eq!(binding["spec"]["matchResources"], Value::Null, "{binding}");
+    }
+    let some = of_approvals(&format!("{{watchNamespaces: [agents], admissionPolicies: {{{mailbox}}}}}"));
+    assert_eq!(some.len(), 3);
+    for binding in some {
+        let selected = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"];
+        let expected =
+            json!([{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["agents", HOME]}]);
+        assert_eq!(*selected, expected, "{binding}");
+    }
+    assert_eq!(of_approvals("admissionPolicies: {mailbox: Never}").len(), 2);
+    assert_eq!(of_approvals("admissionPolicies: {enabled: false, mailbox: Always}").len(), 0);
+}
+
+#[test]
 fn the_operator_is_told_what_the_values_say() {
     let objects = render(
         "{watchNamespaces: [agents, other], secretAccess: {watchNamespaces: [agents]}, \

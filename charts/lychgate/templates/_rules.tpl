@@ -153,11 +153,6 @@ subjects:
   resources: [approvals]
   resourceNames: [{{ include "lychgate.approval-canary" . }}]
   verbs: [get, patch, delete]
-# So that its own vote there is admitted, and each refusal has one cause.
-- apiGroups: [lychgate.dev]
-  resources: [approvalpolicies]
-  resourceNames: [{{ include "lychgate.approval-canary" . }}]
-  verbs: [approve]
 {{- end }}
 
 {{/* The policies of Approvals, which the operator compares with what they should be. It can change none. */}}

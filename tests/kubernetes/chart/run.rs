@@ -76,7 +76,6 @@ const UNUSED: &[(&str, &str)] = &[
     ("get lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
     ("patch lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
     ("delete lychgate.dev/approvals lychgate-guard-canary in lychgate-system", APPROVALS),
-    ("approve lychgate.dev/approvalpolicies lychgate-guard-canary in lychgate-system", APPROVALS),
 ];
 const APPROVALS: &str = "no McpConnection of this run has calls that wait";
 const READ_WHEN_REFUSED: &str =

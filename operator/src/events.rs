@@ -13,6 +13,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Objec
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
+use lychgate_crds::ConditionType;
+use lychgate_operator_plan::approvals::Notice;
 use serde_json::json;
 
 use crate::apply::FIELD_MANAGER;
@@ -50,6 +52,12 @@ struct Told {
     count: i32,
 }
 
+/// Whether somebody should look. One condition is better False.
+fn is_bad(condition: &Condition) -> bool {
+    let is_reversed = condition.type_ == ConditionType::Conflicted.as_str();
+    (condition.status == "True") == is_reversed
+}
+
 impl Events {
     /// Nothing has been told. `instance` is the name of this replica.
     #[must_use]
@@ -79,7 +87,9 @@ impl Events {
                 Told { name: told.name, last: Instant::now(), count }
             }
             None => {
-                let event = self.event(regarding, condition);
+                let Condition { type_, status, reason, message, .. } = condition;
+                let note = format!("{type_} is {status}: {message}");
+                let event = self.event(regarding, ACTION, reason, &note, is_bad(condition));
                 let name = event.metadata.name.clone().unwrap_or_default();
                 api.create(&PostParams::default(), &event).await?;
                 Told { name, last: Instant::now(), count: 1 }
@@ -95,10 +105,33 @@ impl Events {
         told.get(transition).cloned()
     }
 
-    fn event(&self, regarding: &ObjectReference, condition: &Condition) -> Event {
-        let Condition { type_, status, reason, message, .. } = condition;
+    /// Tells once what has become of an object that does not go back and forth.
+    ///
+    /// # Errors
+    /// The API server refused. Nothing depends on Events.
+    pub async fn tell_once(
+        &self,
+        regarding: &ObjectReference,
+        action: &str,
+        notice: &Notice,
+    ) -> Result<(), kube::Error> {
+        let Notice { reason, note, is_warning } = notice;
+        let event = self.event(regarding, action, reason, note, *is_warning);
+        let namespace = regarding.namespace.as_deref().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        api.create(&PostParams::default(), &event).await.map(drop)
+    }
+
+    fn event(
+        &self,
+        regarding: &ObjectReference,
+        action: &str,
+        reason: &str,
+        note: &str,
+        is_warning: bool,
+    ) -> Event {
         let now = Timestamp::now();
-        let kind = if status == "True" { "Normal" } else { "Warning" };
+        let kind = if is_warning { "Warning" } else { "Normal" };
         Event {
             metadata: ObjectMeta {
                 namespace: regarding.namespace.clone(),
@@ -108,10 +141,10 @@ impl Events {
             event_time: Some(MicroTime(now)),
             reporting_controller: Some(format!("{}/{FIELD_MANAGER}", lychgate_crds::GROUP)),
             reporting_instance: Some(self.instance.clone()),
-            action: Some(ACTION.to_owned()),
-            reason: Some(reason.clone()),
+            action: Some(action.to_owned()),
+            reason: Some(reason.to_owned()),
             regarding: Some(regarding.clone()),
-            note: Some(cut(&format!("{type_} is {status}: {message}"), MAXIMUM_NOTE_BYTES)),
+            note: Some(cut(note, MAXIMUM_NOTE_BYTES)),
             type_: Some(kind.to_owned()),
             ..Event::default()
         }

@@ -34,6 +34,66 @@ pub struct ObjectLabels {
     pub accepted: &'static str,
 }
 
+/// What became of an Approval.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DecisionLabels {
+    /// The namespace.
+    pub namespace: String,
+    /// The phase that it got into.
+    pub phase: &'static str,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct NamespaceLabels {
+    /// The namespace.
+    pub namespace: String,
+}
+
+/// The metrics of Approvals.
+#[derive(Default)]
+pub struct ApprovalMetrics {
+    /// How many wait for votes.
+    pub waiting: Family<NamespaceLabels, Gauge>,
+    /// How long the oldest of these has waited, in seconds.
+    pub oldest_waiting: Gauge,
+    /// What became of them.
+    pub decisions: Family<DecisionLabels, Counter>,
+    /// How many were approved by one person in an emergency.
+    pub broken_glass: Family<NamespaceLabels, Counter>,
+    /// Whether votes are known to be guarded.
+    pub guarded: Gauge,
+}
+
+impl ApprovalMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register("approvals_waiting", "Approvals that wait for votes", metrics.waiting.clone());
+        registry.register_with_unit(
+            "approvals_oldest_waiting",
+            "How long the oldest Approval that waits for votes has waited; 0 if none does",
+            Unit::Seconds,
+            metrics.oldest_waiting.clone(),
+        );
+        registry.register(
+            "approval_decisions",
+            "Approvals by the phase that the operator has set",
+            metrics.decisions.clone(),
+        );
+        registry.register(
+            "approvals_broken_glass",
+            "Approvals that one person gave alone, in an emergency",
+            metrics.broken_glass.clone(),
+        );
+        registry.register(
+            "approvals_guarded",
+            "1 if the API server is known to refuse forged votes",
+            metrics.guarded.clone(),
+        );
+        metrics
+    }
+}
+
 /// The metrics of one operator.
 pub struct Metrics {
     registry: Registry,
@@ -49,6 +109,8 @@ pub struct Metrics {
     pub leader: Gauge,
     /// Objects of ours.
     pub objects: Family<ObjectLabels, Gauge>,
+    /// Approvals.
+    pub approvals: ApprovalMetrics,
 }
 
 impl Default for Metrics {
@@ -80,7 +142,8 @@ impl Default for Metrics {
             "Objects of Lychgate's kinds, by namespace and whether they are accepted",
             objects.clone(),
         );
-        Self { registry, applies, reconciles, reconcile_duration, statuses, leader, objects }
+        let approvals = ApprovalMetrics::register(&mut registry);
+        Self { registry, applies, reconciles, reconcile_duration, statuses, leader, objects, approvals }
     }
 }
 

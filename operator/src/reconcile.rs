@@ -22,12 +22,14 @@ use serde_json::{Value, json};
 use crate::acknowledge::Acknowledgements;
 use crate::apply::{Applier, Wanted, hash};
 use crate::certificate::Authority;
+use crate::guard::Guarding;
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, ReconcileLabels};
 use crate::queue::Queue;
 use crate::report::{Judged, Outcome, Reporter};
 use crate::sequence::Sequences;
 use crate::settings::Settings;
+use crate::watch::POLICY_KINDS;
 use crate::world::{Id, Place, World};
 
 /// How often a namespace is looked at although nothing has happened: certificates become due, Secrets that
@@ -62,6 +64,8 @@ pub struct Context {
     pub sequences: Sequences,
     /// What gateways answered.
     pub acknowledgements: Arc<Acknowledgements>,
+    /// Whether votes are guarded.
+    pub guard: Guarding,
     /// Writes statuses and Events.
     pub reporter: Reporter,
     /// What is counted.
@@ -154,7 +158,7 @@ fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
 }
 
 fn is_policy(kind: &str) -> bool {
-    kind == "MaskingRule"
+    POLICY_KINDS.contains(&kind)
 }
 
 /// Validates, and says which connections each policy holds for.

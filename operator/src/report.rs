@@ -136,16 +136,25 @@ impl Reporter {
         }
         self.bind(namespace, judged, &programmed, context);
         for subject in subjects("MaskingRule") {
-            let key = object_key(namespace, subject.id);
-            let status = status::masking_rule(&PolicyFacts {
-                observed: subject.observed(),
-                problems: subject.problems.clone(),
-                connections: self.bound_by(&key),
-            });
+            let status = status::masking_rule(&self.policy(namespace, &subject));
+            errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
+        }
+        let guard = context.guard.borrow().status();
+        for subject in subjects("ApprovalPolicy") {
+            let facts = self.policy(namespace, &subject);
+            let status = status::approval_policy(&facts, &guard);
             errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
         }
         self.count(namespace, place);
         errors
+    }
+
+    fn policy<'a>(&self, namespace: &str, subject: &'a Subject<'_>) -> PolicyFacts<'a> {
+        PolicyFacts {
+            observed: subject.observed(),
+            problems: subject.problems.clone(),
+            connections: self.bound_by(&object_key(namespace, subject.id)),
+        }
     }
 
     fn connection(

@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 use crate::acknowledge::Acknowledgements;
 use crate::admin::{self, Admin};
 use crate::apply::Applier;
+use crate::approvals::Approvals;
 use crate::certificate::{Authority, AuthorityError};
 use crate::events::Events;
+use crate::guard::Guard;
 use crate::issuer::Issuer;
 use crate::leader::{Election, fence};
 use crate::metrics::Metrics;
@@ -117,6 +119,9 @@ async fn lead(
     let (queue, requests) = Queue::new();
     let acknowledgements = Arc::new(Acknowledgements::new(settings.gateway_admin_port));
     let events = Events::new(client.clone(), settings.identity.clone());
+    let (guard, guarding) =
+        Guard::new(client.clone(), &settings, Arc::clone(&world), queue.clone(), Arc::clone(&metrics));
+    let approvals = Approvals::new(&client, &settings, guarding.clone(), Arc::clone(&metrics));
     let context = Arc::new(Context {
         applier: Applier::new(client.clone(), Arc::clone(&world), Arc::clone(&metrics), namespaced),
         reporter: Reporter::new(client.clone(), events, Arc::clone(&world), Arc::clone(&metrics), namespaced),
@@ -126,6 +131,7 @@ async fn lead(
         issuer: Arc::clone(&issuer),
         sequences: Sequences::default(),
         acknowledgements: Arc::clone(&acknowledgements),
+        guard: guarding,
         metrics,
         failures: Mutex::default(),
         settings,
@@ -137,6 +143,8 @@ async fn lead(
     tracing::info!("the cluster is known");
     tasks.spawn(acknowledgements.run(Arc::clone(&world), queue.clone()));
     tasks.spawn(issuer.run(Arc::clone(&world), queue));
+    tasks.spawn(guard.run());
+    tasks.spawn(approvals.run());
     control(context, requests).await;
     Err(StartError::TaskEnded("the reconciles".to_owned()))
 }

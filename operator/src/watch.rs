@@ -23,8 +23,16 @@ use crate::queue::Queue;
 use crate::world::{Change, Child, Id, Key, Pod, Seen, Source, World, version};
 
 /// The kinds of ours, with their plurals.
-pub const OWN_KINDS: [(&str, &str); 3] =
-    [("McpGateway", "mcpgateways"), ("McpConnection", "mcpconnections"), ("MaskingRule", "maskingrules")];
+pub const OWN_KINDS: [(&str, &str); 4] = [
+    ("McpGateway", "mcpgateways"),
+    ("McpConnection", "mcpconnections"),
+    ("MaskingRule", "maskingrules"),
+    ("ApprovalPolicy", "approvalpolicies"),
+];
+/// Those that are policies.
+pub const POLICY_KINDS: [&str; 2] = ["MaskingRule", "ApprovalPolicy"];
+/// The plural of the kind by which calls wait for people.
+const APPROVAL_POLICIES: &str = "approvalpolicies";
 /// The label with the name of the Deployment that a pod belongs to.
 const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
@@ -150,15 +158,23 @@ impl Follower {
             };
             let Some(change) = change else { continue };
             let mut touched = self.world.tell(&self.source, change);
-            if self.source.plural == "maskingrules" && touched.contains(&self.operator_namespace) {
+            if is_of_policies(&self.source) && touched.contains(&self.operator_namespace) {
                 // Policies of the operator's namespace may bind every other.
                 touched.extend(self.world.inhabited());
+            }
+            if self.source.plural == APPROVAL_POLICIES && !touched.is_empty() {
+                self.world.approvals_wanted.notify_one();
             }
             for namespace in touched {
                 self.queue.push(&namespace);
             }
         }
     }
+}
+
+fn is_of_policies(source: &Source) -> bool {
+    let mut policies = OWN_KINDS.into_iter().filter(|(kind, _)| POLICY_KINDS.contains(kind));
+    policies.any(|(_, plural)| plural == source.plural)
 }
 
 fn key(kind: &str, object: &impl kube::ResourceExt) -> Key {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Who tells about a part of the world: one watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,6 +137,8 @@ pub struct Key {
 
 /// What is known.
 pub struct World {
+    /// Told when something about ApprovalPolicies has changed.
+    pub approvals_wanted: Notify,
     inner: Mutex<Inner>,
     missing: watch::Sender<usize>,
 }
@@ -157,7 +159,11 @@ impl World {
     pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
         let incomplete: BTreeSet<Source> = sources.into_iter().collect();
         let missing = watch::Sender::new(incomplete.len());
-        Self { inner: Mutex::new(Inner { incomplete, ..Inner::default() }), missing }
+        Self {
+            approvals_wanted: Notify::new(),
+            inner: Mutex::new(Inner { incomplete, ..Inner::default() }),
+            missing,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -192,6 +198,18 @@ impl World {
     #[must_use]
     pub fn place(&self, namespace: &str) -> Place {
         self.lock().places.get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// The objects of a kind, by namespace.
+    #[must_use]
+    pub fn objects_of(&self, kind: &str) -> BTreeMap<String, Vec<Arc<Value>>> {
+        let inner = self.lock();
+        let of_place = |(namespace, place): (&String, &Place)| {
+            let objects = place.objects.range(Id::new(kind, "")..).take_while(|(id, _)| id.kind == kind);
+            let objects: Vec<Arc<Value>> = objects.map(|(_, object)| Arc::clone(object)).collect();
+            (!objects.is_empty()).then(|| (namespace.clone(), objects))
+        };
+        inner.places.iter().filter_map(of_place).collect()
     }
 
     /// One child, if it is there.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lychgate_tests_cluster::{Caller, eventually};
 use serde_json::json;
 
+use crate::approvals_operator::desk::{Desk, LONG};
 use crate::support::manifests::{connection, gateway, rule, targets};
 use crate::support::operator::Start;
 use crate::support::tenant::Tenant;
@@ -41,10 +42,17 @@ fn served(metrics: &str) -> BTreeMap<String, (String, Vec<String>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metrics_are_those_of_the_documentation_and_count_what_was_done() {
-    let (tenant, operator) = Tenant::with_operator("metrics").await;
-    let nothing = rule("nothing", targets("nobody"));
-    tenant.apply(&[gateway(json!({})), connection("db", json!({})), nothing]).await;
+    let (desk, operator) = Desk::open("metrics").await;
+    let tenant = &desk.tenant;
+    tenant.apply(&[rule("nothing", targets("nobody"))]).await;
     tenant.is_published("db").await;
+    // One that waits, and one that somebody approves alone.
+    for name in ["appr-a-1", "appr-b-1"] {
+        desk.ask(name, LONG).await;
+    }
+    let alone = json!({"decision": "Approve", "reason": "INC-1", "breakGlass": true});
+    desk.vote("omar", "appr-b-1", &alone).await;
+    desk.becomes("appr-b-1", "Approved").await;
     tenant.becomes("MaskingRule", "nothing", "Accepted", "False NoTarget").await;
     let value = |metrics: &str, series: &str| -> Option<f64> {
         metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
@@ -59,6 +67,8 @@ async fn the_metrics_are_those_of_the_documentation_and_count_what_was_done() {
         ("lychgate_operator_applies_total{kind=\"Deployment\",outcome=\"applied\"}".to_owned(), 1.0),
         ("lychgate_operator_applies_total{kind=\"Secret\",outcome=\"created\"}".to_owned(), 2.0),
         ("lychgate_operator_leader".to_owned(), 1.0),
+        ("lychgate_operator_approvals_guarded".to_owned(), 1.0),
+        (format!("lychgate_operator_approvals_waiting{{namespace=\"{}\"}}", tenant.name()), 1.0),
     ];
     eventually("the metrics", PATIENCE, async || {
         let metrics = operator.metrics().await?;

@@ -16,6 +16,7 @@ mod admin;
 mod admission;
 mod adoption;
 mod approvals;
+mod approvals_operator;
 mod chaos;
 mod chart;
 mod edits;

@@ -248,7 +248,7 @@ fn the_status_of_a_policy_tells_conflicts_and_whether_votes_are_guarded() {
         conditions.map(|next| format!("{}={}/{}", next.type_, next.status, next.reason)).collect::<Vec<_>>()
     };
     assert_eq!(
-        said(of_policy("a"), &Guard::Unknown),
+        said(of_policy("a"), &Guard::Unknown(None)),
         [
             "Accepted=True/Accepted",
             "Programmed=True/Programmed",

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use lychgate_crds::Approval;
 use lychgate_crds::approval::Phase;
 use lychgate_operator_plan::approvals::guard::{self, Kind};
-use lychgate_operator_plan::approvals::{Outlook, Told, Trust, Waiting};
+use lychgate_operator_plan::approvals::{Notice, Outlook, Trust, Waiting};
 use serde_json::{Value, json};
 
 /// Seconds after the moment at which every Approval here was made.
@@ -64,7 +64,7 @@ fn look(approval: &Value, trust: &Trust, now: i64) -> Outlook {
 }
 
 /// The phase that follows, and the members of the status that are written.
-fn moves(outlook: Outlook) -> (Phase, Value, Vec<Told>) {
+fn moves(outlook: Outlook) -> (Phase, Value, Vec<Notice>) {
     match outlook {
         Outlook::Write { status, phase: Some(phase), told } => (phase, status, told),
         other @ (Outlook::Write { .. } | Outlook::Wait(_) | Outlook::Delete) => panic!("{other:?}"),

@@ -265,11 +265,13 @@ fn to_value(kind: &str, object: DynamicObject) -> Value {
 }
 
 /// How the API server is asked for objects of a kind.
-fn resource(kind: &str) -> ApiResource {
+pub fn resource(kind: &str) -> ApiResource {
     let (group, version, plural) = match kind {
         "McpGateway" => ("lychgate.dev", "v1alpha1", "mcpgateways"),
         "McpConnection" => ("lychgate.dev", "v1alpha1", "mcpconnections"),
         "MaskingRule" => ("lychgate.dev", "v1alpha1", "maskingrules"),
+        "ApprovalPolicy" => ("lychgate.dev", "v1alpha1", "approvalpolicies"),
+        "Approval" => ("lychgate.dev", "v1alpha1", "approvals"),
         "ServiceAccount" => ("", "v1", "serviceaccounts"),
         "Secret" => ("", "v1", "secrets"),
         "ConfigMap" => ("", "v1", "configmaps"),

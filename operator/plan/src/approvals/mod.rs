@@ -4,7 +4,7 @@
 //! somebody voted on while it may not have is withdrawn, whatever the votes say.
 
 pub mod guard;
-mod told;
+mod notice;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use lychgate_crds::approval::{
 use lychgate_crds::units;
 use serde_json::{Value, json};
 
-pub use told::Told;
+pub use notice::Notice;
 
 /// The condition of an Approval that the gateway has recorded.
 pub const RECORDED: &str = "Recorded";
@@ -84,7 +84,7 @@ pub enum Outlook {
         /// The phase from then on, if that changes.
         phase: Option<Phase>,
         /// What people are told.
-        told: Vec<Told>,
+        told: Vec<Notice>,
     },
     /// It is deleted.
     Delete,

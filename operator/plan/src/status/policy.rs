@@ -23,11 +23,10 @@ pub struct PolicyFacts<'a> {
 }
 
 /// Whether the API server refuses votes and Approvals that nobody may write, as far as the operator has proved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Nothing has been proved yet.
-    #[default]
-    Unknown,
+    /// Nobody can tell, for this reason; without one, nothing has been proved yet.
+    Unknown(Option<String>),
     /// It does.
     Guarded,
     /// It does not, or the operator can no longer prove it, for this reason.
@@ -90,7 +89,10 @@ fn is_conflict(problem: &Problem) -> bool {
 
 fn guarded(guard: &Guard) -> Verdict {
     match guard {
-        Guard::Unknown => Verdict::unknown(Progress::Pending, "nobody has proved yet that votes are guarded"),
+        Guard::Unknown(None) => {
+            Verdict::unknown(Progress::Pending, "nobody has proved yet that votes are guarded")
+        }
+        Guard::Unknown(Some(message)) => Verdict::unknown(Progress::NotGuarded, message.clone()),
         Guard::Guarded => Verdict::holds(
             ConditionType::AdmissionGuarded,
             "votes and Approvals that nobody may write are refused",

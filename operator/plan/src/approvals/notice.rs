@@ -7,7 +7,7 @@ use super::{BROKEN_GLASS, Waiting, later, whole_seconds};
 
 /// Something that people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Notice {
     /// The reason, as the Event has it.
     pub reason: &'static str,
     /// What has happened, in words.
@@ -24,7 +24,7 @@ impl Waiting {
         event: Event,
         has_broken_glass: bool,
         now: Timestamp,
-    ) -> Vec<Told> {
+    ) -> Vec<Notice> {
         let subject = &self.subject;
         let withdrawn = event == Event::Withdrawn;
         let note = match phase {
@@ -52,11 +52,11 @@ impl Waiting {
             Phase::Consumed => format!("{subject}: used"),
         };
         let is_warning = withdrawn || phase == Phase::Revoked;
-        let mut told = vec![Told { reason: phase.as_str(), note, is_warning }];
+        let mut told = vec![Notice { reason: phase.as_str(), note, is_warning }];
         if has_broken_glass {
             let who = self.tally.broken_glass_by.as_deref().unwrap_or("somebody");
             let note = format!("{subject}: approved by {who} alone, in an emergency");
-            told.push(Told { reason: BROKEN_GLASS, note, is_warning: true });
+            told.push(Notice { reason: BROKEN_GLASS, note, is_warning: true });
         }
         told
     }

@@ -53,7 +53,10 @@ fn votes(names: &[(&str, &str)]) -> Value {
 }
 
 fn seen(names: &[(&str, &str, i64)]) -> Value {
-    let seen = |(name, decision, seconds): &(&str, &str, i64)| json!({"approver": name, "decision": decision, "observedAt": at(*seconds).to_string()});
+    let seen = |(name, decision, seconds): &(&str, &str, i64)| {
+        let observed = at(*seconds).to_string();
+        json!({"approver": name, "decision": decision, "observedAt": observed})
+    };
     names.iter().map(seen).collect()
 }
 

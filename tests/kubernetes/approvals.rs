@@ -16,6 +16,7 @@ mod readable;
 mod tallies;
 mod untouched;
 mod uses;
+mod whole;
 mod writers;
 
 use kube::Api;
@@ -52,27 +53,32 @@ pub enum Layer {
     Writers,
 }
 
-/// A cluster with the chart in it.
+/// A cluster with the chart in it, where the mailbox can be left out of a namespace.
 async fn cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    CLUSTER.get_or_init(installed).await
+    let start = async || {
+        let cluster = installed(&[]).await;
+        let elsewhere = json!({"spec": {"matchResources": {"namespaceSelector": {"matchExpressions": [
+            {"key": WITHOUT_MAILBOX, "operator": "DoesNotExist"},
+        ]}}}});
+        let kind = "mutatingadmissionpolicybinding";
+        let patch =
+            ["patch", kind, "approval-mailbox.lychgate.dev", "--type=merge", "-p", &elsewhere.to_string()];
+        cluster.kubectl(&patch).succeed().await;
+        cluster
+    };
+    CLUSTER.get_or_init(start).await
 }
 
-async fn installed() -> Cluster {
+/// A control plane of one's own with the chart in it.
+async fn installed(values: &[&str]) -> Cluster {
     let cluster = Cluster::start(options()).await;
     cluster.apply_yaml(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {HOME}}}}}")).await;
     let release = Release { cluster: &cluster, home: HOME };
-    let values = ["crds.install=false"];
+    let values = [&["crds.install=false"], values].concat();
     release.set("install", &values).await;
     let checked = of_release(&release, &values).await;
     assert_eq!(checked.code, 0, "{}", checked.output);
-    let elsewhere = json!({"spec": {"matchResources": {"namespaceSelector": {"matchExpressions": [
-        {"key": WITHOUT_MAILBOX, "operator": "DoesNotExist"},
-    ]}}}});
-    let kind = "mutatingadmissionpolicybinding";
-    let patch =
-        ["patch", kind, "approval-mailbox.lychgate.dev", "--type=merge", "-p", &elsewhere.to_string()];
-    cluster.kubectl(&patch).succeed().await;
     cluster
 }
 

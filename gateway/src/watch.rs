@@ -1,9 +1,9 @@
 //! The watches of a gateway on its own ConfigMap and on the Secrets that its documents name, so that a change
 //! reaches the next call at once.
 //!
-//! They write into [`Live`], and nothing waits for them: without an API server everything works as the mounted
-//! files say. Each object is listed and watched
-//! by its name, in a task of its own, which needs the right to do so with that name and no other.
+//! They write into [`Live`], and nothing waits for them: without an API server everything works as the mounted files
+//! say. Each object is listed and watched by its name, in a task of its own, which needs the right to do so with that
+//! name and no other.
 
 mod api;
 pub(crate) mod follow;

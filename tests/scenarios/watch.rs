@@ -169,7 +169,7 @@ async fn what_the_api_server_answers_wrongly_is_told_and_the_files_count_until_i
         (200, "seen-token-page".to_owned(), "list cannot be read as a Secret"),
         (200, json!({"metadata": {}, "items": []}).to_string(), "no resourceVersion"),
         (200, list(&json!({"metadata": {"name": "other"}, "data": {}})), "was not asked for"),
-        (200, "x".repeat(9 * 1024 * 1024), "the API server's list: length limit exceeded"),
+        (200, "x".repeat(9 * 1024 * 1024), "the API server's answer: length limit exceeded"),
     ] {
         let api = ApiServer::start("seen-token-one").await;
         api.answer(code, body);

@@ -112,7 +112,13 @@ impl Approvals {
     pub async fn ask(&self, wanted: &Wanted) -> Result<Standing, Refusal> {
         for _ in 0..MAXIMUM_NUMBERS_TRIED {
             let number = match self.seen.find(wanted) {
-                Found::Live(approval) => return Ok(Standing { approval: *approval, attached: true }),
+                Found::Live(approval) if phase(&approval).is_final() => {
+                    return Ok(Standing { approval: *approval, attached: true });
+                }
+                Found::Live(known) => match self.renew(*known).await? {
+                    Some(approval) => return Ok(Standing { approval, attached: true }),
+                    None => continue,
+                },
                 Found::TooMany => return Err(Refusal::TooMany { limit: wanted.max_pending }),
                 Found::Next(number) => number,
             };
@@ -133,6 +139,17 @@ impl Approvals {
             }
         }
         Err(unavailable("the names of this call's Approvals are taken by others"))
+    }
+
+    /// A live Approval as it is now, whatever the watch has told; nothing if it is at its end, or gone.
+    async fn renew(&self, known: Approval) -> Result<Option<Approval>, Refusal> {
+        let read = self.store.get(name(&known)).await.map_err(|error| unavailable(&error.to_string()))?;
+        let Some(read) = read.filter(|read| read.metadata.uid == known.metadata.uid) else {
+            self.seen.forget(name(&known));
+            return Ok(None);
+        };
+        self.seen.see(read.clone());
+        Ok((!phase(&read).is_final()).then_some(read))
     }
 
     /// The Approval as soon as it does not wait any more, or as it is at `until`. May be dropped and called again.

@@ -1,6 +1,7 @@
 //! What scenarios are made of: counterparts, gateways, clients, and plain HTTP for what no client would send.
 
 pub mod api_server;
+pub mod approval_server;
 pub mod counterparts;
 pub mod dev;
 pub mod gateway;

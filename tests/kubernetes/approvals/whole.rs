@@ -96,6 +96,12 @@ impl Stage {
         let connection = connection("customers", &server.url);
         let objects = [GATEWAY, &connection, SECRET, POLICY, &roles(AGENTS)].join("---\n");
         cluster.apply_yaml_in(AGENTS, &objects).await;
+        // A pod's files are those of its beginning here, so that the policy must be in them.
+        eventually("the gateway to be told of the policy", async || {
+            let document = get(&cluster, AGENTS, "configmap", "lychgate-customers").await?;
+            document["data"].to_string().contains("billing-writes").then_some(())
+        })
+        .await;
         let pod = kubelet::run_on(&cluster, AGENTS, "lychgate-customers").await;
         until(&cluster, AGENTS, ("mcpconnection", "customers"), "Ready", "True/Ready").await;
         let session = Arc::new(Session::begin(&cluster, &pod.address).await);
@@ -112,13 +118,16 @@ impl Stage {
     /// Lets the agent send a statement; gives the Approval that waits, and the answer to come.
     async fn asks(&self, sql: &'static str) -> (Value, JoinHandle<String>) {
         let session = Arc::clone(&self.session);
-        let answer = tokio::spawn(async move { session.calls(sql).await });
+        let mut answer = tokio::spawn(async move { session.calls(sql).await });
         let api = approvals(&self.cluster, AGENTS, &alice());
-        let approval = eventually("a call to wait", async || {
+        let waits = eventually("a call to wait", async || {
             let pending = api.list(&ListParams::default().fields("status.phase=Pending")).await.unwrap();
             pending.items.into_iter().next()
-        })
-        .await;
+        });
+        let approval = tokio::select! {
+            approval = waits => approval,
+            answer = &mut answer => panic!("it did not wait: {}", answer.unwrap()),
+        };
         assert!(!answer.is_finished(), "it waits");
         (serde_json::to_value(approval).unwrap(), answer)
     }

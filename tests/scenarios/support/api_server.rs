@@ -16,23 +16,20 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::eventually;
+use super::front::Front;
 
 /// The Secret that it has.
 pub const SECRET: &str = "upstream";
 
 /// The stand-in. There is no ConfigMap in it.
 pub struct ApiServer {
-    pub url: String,
-    certificate: String,
+    front: Front,
     state: Arc<State>,
 }
 
@@ -77,37 +74,17 @@ pub fn line(kind: &str, object: &Value) -> String {
 
 impl ApiServer {
     pub async fn start(value: &str) -> Self {
-        lychgate_gateway::outbound::install_crypto_provider();
-        let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = parameters.self_signed(&key).unwrap().pem();
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
         let state = Arc::new(State { value: Mutex::new(value.to_owned()), ..State::default() });
         let serving = Arc::clone(&state);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&serving)));
-            }
-        });
-        Self { url, certificate, state }
+        let front = Front::open(move |stream| serve(stream, Arc::clone(&serving))).await;
+        Self { front, state }
     }
 
     /// Writes what a kubelet would mount, and gives the flags of a gateway that watches here.
     pub fn flags(&self, folder: &Path) -> Vec<String> {
-        let kubernetes = folder.join("kubernetes");
-        std::fs::create_dir(&kubernetes).unwrap();
-        for (file, text) in [("token", "token"), ("namespace", "test"), ("ca.crt", &self.certificate)] {
-            std::fs::write(kubernetes.join(file), text).unwrap();
-        }
-        let kubernetes = kubernetes.to_str().unwrap();
-        ["--watch-config-map", "gateway", "--kubernetes-dir", kubernetes, "--kubernetes-url", &self.url]
-            .map(str::to_owned)
-            .into()
+        let mut flags = self.front.flags(folder);
+        flags.extend(["--watch-config-map", "gateway"].map(str::to_owned));
+        flags
     }
 
     /// Changes the Secret, and tells nobody.
@@ -142,8 +119,7 @@ impl ApiServer {
     }
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>) {
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
     let answer = service_fn(move |request: Request<Incoming>| {
         let response = state.respond(&request);
         async move { Ok::<_, io::Error>(response) }

@@ -12,12 +12,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::front::Front;
 
 const APPROVALS: &str = "/apis/lychgate.dev/v1alpha1/namespaces/test/approvals";
 /// What the admission policy says to a vote in a foreign name.
@@ -53,42 +52,21 @@ struct State {
 
 /// The stand-in. Its watches tell nothing, ever.
 pub struct ApprovalServer {
-    url: String,
-    certificate: String,
+    front: Front,
     state: Arc<State>,
 }
 
 impl ApprovalServer {
     pub async fn start() -> Self {
-        lychgate_gateway::outbound::install_crypto_provider();
-        let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = parameters.self_signed(&key).unwrap().pem();
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
         let state = Arc::new(State::default());
         let serving = Arc::clone(&state);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&serving)));
-            }
-        });
-        Self { url, certificate, state }
+        let front = Front::open(move |stream| serve(stream, Arc::clone(&serving))).await;
+        Self { front, state }
     }
 
     /// Writes what a kubelet would mount, and gives the flags of a gateway that has calls approved here.
     pub fn flags(&self, folder: &Path) -> Vec<String> {
-        let kubernetes = folder.join("kubernetes");
-        std::fs::create_dir(&kubernetes).unwrap();
-        for (file, text) in [("token", "token"), ("namespace", "test"), ("ca.crt", &self.certificate)] {
-            std::fs::write(kubernetes.join(file), text).unwrap();
-        }
-        let kubernetes = kubernetes.to_str().unwrap();
-        ["--kubernetes-dir", kubernetes, "--kubernetes-url", &self.url].map(str::to_owned).into()
+        self.front.flags(folder)
     }
 
     pub fn faults(&self, faults: Faults) {
@@ -125,8 +103,7 @@ fn renew(approval: &mut Value) {
     approval["metadata"]["resourceVersion"] = json!((version + 1).to_string());
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, state: Arc<State>) {
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
     let answer = service_fn(move |request: Request<Incoming>| {
         let state = Arc::clone(&state);
         async move {

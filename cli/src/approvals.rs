@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kube::api::{ApiResource, ListParams};
-use lychgate_crds::approval::{Approval, Decision, Phase, Vote};
+use lychgate_crds::approval::{Approval, Decision, Phase, Vote, tally};
 use lychgate_gateway::approval::folder::Folder;
 use lychgate_gateway_record::escape;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ fn list(place: &Place, all: bool) -> Result<(), CommandError> {
             request.tool.clone(),
             request.connection_ref.name.clone(),
             request.caller.username.clone(),
-            status.tally.unwrap_or_default(),
+            votes(approval),
             status.phase.to_string(),
             approval.spec.required.deadline.clone(),
         ];
@@ -133,6 +133,8 @@ fn shown(approval: &Approval) -> String {
     let (request, required) = (&approval.spec.request, &approval.spec.required);
     let status = approval.status.clone().unwrap_or_default();
     let caller = &request.caller;
+    let uses = required.grant.uses;
+    let uses = format!("{uses} {}", if uses == 1 { "use" } else { "uses" });
     let mut facts = vec![
         ("Name", name(approval).to_owned()),
         ("Phase", status.phase.to_string()),
@@ -140,10 +142,10 @@ fn shown(approval: &Approval) -> String {
         ("Arguments", request.arguments.clone().unwrap_or_else(|| "none".to_owned())),
         ("Connection", request.connection_ref.name.clone()),
         ("Caller", format!("{} ({}), issuer {}", caller.username, caller.groups.join(", "), caller.issuer)),
-        ("Approvals", format!("{} needed, {}", required.approvals, status.tally.unwrap_or_default())),
+        ("Approvals", votes(approval)),
         ("Approvers", [required.groups.join(", "), required.service_accounts.join(", ")].join(" ")),
         ("Expires", required.deadline.clone()),
-        ("Good for", format!("{} uses within {}", required.grant.uses, required.grant.valid_for)),
+        ("Good for", format!("{uses} within {}", required.grant.valid_for)),
         ("Digest", request.digest.clone()),
     ];
     for hidden in &request.hidden {
@@ -225,6 +227,12 @@ fn namespace<'a>(place: &'a Place, cluster: &'a Cluster) -> &'a str {
 fn read(object: Value) -> Result<Approval, CommandError> {
     serde_json::from_value(object)
         .map_err(|error| CommandError::new(format!("an Approval that this version does not know: {error}")))
+}
+
+/// How many have approved of how many who must, as the operator says, or as it will once it has looked.
+fn votes(approval: &Approval) -> String {
+    let told = approval.status.as_ref().and_then(|status| status.tally.clone());
+    told.unwrap_or_else(|| tally(&approval.spec).short())
 }
 
 fn phase(approval: &Approval) -> Phase {

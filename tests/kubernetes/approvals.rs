@@ -8,6 +8,7 @@ mod casting;
 mod commands;
 mod deciders;
 mod ends;
+mod example;
 mod mailbox;
 mod parallel;
 mod people;

@@ -8,8 +8,12 @@ import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
 import { Processes } from "./processes.mjs";
+
+// This Node calls its SQLite experimental with each run.
+process.removeAllListeners("warning");
 
 const { values } = parseArgs({ options: { lychgate: { type: "string" } } });
 if (values.lychgate === undefined) throw new Error("--lychgate BINARY is missing");
@@ -18,11 +22,13 @@ const repository = path.resolve(import.meta.dirname, "../..");
 const counterparts = path.join(repository, "tests/counterparts");
 const folder = mkdtempSync(path.join(tmpdir(), "lychgate-demo-"));
 const manifests = path.join(folder, "quickstart");
-const state = path.join(folder, "state");
+// Where `lychgate dev` puts it by itself, so that commands in this folder need no path.
+const state = path.join(folder, ".lychgate");
 const database = path.join(folder, "customers.sqlite");
 const processes = new Processes();
 
 const QUERY = "select name, email, card, ssn from customers order by id limit 2";
+const ORDER = 3;
 const FIRST_TOKEN = "quickstart-token-1";
 const SECOND_TOKEN = "quickstart-token-2";
 let step = 0;
@@ -41,22 +47,23 @@ try {
 async function demo() {
   title("A real MCP server, dbhub, serves a database and wants a bearer token");
   await node("servers/seed-customers.mjs", ["--database", database]);
+  cpSync(path.join(repository, "examples/quickstart"), manifests, { recursive: true });
+  edit("dbhub.toml", "/tmp/customers.sqlite", database);
   let server = await startServer(0, FIRST_TOKEN);
   const bare = await fetch(server.url, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
   assert.equal(bare.status, 401, "the server refuses a request without its token");
   say(`dbhub serves ${server.url} and answers 401 without its token.`);
 
   title("Lychgate stands in front of it, by the manifests of examples/quickstart");
-  cpSync(path.join(repository, "examples/quickstart"), manifests, { recursive: true });
   edit("customers.yaml", "http://127.0.0.1:8931/mcp", server.url);
   const gateway = await startGateway();
   say(`${gateway.url} serves; tokens for ${gateway.personas.map((persona) => persona.user).join(", ")}.`);
 
   title("alice, an analyst, lists tools and sees only hers");
   const tools = names(await call("alice", gateway, { op: "listTools" }));
-  assert.deepEqual(tools, ["execute_sql"]);
+  assert.deepEqual(tools, ["execute_sql", "refund"]);
   const everything = names(await call("bob", gateway, { op: "listTools" }));
-  assert.deepEqual(everything, ["execute_sql", "search_objects"]);
+  assert.deepEqual(everything, ["execute_sql", "refund", "search_objects"]);
   say(`alice sees ${tools.join(", ")}; bob, a database administrator, sees ${everything.join(", ")}.`);
 
   title("alice queries customers; what is personal comes back masked");
@@ -80,6 +87,8 @@ async function demo() {
   assert.equal(stranger.at(-1).error.status ?? stranger.at(-1).error.code, 403);
   say(`alice: ${refused.error.message}`);
   say(`mallory: ${stranger.at(-1).error.message}`);
+
+  await approvals(gateway);
 
   title("dbhub's token was injected on the way, and shown to nobody");
   const seen = JSON.stringify([tools, masked, refused, stranger]) + processes.output("lychgate");
@@ -125,9 +134,60 @@ async function demo() {
   say(`And with one word changed in a copy: ${caught.output.split("\n").find((line) => line.includes("DAMAGED"))}`);
 }
 
+async function approvals(gateway) {
+  title("alice asks for a refund, which changes the database; her call waits until bob has approved it");
+  const refund = () => call("alice", gateway, { op: "callTool", name: "refund", arguments: { order: ORDER } });
+  const before = refunds();
+  const waiting = refund();
+  // If a check fails below, that is what the demo ends with.
+  waiting.catch(() => {});
+  const first = await pending();
+  say(await shell(["approvals", "list", "--dev"]));
+  const shown = await shell(["approvals", "show", first, "--dev"]);
+  assert.match(shown, /Arguments: +\{"order":3\}/, "what is asked is shown whole");
+  say(shown);
+  const own = await refusal(["approvals", "approve", first, "--dev", "--as", "alice", "--reason", "it is mine"]);
+  assert.match(own, /nobody decides on a call of his own/);
+  say(own);
+  assert.deepEqual([before, refunds()], [0, 0], "nothing happens before it is approved");
+  say(await shell(["approvals", "approve", first, "--dev", "--as", "bob", "--reason", "INC-42, charged twice"]));
+  assert.equal(JSON.parse(text(await waiting)).success, true, "the call that waited has its answer");
+  assert.equal(refunds(), 1, "the refund was written, and once only");
+  say(`\nalice's call went through. Refunds in the database: ${before} before, ${refunds()} now.`);
+
+  title("alice sends the very same call again; the approval was good for one, so this one waits anew");
+  const repeated = refund();
+  repeated.catch(() => {});
+  const second = await pending();
+  assert.notEqual(second, first);
+  say(await shell(["approvals", "list", "--dev", "--all"]));
+  say(await shell(["approvals", "deny", second, "--dev", "--as", "bob", "--reason", "it was paid back already"]));
+  const denied = await repeated;
+  assert.equal(denied.ok.isError, true, "the caller is told");
+  assert.match(text(denied), /was denied and not made.*it was paid back already/);
+  assert.equal(refunds(), 1, "and nothing was written");
+  say(`\nalice: ${text(denied)}.\nRefunds in the database: ${refunds()}, as before.`);
+}
+
+// How many orders the database itself has of less than nothing.
+function refunds() {
+  const file = new DatabaseSync(database, { readOnly: true });
+  const { count } = file.prepare("SELECT count(*) AS count FROM orders WHERE amount_cents < 0").get();
+  file.close();
+  return count;
+}
+
+// The name of the Approval that waits.
+function pending() {
+  return eventually(async () => {
+    const listed = await command(["approvals", "list", "--dev"]);
+    return listed.split("\n").find((line) => line.includes("Pending"))?.split(" ")[0];
+  });
+}
+
 function startServer(port, token) {
-  const script = path.join(counterparts, "servers/dbhub.mjs");
-  return processes.startReady("dbhub", process.execPath, [script, "--database", database, "--token", token, "--port", String(port)]);
+  const args = ["--config", path.join(manifests, "dbhub.toml"), "--token", token, "--port", String(port)];
+  return processes.startReady("dbhub", process.execPath, [path.join(counterparts, "servers/dbhub.mjs"), ...args]);
 }
 
 async function startGateway() {
@@ -170,9 +230,25 @@ async function node(script, args, input = "", environment = {}) {
 }
 
 async function command(args) {
-  const finished = await processes.finish(lychgate, args);
+  const finished = await processes.finish(lychgate, args, "", {}, folder);
   assert.equal(finished.code, 0, `lychgate ${args.join(" ")}: ${finished.output}${finished.errors}`);
   return finished.output;
+}
+
+// A command as one types it, and what it prints.
+async function shell(args) {
+  return `\n${typed(args)}\n${(await command(args)).trimEnd()}`;
+}
+
+// A command that is refused, and what it says.
+async function refusal(args) {
+  const finished = await processes.finish(lychgate, args, "", {}, folder);
+  assert.equal(finished.code, 2, `lychgate ${args.join(" ")}: ${finished.output}`);
+  return `\n${typed(args)}\n${finished.errors.trimEnd()}`;
+}
+
+function typed(args) {
+  return `$ lychgate ${args.map((arg) => (arg.includes(" ") ? `'${arg}'` : arg)).join(" ")}`;
 }
 
 function edit(file, from, to) {

@@ -33,13 +33,15 @@ export class Processes {
     return { ...facts, end: () => this.end(name) };
   }
 
-  // Runs a process to its end.
-  async finish(binary, args, input = "", environment = {}) {
-    const child = spawn(binary, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...environment } });
+  // Runs a process to its end, in the given folder or where the demo runs.
+  async finish(binary, args, input = "", environment = {}, cwd = undefined) {
+    const env = { ...process.env, ...environment };
+    const child = spawn(binary, args, { stdio: ["pipe", "pipe", "pipe"], env, cwd });
     let [output, errors] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (chunk) => { output += chunk; });
     child.stderr.setEncoding("utf8").on("data", (chunk) => { errors += chunk; });
-    child.stdin.end(input);
+    // A command that reads no input may end before it was written.
+    child.stdin.on("error", () => {}).end(input);
     const [code] = await once(child, "close");
     return { code, output, errors };
   }

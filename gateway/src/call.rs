@@ -112,12 +112,7 @@ async fn enter(
     connection: Arc<Connection>,
     headers: HeaderMap,
 ) -> Result<Visit, Failure> {
-    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
-    let presented = match (authorizations.next(), authorizations.next()) {
-        (presented, None) => presented.map(HeaderValue::as_bytes),
-        (_, Some(_)) => return Err(crate::caller::Unauthenticated::MalformedHeader.into()),
-    };
-    let authenticated = connection.authenticator.authenticate(presented).await?;
+    let authenticated = connection.authenticator.authenticate(presented(&headers)?).await?;
     let (label, caller) = (&connection.label, &authenticated.caller);
     let session = match headers.get(MCP_SESSION_ID) {
         Some(id) => Some(
@@ -144,6 +139,15 @@ async fn enter(
         session,
         session_name,
     })
+}
+
+/// The value of the one `Authorization` header, if there is one.
+fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, Failure> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    match (authorizations.next(), authorizations.next()) {
+        (presented, None) => Ok(presented.map(HeaderValue::as_bytes)),
+        (_, Some(_)) => Err(crate::caller::Unauthenticated::MalformedHeader.into()),
+    }
 }
 
 /// What must not be shown or sent on, whatever the rules say.

@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
+use lychgate_gateway::approval::time::now_milliseconds;
 use serde_json::{Value, json};
 
 use crate::support::approval_server::{ApprovalServer, Faults, GUARDED, Twist};
 use crate::support::counterparts::{Server, fixture, identity_provider, logged, minted};
 use crate::support::dev::{entries, journal};
+use crate::support::eventually;
 use crate::support::gateway::{Gateway, document, folders, write_document};
 use crate::support::http::{Answer, Ask, tool_call};
 
@@ -16,11 +18,16 @@ struct Stage {
     gateway: Gateway,
     token: String,
     log: PathBuf,
-    _servers: [Server; 2],
+    servers: [Server; 2],
 }
 
 impl Stage {
     async fn start() -> Self {
+        Self::start_with(json!({"returnAtOnce": true, "waitMilliseconds": 1000})).await
+    }
+
+    /// With these members of the policy besides.
+    async fn start_with(wait: Value) -> Self {
         let folder = folders();
         let (keys, log) = (folder.path().join("keys.json"), folder.path().join("requests.jsonl"));
         let provider = identity_provider(&keys, &[]).await;
@@ -38,22 +45,35 @@ impl Stage {
                 "namespace": "test", "name": "dba", "uid": "uid-p", "generation": 2, "groups": ["dba"],
                 "approvals": 1, "requireReason": true, "requireDigest": false, "denyIsVeto": true,
                 "expiresAfterMilliseconds": 600_000, "uses": 1, "validForMilliseconds": 300_000,
-                "returnAtOnce": true, "waitMilliseconds": 1000, "maxPendingPerCaller": 100,
+                "maxPendingPerCaller": 100,
             }],
         });
+        let policy = written["approval"]["policies"][0].as_object_mut().unwrap();
+        policy.extend(wait.as_object().unwrap().clone());
         write_document(&folder, &written.to_string());
         let api = ApprovalServer::start().await;
         let flags = api.flags(folder.path());
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let gateway = Gateway::start(folder, &flags).await;
-        let audience = "https://gateway.test/server/mcp";
-        let token = minted(&keys, &provider.url, audience, "none", &["--subject", "alice"]).await;
-        Self { api, gateway, token, log, _servers: [provider, server] }
+        let mut stage = Self { api, gateway, token: String::new(), log, servers: [provider, server] };
+        stage.token = stage.token_of_alice(&json!({})).await;
+        stage
+    }
+
+    /// A token with these claims besides.
+    async fn token_of_alice(&self, claims: &Value) -> String {
+        let (keys, issuer) = (self.gateway.folder.path().join("keys.json"), &self.servers[0].url);
+        let more = ["--subject", "alice", "--claims", &claims.to_string()];
+        minted(&keys, issuer, "https://gateway.test/server/mcp", "none", &more).await
     }
 
     async fn call(&self, message: &str) -> Answer {
+        self.call_with(&self.token, message).await
+    }
+
+    async fn call_with(&self, token: &str, message: &str) -> Answer {
         let body = tool_call("echo", &json!({"message": message}));
-        Ask::post(&self.gateway.url(), body).token(&self.token).send().await
+        Ask::post(&self.gateway.url(), body).token(token).send().await
     }
 
     /// Why the last call was not made, as the record has it.
@@ -239,4 +259,30 @@ async fn whatever_goes_wrong_at_the_api_server_an_approved_call_is_made_at_most_
     stage.api.faults(Faults { create: Some((403, "forbidden")), ..Faults::default() });
     stage.call("new").await;
     assert_eq!(stage.reason(), "ApprovalUnavailable");
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_is_known_no_longer_is_not_made_and_his_next_token_makes_it() {
+    let stage = Stage::start_with(json!({"returnAtOnce": false, "waitMilliseconds": 600_000})).await;
+    // Clocks may differ by 30 s, so that this one is good for 10 s more.
+    let token = stage.token_of_alice(&json!({"exp": now_milliseconds() / 1000 - 20})).await;
+    let decided = async {
+        eventually("the call to wait", async || (!stage.api.all().is_empty()).then_some(())).await;
+        eventually("the token to expire", async || {
+            let ping = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
+            let answer = Ask::post(&stage.gateway.url(), ping).token(&token).send().await;
+            (answer.status == 401).then_some(())
+        })
+        .await;
+        stage.api.approve();
+    };
+    let (refused, ()) = tokio::join!(stage.call_with(&token, "late"), decided);
+    assert_eq!(refused.code(), -31_401, "{}", refused.text);
+    assert!(refused.text.contains("the token has expired"), "{}", refused.text);
+    assert_eq!((stage.reason(), stage.made()), (json!("Expired"), 0));
+    assert_eq!(stage.api.all()[0]["status"]["phase"], "Approved", "it is not used");
+
+    let answer = stage.call("late").await;
+    assert_eq!(answer.message()["result"]["structuredContent"]["arguments"]["message"], "late");
+    assert_eq!((stage.api.all().len(), stage.made()), (1, 1));
 }

@@ -12,7 +12,7 @@ use lychgate_gateway_mcp::message::{Id, Message};
 use lychgate_gateway_policy::{Ask, Decision, Operation, decide};
 
 use super::held::hold;
-use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open};
+use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
 use crate::approval::digest::{Digest, Facts};
 use crate::approval::refusal::Refusal;
 use crate::approval::seen::{name, phase};
@@ -140,6 +140,9 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     let approvals = visit.gateway.approvals.clone().ok_or_else(nowhere)?;
     let name_of_connection = visit.connection.policy.config().connection.name.clone();
     visit.connection = visit.gateway.configurations.connection(&name_of_connection)?;
+    // Nothing runs for a caller who is gone: his token may have expired meanwhile, or its issuer is no longer trusted.
+    let presented = presented(&visit.headers)?;
+    visit.authenticated = visit.connection.authenticator.authenticate(presented).await?;
     let policy = std::sync::Arc::clone(&visit.connection.policy);
     visit.credentials = Credentials::read(&policy, &visit.gateway.values);
     visit.known = known_of(&visit.credentials, &visit.authenticated);

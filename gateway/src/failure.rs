@@ -314,7 +314,7 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::Failure;
-    use crate::approval::refusal::Refusal;
+    use crate::approval::refusal::{Refusal, SOMETHING};
     use crate::caller::Unauthenticated;
     use crate::fault::Fault;
     use http::StatusCode;
@@ -384,9 +384,15 @@ mod tests {
             same(approval(Refusal::Pending { approval: text(), deadline: text() }), (503, -31_503)),
             same(approval(Refusal::Denied { approval: text(), reasons: vec![] }), (403, -31_403)),
             same(approval(Refusal::Expired { approval: text() }), (403, -31_403)),
-            same(approval(Refusal::Withdrawn { approval: text(), reasons: vec![] }), (403, -31_403)),
+            same(
+                approval(Refusal::Withdrawn { approval: text(), why: None, reasons: vec![] }),
+                (403, -31_403),
+            ),
             same(approval(Refusal::Used { approval: text() }), (409, -31_409)),
-            same(approval(Refusal::Unfit { approval: text(), cause: text() }), (409, -31_409)),
+            same(
+                approval(Refusal::Unfit { approval: text(), changed: SOMETHING, cause: text() }),
+                (409, -31_409),
+            ),
             same(approval(Refusal::TooLong { characters: 8193 }), (413, -31_413)),
             same(approval(Refusal::TooMany { limit: 5 }), (429, -31_429)),
             same(approval(Refusal::UnknownTool { tool: text() }), (404, -31_404)),
@@ -446,7 +452,11 @@ mod tests {
             Failure::Upstream(Fault::Rubbish("inside".into())),
             approval(Refusal::Unguarded("inside".into())),
             approval(Refusal::Unavailable("inside".into())),
-            approval(Refusal::Unfit { approval: "agents/appr-x-1".into(), cause: "inside".into() }),
+            approval(Refusal::Unfit {
+                approval: "agents/appr-x-1".into(),
+                changed: SOMETHING,
+                cause: "inside".into(),
+            }),
         ] {
             assert!(failure.to_string().contains("inside"), "the log is told");
             assert!(!failure.answer(false).text.contains("inside"), "{failure:?}");

@@ -29,7 +29,7 @@ use lychgate_gateway_record::{Decided, Entry};
 use tokio::time::Instant;
 
 use self::folder::Folder;
-use self::refusal::Refusal;
+use self::refusal::{Refusal, SOMETHING};
 use self::seen::{Found, Seen, name, phase};
 use self::spec::Wanted;
 use self::store::{Store, StoreError};
@@ -196,11 +196,14 @@ impl Approvals {
             }
             Phase::Denied => Refusal::Denied { approval: full, reasons: spec::denials(approval) },
             Phase::Revoked | Phase::Cancelled => {
-                Refusal::Withdrawn { approval: full, reasons: spec::denials(approval) }
+                let (why, reasons) = (spec::withdrawn_since(approval), spec::denials(approval));
+                Refusal::Withdrawn { approval: full, why, reasons }
             }
             Phase::Expired => Refusal::Expired { approval: full },
             Phase::Consumed => Refusal::Used { approval: full },
-            Phase::Approved => Refusal::Unfit { approval: full, cause: "it is approved".to_owned() },
+            Phase::Approved => {
+                Refusal::Unfit { approval: full, changed: SOMETHING, cause: "it is approved".to_owned() }
+            }
         };
         self.seen.tell(name(approval));
         refusal
@@ -214,7 +217,8 @@ impl Approvals {
     pub async fn use_up(&self, using: &Use<'_>) -> Result<Evidence, Failure> {
         let full = full_name(using.asked);
         let unfit = |cause: &dyn std::fmt::Display| {
-            Failure::from(Refusal::Unfit { approval: full.clone(), cause: cause.to_string() })
+            let (approval, cause) = (full.clone(), cause.to_string());
+            Failure::from(Refusal::Unfit { approval, changed: SOMETHING, cause })
         };
         let mut recorded = false;
         for _ in 0..MAXIMUM_USES_TRIED {

@@ -1,5 +1,8 @@
 //! Why a call that waits for approval is not made, in words that a model can act on.
 
+/// What has changed where nobody can say more.
+pub const SOMETHING: &str = "something about it has";
+
 /// Why a call is not made. Each is one line in `docs/errors.md`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -30,6 +33,8 @@ pub enum Refusal {
     Withdrawn {
         /// The Approval.
         approval: String,
+        /// Why, if nobody denied it.
+        why: Option<&'static str>,
         /// What the approvers wrote.
         reasons: Vec<String>,
     },
@@ -44,6 +49,8 @@ pub enum Refusal {
     Unfit {
         /// The Approval.
         approval: String,
+        /// What has changed, with its verb, for the caller.
+        changed: &'static str,
         /// What does not fit, for the log.
         cause: String,
     },
@@ -122,7 +129,12 @@ impl Refusal {
             Self::Expired { approval } => format!(
                 "This call was not made: its approval has expired ({approval}). Repeat the call to ask anew"
             ),
-            Self::Withdrawn { approval, reasons } => format!(
+            Self::Withdrawn { approval, why: Some(why), reasons } => format!(
+                "This call was not made: its approval was withdrawn, since {why} ({approval}){}. Repeat the call to \
+                 ask anew",
+                words(reasons)
+            ),
+            Self::Withdrawn { approval, why: None, reasons } => format!(
                 "This call was not made: its approval was withdrawn ({approval}){}. Repeat the call to ask anew",
                 words(reasons)
             ),
@@ -130,9 +142,9 @@ impl Refusal {
                 "This call was not made: its approval was used by the same call before ({approval}). Repeat the call \
                  to ask anew"
             ),
-            Self::Unfit { approval, .. } => format!(
-                "This call was not made: something about it has changed since its approval was asked for \
-                 ({approval}). Repeat the call to ask anew"
+            Self::Unfit { approval, changed, .. } => format!(
+                "This call was not made: {changed} changed since its approval was asked for ({approval}). Repeat the \
+                 call to ask anew"
             ),
             Self::TooLong { characters } => format!(
                 "This call needs approval, and its arguments have {characters} characters where approvers can be \

@@ -18,6 +18,8 @@ use super::time::{parse_milliseconds, text_of};
 /// The most groups of a caller that an Approval names, and their longest, in characters.
 const MAXIMUM_GROUPS: usize = 64;
 const MAXIMUM_GROUP: usize = 256;
+/// The condition by which the operator says why it was withdrawn.
+const WITHDRAWN: &str = "Withdrawn";
 /// The longest name of a tool, in characters.
 const MAXIMUM_TARGET: usize = 2048;
 
@@ -129,6 +131,24 @@ impl Wanted {
         let in_time = matches!(deadlines, (Some(found), Some(own)) if found <= own.saturating_add(60_000));
         found.spec.request == self.request && found.spec.required == required && in_time
     }
+
+    /// What has changed since something of another digest was asked, with its verb, for the caller.
+    #[must_use]
+    pub fn changed_since(&self, asked: &ApprovalRequest) -> &'static str {
+        let now = &self.request;
+        if now.connection_ref != asked.connection_ref {
+            "its connection has"
+        } else if now.policy_refs != asked.policy_refs {
+            "the policies that ask for approval have"
+        } else if now.caller != asked.caller {
+            "what your token says of you has"
+        } else if (&now.arguments, &now.hidden) != (&asked.arguments, &asked.hidden) {
+            "what would be sent of its arguments has"
+        } else {
+            // Nothing else is in a digest.
+            "the definition of its tool has"
+        }
+    }
 }
 
 /// What an Approval says for itself, for [`policy::Ask::approved`].
@@ -177,6 +197,20 @@ pub fn denials(approval: &Approval) -> Vec<String> {
     denying.filter_map(|vote| vote.reason.clone()).collect()
 }
 
+/// Why an Approval was withdrawn, for its caller: the operator's reason, in words that go on after "since".
+#[must_use]
+pub fn withdrawn_since(approval: &Approval) -> Option<&'static str> {
+    let mut conditions = approval.status.iter().flat_map(|status| &status.conditions);
+    let withdrawn =
+        conditions.find(|condition| condition.type_ == WITHDRAWN && condition.status == "True")?;
+    match withdrawn.reason.as_str() {
+        "ConnectionGone" | "ConnectionChanged" => Some("its connection has changed"),
+        "PolicyGone" | "PolicyChanged" => Some("the policies that ask for approval have changed"),
+        "NotGuarded" => Some("votes may have been forged"),
+        _ => None,
+    }
+}
+
 fn operation(operation: &policy::Operation) -> Operation {
     match operation {
         policy::Operation::Resource { .. } => Operation::ReadResource,
@@ -218,7 +252,7 @@ fn duration(milliseconds: u64) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use super::duration;
     use crate::approval::testing::{approval, wanted};
@@ -229,6 +263,26 @@ mod tests {
             [(1, "1ms"), (1500, "1500ms"), (300_000, "300s"), (999_999, "999999ms"), (1_000_001, "1000s")]
         {
             assert_eq!(duration(milliseconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_caller_is_told_what_has_changed() {
+        let now = wanted(1_000_000);
+        type Change = fn(&mut super::ApprovalRequest);
+        let changes: [(Change, &str); 6] = [
+            (|it| it.connection_ref.generation += 1, "connection"),
+            (|it| it.policy_refs[0].generation += 1, "policies"),
+            (|it| it.policy_refs.clear(), "policies"),
+            (|it| it.caller.groups.push("admins".into()), "token"),
+            (|it| it.arguments = Some("{}".into()), "arguments"),
+            (|it| it.digest.push('0'), "definition"),
+        ];
+        for (change, expected) in changes {
+            let mut asked = now.request.clone();
+            change(&mut asked);
+            let told = now.changed_since(&asked);
+            assert!(told.contains(expected), "{expected}: {told}");
         }
     }
 

@@ -14,7 +14,7 @@ use lychgate_gateway_policy::{Ask, Decision, Operation, decide};
 use super::held::hold;
 use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
 use crate::approval::digest::{Digest, Facts};
-use crate::approval::refusal::Refusal;
+use crate::approval::refusal::{Refusal, SOMETHING};
 use crate::approval::seen::{name, phase};
 use crate::approval::shown::{shown, substance};
 use crate::approval::spec::{Parts, Wanted};
@@ -147,18 +147,21 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     visit.credentials = Credentials::read(&policy, &visit.gateway.values);
     visit.known = known_of(&visit.credentials, &visit.authenticated);
     let call = case.ask.call().clone();
-    let unfit = |cause: &str| {
+    let unfit = |changed: &'static str, cause: &str| {
         let approval = crate::approval::full_name(&case.approval);
-        Failure::from(Refusal::Unfit { approval, cause: cause.to_owned() })
+        Failure::from(Refusal::Unfit { approval, changed, cause: cause.to_owned() })
     };
     let ask = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
         Decision::Ask(ask) => ask,
-        Decision::Allow(_) => return Err(unfit("no policy asks for it any more")),
+        Decision::Allow(_) => {
+            return Err(unfit("the policies that ask for approval have", "no policy asks for it any more"));
+        }
         Decision::Deny(denial) => return Err(Failure::denied(denial.reason(), denial.call())),
     };
     let wanted = wanted(visit, &ask, &mut case.ticket, case.modern, true).await?;
     if !name(&case.approval).starts_with(&wanted.name_prefix) {
-        return Err(unfit("the call has another digest now"));
+        let changed = wanted.changed_since(&case.approval.spec.request);
+        return Err(unfit(changed, &format!("the call has another digest now: {changed} changed")));
     }
     let using = Use {
         ask: &ask,
@@ -170,7 +173,7 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     };
     let evidence = approvals.use_up(&using).await?;
     let permit = ask.approved(&visit.authenticated.caller, &evidence, now_milliseconds());
-    permit.map_err(|cause| unfit(&cause.to_string()))
+    permit.map_err(|cause| unfit(SOMETHING, &cause.to_string()))
 }
 
 /// What the call wants of people, with the tool's definition: as it was last heard, or, if `fresh`, as it is now.

@@ -121,7 +121,8 @@ async fn lead(
     let events = Events::new(client.clone(), settings.identity.clone());
     let (guard, guarding) =
         Guard::new(client.clone(), &settings, Arc::clone(&world), queue.clone(), Arc::clone(&metrics));
-    let approvals = Approvals::new(&client, &settings, guarding.clone(), Arc::clone(&metrics));
+    let approvals =
+        Approvals::new(&client, &settings, guarding.clone(), Arc::clone(&world), Arc::clone(&metrics));
     let context = Arc::new(Context {
         applier: Applier::new(client.clone(), Arc::clone(&world), Arc::clone(&metrics), namespaced),
         reporter: Reporter::new(client.clone(), events, Arc::clone(&world), Arc::clone(&metrics), namespaced),

@@ -5,12 +5,17 @@
 //! Nothing of a child's content is kept: a fingerprint of its metadata tells whether it is still as it was
 //! when it was last applied.
 
+mod revision;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
+
+pub use self::revision::Revision;
+use self::revision::revision;
 
 /// Who tells about a part of the world: one watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +144,8 @@ pub struct Key {
 pub struct World {
     /// Told when something about ApprovalPolicies has changed.
     pub approvals_wanted: Notify,
+    /// Told when something that Approvals are asked for is another than it was.
+    revised: watch::Sender<()>,
     inner: Mutex<Inner>,
     missing: watch::Sender<usize>,
 }
@@ -151,6 +158,8 @@ struct Inner {
     incomplete: BTreeSet<Source>,
     /// The newest version of which each watch has told.
     newest: HashMap<Source, Version>,
+    /// Whether that is to be told.
+    revised: bool,
 }
 
 impl World {
@@ -161,6 +170,7 @@ impl World {
         let missing = watch::Sender::new(incomplete.len());
         Self {
             approvals_wanted: Notify::new(),
+            revised: watch::Sender::new(()),
             inner: Mutex::new(Inner { incomplete, ..Inner::default() }),
             missing,
         }
@@ -189,7 +199,9 @@ impl World {
         let mut inner = self.lock();
         let touched = inner.tell(source, change);
         let missing = inner.incomplete.len();
+        let revised = std::mem::take(&mut inner.revised);
         drop(inner);
+        self.revised.send_if_modified(|()| revised);
         self.missing.send_if_modified(|known| std::mem::replace(known, missing) != missing);
         touched
     }
@@ -290,6 +302,8 @@ impl Inner {
                     return BTreeSet::new();
                 }
                 let changed = known != Some(&object);
+                let before = known.and_then(|known| revision(&key.id, known));
+                self.revised |= before != revision(&key.id, &object);
                 place.objects.insert(key.id.clone(), object);
                 changed
             }
@@ -334,7 +348,8 @@ impl Inner {
                 place.pods.remove(&key.id.name);
             }
             _ => {
-                place.objects.remove(&key.id);
+                let gone = place.objects.remove(&key.id);
+                self.revised |= gone.is_some_and(|gone| revision(&key.id, &gone).is_some());
                 place.children.remove(&key.id);
             }
         }

@@ -289,7 +289,7 @@ pub struct ApprovalStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumed: Option<Consumed>,
     /// Recorded: the gateway has written what became of it into its record. BrokenGlass: it was approved in an
-    /// emergency.
+    /// emergency. Withdrawn: why it was cancelled or revoked, if nobody denied it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 8),

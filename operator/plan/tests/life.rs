@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use lychgate_crds::Approval;
 use lychgate_crds::approval::Phase;
 use lychgate_operator_plan::approvals::guard::{self, Kind};
-use lychgate_operator_plan::approvals::{Notice, Outlook, Trust, Waiting};
+use lychgate_operator_plan::approvals::{Notice, Outlook, Sight, Trust, Waiting};
 use serde_json::{Value, json};
 
 /// Seconds after the moment at which every Approval here was made.
@@ -63,7 +63,7 @@ fn seen(names: &[(&str, &str, i64)]) -> Value {
 const GUARDED: Trust = Trust::Guarded { since: Timestamp::UNIX_EPOCH, proved: Timestamp::UNIX_EPOCH };
 
 fn look(approval: &Value, trust: &Trust, now: i64) -> Outlook {
-    read(approval).look(trust, at(now), at(now))
+    read(approval).look(trust, None, at(now), at(now))
 }
 
 /// The phase that follows, and the members of the status that are written.
@@ -194,15 +194,71 @@ fn what_was_voted_on_since_the_last_good_proof_is_withdrawn() {
 }
 
 #[test]
+fn what_is_asked_for_another_connection_or_policy_than_there_is_now_is_withdrawn() {
+    let is = |uid: &str, generation: i64| Sight::Is { uid: uid.to_owned(), generation };
+    let both = votes(&[("alice", "Approve"), ("ben", "Approve")]);
+    let nobody = votes(&[]);
+    let denied = votes(&[("alice", "Deny")]);
+    let approved = || {
+        json!({"phase": "Approved", "tally": "2/2", "decidedAt": at(20).to_string(),
+            "votes": seen(&[("alice", "Approve", 10), ("ben", "Approve", 20)])})
+    };
+    let counted = || json!({"phase": "Pending", "tally": "0/2"});
+    let same = || (is("c", 1), is("p", 1));
+    let cases = [
+        (&nobody, counted(), same(), None),
+        (&both, approved(), same(), None),
+        // An object that is older than what the Approval speaks of, or one where nobody looks, says nothing.
+        (&nobody, counted(), (is("c", 0), is("p", 0)), None),
+        (&nobody, counted(), (Sight::Unknown, Sight::Unknown), None),
+        (&nobody, counted(), (is("c", 2), is("p", 1)), Some((Phase::Cancelled, "ConnectionChanged"))),
+        (&nobody, counted(), (is("other", 1), is("p", 1)), Some((Phase::Cancelled, "ConnectionChanged"))),
+        (&nobody, counted(), (Sight::Gone, is("p", 1)), Some((Phase::Cancelled, "ConnectionGone"))),
+        (&nobody, counted(), (is("c", 1), is("p", 2)), Some((Phase::Cancelled, "PolicyChanged"))),
+        (&nobody, counted(), (is("c", 1), is("other", 1)), Some((Phase::Cancelled, "PolicyChanged"))),
+        (&nobody, counted(), (is("c", 1), Sight::Gone), Some((Phase::Cancelled, "PolicyGone"))),
+        // Whatever is voted meanwhile, but for a Deny.
+        (&both, pending(), (is("c", 2), is("p", 1)), Some((Phase::Cancelled, "ConnectionChanged"))),
+        (&both, approved(), (is("c", 1), is("p", 2)), Some((Phase::Revoked, "PolicyChanged"))),
+        (&denied, pending(), (is("c", 2), is("p", 2)), Some((Phase::Denied, ""))),
+    ];
+    for (votes, status, (connection, policy), expected) in cases {
+        for trust in [GUARDED, Trust::Unknown] {
+            let what = format!("{votes} {status} {connection:?} {policy:?} {trust:?}");
+            let waiting = read(&approval(votes, &status));
+            let withdrawal = waiting.withdrawal(|basis| match basis.kind {
+                "McpConnection" => connection.clone(),
+                _ => policy.clone(),
+            });
+            let outlook = waiting.look(&trust, withdrawal, at(30), at(30));
+            let Some((phase, reason)) = expected else {
+                assert!(matches!(outlook, Outlook::Wait(_)), "{what}: {outlook:?}");
+                continue;
+            };
+            if reason.is_empty() && trust == Trust::Unknown {
+                // A Deny counts as little as an Approve while nobody knows who has cast it.
+                assert_eq!(moves(outlook).0, Phase::Cancelled, "{what}");
+                continue;
+            }
+            let (found, status, told) = moves(outlook);
+            assert_eq!(found, phase, "{what}");
+            let condition = &status["conditions"][0];
+            assert_eq!(condition["reason"].as_str().unwrap_or_default(), reason, "{what}");
+            assert_eq!(told[0].is_warning, phase == Phase::Revoked, "{what}");
+        }
+    }
+}
+
+#[test]
 fn after_a_lapse_votes_count_that_were_cast_since() {
     let one = approval(&votes(&[("alice", "Approve")]), &pending());
     let trust = Trust::Guarded { since: at(50), proved: at(55) };
-    let arrived = |seconds: i64| read(&one).look(&trust, at(seconds), at(60));
+    let arrived = |seconds: i64| read(&one).look(&trust, None, at(seconds), at(60));
     assert_eq!(moves(arrived(54)).0, Phase::Cancelled, "it may have been cast in between");
     assert!(matches!(arrived(56), Outlook::Write { phase: None, .. }));
     // It is younger than the guard, so that all of its votes are.
     let trust = Trust::Guarded { since: at(0), proved: at(55) };
-    assert!(matches!(read(&one).look(&trust, at(54), at(60)), Outlook::Write { phase: None, .. }));
+    assert!(matches!(read(&one).look(&trust, None, at(54), at(60)), Outlook::Write { phase: None, .. }));
 }
 
 #[test]

@@ -18,8 +18,8 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use lychgate_crds::Approval;
-use lychgate_operator_plan::approvals::{Outlook, Waiting};
-use tokio::sync::mpsc;
+use lychgate_operator_plan::approvals::{Basis, Outlook, Sight, Waiting};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -30,6 +30,7 @@ use crate::events::Events;
 use crate::guard::{CANARY, Guarding};
 use crate::metrics::{Metrics, NamespaceLabels};
 use crate::settings::Settings;
+use crate::world::{Id, Revision, World};
 
 /// How many Approvals are written at once.
 const WRITES: usize = 8;
@@ -56,11 +57,30 @@ enum Change {
     Absent(Key),
 }
 
+/// What the operator knows of what Approvals are asked for. All of it is known before the first is looked at.
+struct View {
+    world: Arc<World>,
+    /// The namespaces that are watched; all if there is none.
+    namespaces: Vec<String>,
+}
+
+impl View {
+    fn of(&self, basis: &Basis) -> Sight {
+        if !self.namespaces.is_empty() && !self.namespaces.contains(&basis.namespace) {
+            return Sight::Unknown;
+        }
+        let revision = self.world.revision(&basis.namespace, &Id::new(basis.kind, &basis.name));
+        revision.map_or(Sight::Gone, |Revision { uid, generation }| Sight::Is { uid, generation })
+    }
+}
+
 /// Turns votes into phases for as long as this replica leads.
 pub struct Approvals {
     watches: Vec<Api<DynamicObject>>,
     home: String,
     guarding: Guarding,
+    view: View,
+    revisions: watch::Receiver<()>,
     metrics: Arc<Metrics>,
     writer: Arc<Writer>,
     book: Book,
@@ -73,7 +93,13 @@ pub struct Approvals {
 impl Approvals {
     /// Nothing is known yet.
     #[must_use]
-    pub fn new(client: &Client, settings: &Settings, guarding: Guarding, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        client: &Client,
+        settings: &Settings,
+        guarding: Guarding,
+        world: Arc<World>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let resource = resource();
         let namespaces = settings.watch_namespaces.iter();
         let mut watches: Vec<Api<DynamicObject>> =
@@ -87,6 +113,8 @@ impl Approvals {
             watches,
             home: settings.namespace.clone(),
             guarding,
+            revisions: world.revisions(),
+            view: View { world, namespaces: settings.watch_namespaces.clone() },
             writer: Arc::new(Writer::new(client.clone(), events, Arc::clone(&metrics))),
             metrics,
             book: Book::default(),
@@ -117,6 +145,7 @@ impl Approvals {
                     self.guarding.mark_unchanged();
                     self.book.look_at_all();
                 }
+                Ok(()) = self.revisions.changed() => self.book.look_at_all(),
                 () = sleep(until_due), if writes.len() < WRITES => {}
                 _ = measure.tick() => self.measure(),
             }
@@ -152,7 +181,8 @@ impl Approvals {
         let now = Timestamp::now();
         while writes.len() < WRITES {
             let Some((key, waiting, arrived)) = self.book.next(now) else { return };
-            match waiting.look(&trust, arrived, now) {
+            let withdrawal = waiting.withdrawal(|basis| self.view.of(basis));
+            match waiting.look(&trust, withdrawal, arrived, now) {
                 Outlook::Wait(due) => self.book.wait(&key, due),
                 outlook @ (Outlook::Write { .. } | Outlook::Delete) => {
                     let (writer, waiting) = (Arc::clone(&self.writer), waiting.clone());

@@ -131,8 +131,29 @@ spec:
 
     /// The same with these members of `required` in place of others.
     pub async fn ask_for(&self, name: &str, required: &Value) {
-        let approval: DynamicObject = serde_json::from_value(approval(self.name(), name, required)).unwrap();
+        self.create(&self.approval(name, required).await).await;
+    }
+
+    /// Makes an Approval.
+    pub async fn create(&self, approval: &Value) {
+        let approval: DynamicObject = serde_json::from_value(approval.clone()).unwrap();
         self.tenant.api("Approval").create(&kube::api::PostParams::default(), &approval).await.unwrap();
+    }
+
+    /// An Approval as a gateway makes it, for the connection and the policy as they are now.
+    pub async fn approval(&self, name: &str, required: &Value) -> Value {
+        let mut approval = approval(self.name(), name, required);
+        let request = &mut approval["spec"]["request"];
+        for (kind, object, reference) in
+            [("McpConnection", "db", "/connectionRef"), ("ApprovalPolicy", "writes", "/policyRefs/0")]
+        {
+            let metadata = self.tenant.get(kind, object).await["metadata"].clone();
+            let reference = request.pointer_mut(reference).unwrap();
+            for member in ["uid", "generation"] {
+                reference[member] = metadata[member].clone();
+            }
+        }
+        approval
     }
 
     /// Votes as somebody who may do everything, so that nothing but the policies stands in the way.
@@ -201,8 +222,7 @@ pub fn deny() -> Value {
     json!({"decision": "Deny", "reason": "not on a Friday"})
 }
 
-/// An Approval as a gateway makes it.
-pub fn approval(namespace: &str, name: &str, changes: &Value) -> Value {
+fn approval(namespace: &str, name: &str, changes: &Value) -> Value {
     let mut required = json!({
         "approvals": 2, "groups": ["dba"], "breakGlassGroups": ["oncall"], "requireReason": false,
         "requireDigest": false, "denyIsVeto": true, "deadline": after(LONG), "grant": {"uses": 1, "validFor": "60s"},

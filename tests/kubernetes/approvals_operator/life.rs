@@ -133,3 +133,59 @@ async fn an_operator_that_begins_anew_takes_up_what_was_voted_meanwhile_and_tell
     desk.are_told("appr-before-1", &[("Normal Approved", 1)]).await;
     assert_eq!(desk.tenant.get("Approval", "appr-before-1").await["status"]["phase"], "Approved");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_a_connection_or_a_policy_that_is_another_now_is_withdrawn() {
+    let (desk, operator) = Desk::open("withdraw").await;
+    let withdrawn = async |name: &str, phase: &str, reason: &str| {
+        let status = desk.becomes(name, phase).await;
+        let condition = &status["conditions"][0];
+        assert_eq!((&condition["type"], &condition["reason"]), (&json!("Withdrawn"), &json!(reason)));
+        assert!(condition["message"].as_str().unwrap().starts_with("the "), "{condition}");
+    };
+    for (kind, name, spec, reason) in [
+        (
+            "McpConnection",
+            "db",
+            json!({"access": [{"groups": ["leads"], "tools": ["*"]}]}),
+            "ConnectionChanged",
+        ),
+        ("ApprovalPolicy", "writes", json!({"required": {"approvals": 3}}), "PolicyChanged"),
+    ] {
+        let [pending, approved] =
+            ["pending", "approved"].map(|what| format!("{what}-{}", kind.to_lowercase()));
+        desk.ask(&pending, LONG).await;
+        desk.ask(&approved, LONG).await;
+        for voter in ["alice", "ben"] {
+            desk.vote(voter, &approved, &approve()).await;
+        }
+        desk.becomes(&approved, "Approved").await;
+        desk.tenant.edit(kind, name, json!({"spec": spec})).await;
+        withdrawn(&pending, "Cancelled", reason).await;
+        withdrawn(&approved, "Revoked", reason).await;
+        desk.are_told(&pending, &[("Normal Cancelled", 1)]).await;
+        desk.are_told(&approved, &[("Normal Approved", 1), ("Warning Revoked", 1)]).await;
+    }
+
+    // One that a gateway asks for by the document of before is withdrawn as soon as it is there.
+    let mut late = desk.approval("late", &json!({"deadline": after(LONG)})).await;
+    late["spec"]["request"]["policyRefs"][0]["generation"] = json!(1);
+    desk.create(&late).await;
+    withdrawn("late", "Cancelled", "PolicyChanged").await;
+
+    for name in ["waits", "unseen"] {
+        desk.ask(name, LONG).await;
+        desk.shows(name, |status| status["tally"] == "0/2").await;
+    }
+    desk.tenant.delete("ApprovalPolicy", "writes").await;
+    withdrawn("waits", "Cancelled", "PolicyGone").await;
+    withdrawn("unseen", "Cancelled", "PolicyGone").await;
+    desk.demand().await;
+    desk.ask("again", LONG).await;
+    desk.shows("again", |status| status["tally"] == "0/2").await;
+    operator.kill().await;
+    // Nobody looks: what the next operator finds is gone.
+    desk.tenant.delete("McpConnection", "db").await;
+    let _next = desk.tenant.operator().lead().await;
+    withdrawn("again", "Cancelled", "ConnectionGone").await;
+}

@@ -5,7 +5,7 @@ use lychgate_tests_cluster::eventually;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::desk::{Desk, LONG, after, approval, approve};
+use super::desk::{Desk, LONG, after, approve};
 use crate::support::PATIENCE;
 
 /// How many wait; a run by hand may say more.
@@ -20,9 +20,10 @@ async fn one_vote_among_thousands_is_one_write_and_nothing_is_written_of_the_oth
     let api = desk.tenant.api("Approval");
     let required = json!({"deadline": after(LONG)});
     let mut made = JoinSet::new();
+    let mut manifest = desk.approval("", &required).await;
     for number in 0..count {
-        let manifest = approval(desk.name(), &format!("appr-{number}-1"), &required);
-        let object: DynamicObject = serde_json::from_value(manifest).unwrap();
+        manifest["metadata"]["name"] = json!(format!("appr-{number}-1"));
+        let object: DynamicObject = serde_json::from_value(manifest.clone()).unwrap();
         let api = api.clone();
         made.spawn(async move { drop(api.create(&PostParams::default(), &object).await.unwrap()) });
         if made.len() >= CONCURRENCY {

@@ -3,6 +3,7 @@
 //! Values in, values out. Votes count only while the API server is known to refuse forged ones ([`Trust`]); what
 //! somebody voted on while it may not have is withdrawn, whatever the votes say.
 
+mod basis;
 pub mod guard;
 mod notice;
 
@@ -17,12 +18,15 @@ use lychgate_crds::approval::{
 use lychgate_crds::units;
 use serde_json::{Value, json};
 
+pub use basis::{Basis, Sight, Withdrawal};
 pub use notice::Notice;
 
 /// The condition of an Approval that the gateway has recorded.
 pub const RECORDED: &str = "Recorded";
 /// The condition of an Approval that one person approved in an emergency.
 pub const BROKEN_GLASS: &str = "BrokenGlass";
+/// The condition of an Approval that was withdrawn, with the reason.
+pub const WITHDRAWN: &str = "Withdrawn";
 /// How long an Approval that has ended and is recorded can still be looked at.
 const KEPT_WHEN_RECORDED: Duration = Duration::from_secs(10 * 60);
 /// How long one that has ended waits for being recorded.
@@ -61,6 +65,8 @@ pub struct Waiting {
     pub phase: Phase,
     /// What is asked, for Events: the tool and the connection.
     subject: String,
+    /// What it was asked for.
+    basis: Vec<Basis>,
     tally: Tally,
     votes: BTreeMap<String, Decision>,
     seen: Vec<SeenVote>,
@@ -109,6 +115,7 @@ impl Waiting {
             created: metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default(),
             phase: status.phase,
             subject: format!("{} on {}", request.tool, request.connection_ref.name),
+            basis: Basis::all_of(request, metadata.namespace.as_deref().unwrap_or_default()),
             tally: count(&approval.spec),
             votes: approval.spec.votes.iter().map(vote).collect(),
             seen: status.votes,
@@ -121,16 +128,28 @@ impl Waiting {
         })
     }
 
+    /// Why it opens nothing any more whatever the votes say, by what is known of all that it was asked for.
+    #[must_use]
+    pub fn withdrawal(&self, sight: impl Fn(&Basis) -> Sight) -> Option<Withdrawal> {
+        self.basis.iter().find_map(|basis| basis.withdrawal(&sight(basis)))
+    }
+
     /// What is to be done with it. `arrived` is when it was seen in this version.
     #[must_use]
-    pub fn look(&self, trust: &Trust, arrived: Timestamp, now: Timestamp) -> Outlook {
+    pub fn look(
+        &self,
+        trust: &Trust,
+        withdrawal: Option<Withdrawal>,
+        arrived: Timestamp,
+        now: Timestamp,
+    ) -> Outlook {
         if self.phase.is_final() {
             let end = self.removed_at();
             return if now >= end { Outlook::Delete } else { Outlook::Wait(end) };
         }
-        let event = self.event(trust, arrived, now);
+        let (event, withdrawal) = self.event(trust, withdrawal, arrived, now);
         match event.map(|event| (event, self.phase.next(event))) {
-            Some((event, Step::To(phase))) => self.moves(phase, event, trust, now),
+            Some((event, Step::To(phase))) => self.moves(phase, event, withdrawal.as_ref(), trust, now),
             None | Some((_, Step::Stay | Step::Refused(_))) if self.is_counted(trust) => {
                 Outlook::Wait(self.due())
             }
@@ -142,8 +161,14 @@ impl Waiting {
         }
     }
 
-    /// What happens to it now: what takes a decision away comes before what makes one.
-    fn event(&self, trust: &Trust, arrived: Timestamp, now: Timestamp) -> Option<Event> {
+    /// What happens to it now, and why if it is withdrawn: what takes a decision away comes before what makes one.
+    fn event(
+        &self,
+        trust: &Trust,
+        withdrawal: Option<Withdrawal>,
+        arrived: Timestamp,
+        now: Timestamp,
+    ) -> (Option<Event>, Option<Withdrawal>) {
         let counted = match trust {
             Trust::Guarded { .. } => Some(self.tally.event()),
             Trust::Unknown | Trust::Lapsed { .. } => None,
@@ -154,11 +179,15 @@ impl Waiting {
             (_, _) => false,
         };
         if self.is_suspect(trust, arrived) {
-            Some(Event::Withdrawn)
-        } else if now >= self.due() && !is_lost {
-            Some(Event::Overdue)
+            (Some(Event::Withdrawn), Some(Withdrawal::unguarded()))
+        } else if is_lost {
+            (counted, None)
+        } else if withdrawal.is_some() {
+            (Some(Event::Withdrawn), withdrawal)
+        } else if now >= self.due() {
+            (Some(Event::Overdue), None)
         } else {
-            counted
+            (counted, None)
         }
     }
 
@@ -199,7 +228,14 @@ impl Waiting {
         }
     }
 
-    fn moves(&self, phase: Phase, event: Event, trust: &Trust, now: Timestamp) -> Outlook {
+    fn moves(
+        &self,
+        phase: Phase,
+        event: Event,
+        withdrawal: Option<&Withdrawal>,
+        trust: &Trust,
+        now: Timestamp,
+    ) -> Outlook {
         let mut status = json!({"phase": phase, "decidedAt": written(now)});
         // Votes that count for nothing are not told as seen.
         let votes_count = matches!(trust, Trust::Guarded { .. }) && event != Event::Withdrawn;
@@ -210,10 +246,17 @@ impl Waiting {
                 members.insert("votes".to_owned(), json!(self.observed(now)));
             }
             if has_broken_glass {
-                members.insert("conditions".to_owned(), json!(self.with_broken_glass(now)));
+                let who = self.tally.broken_glass_by.as_deref().unwrap_or("somebody");
+                let message = format!("approved by {who} alone, in an emergency");
+                let conditions = self.with_condition(BROKEN_GLASS, BROKEN_GLASS, message, now);
+                members.insert("conditions".to_owned(), json!(conditions));
+            }
+            if let Some(Withdrawal { reason, message, .. }) = withdrawal {
+                let conditions = self.with_condition(WITHDRAWN, reason, message.clone(), now);
+                members.insert("conditions".to_owned(), json!(conditions));
             }
         }
-        let told = self.told(phase, event, has_broken_glass, now);
+        let told = self.told(phase, withdrawal, has_broken_glass, now);
         Outlook::Write { status, phase: Some(phase), told }
     }
 
@@ -226,15 +269,15 @@ impl Waiting {
         self.votes.iter().map(seen).collect()
     }
 
-    fn with_broken_glass(&self, now: Timestamp) -> Vec<Condition> {
+    /// Its conditions with one that is true.
+    fn with_condition(&self, kind: &str, reason: &str, message: String, now: Timestamp) -> Vec<Condition> {
         let mut conditions = self.conditions.clone();
-        conditions.retain(|condition| condition.type_ != BROKEN_GLASS);
-        let who = self.tally.broken_glass_by.as_deref().unwrap_or("somebody");
+        conditions.retain(|condition| condition.type_ != kind);
         conditions.push(Condition {
-            type_: BROKEN_GLASS.to_owned(),
+            type_: kind.to_owned(),
             status: "True".to_owned(),
-            reason: BROKEN_GLASS.to_owned(),
-            message: format!("approved by {who} alone, in an emergency"),
+            reason: reason.to_owned(),
+            message,
             last_transition_time: Time(whole_seconds(now)),
             observed_generation: None,
         });

@@ -1,9 +1,9 @@
 //! What people are told of an Approval, as Events.
 
 use k8s_openapi::jiff::Timestamp;
-use lychgate_crds::approval::{Event, Phase};
+use lychgate_crds::approval::Phase;
 
-use super::{BROKEN_GLASS, Waiting, later, whole_seconds};
+use super::{BROKEN_GLASS, Waiting, Withdrawal, later, whole_seconds};
 
 /// Something that people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +21,11 @@ impl Waiting {
     pub(super) fn told(
         &self,
         phase: Phase,
-        event: Event,
+        withdrawal: Option<&Withdrawal>,
         has_broken_glass: bool,
         now: Timestamp,
     ) -> Vec<Notice> {
         let subject = &self.subject;
-        let withdrawn = event == Event::Withdrawn;
         let note = match phase {
             Phase::Pending => return Vec::new(),
             Phase::Approved => {
@@ -38,20 +37,18 @@ impl Waiting {
                 format!("{subject}: was approved, and the call was not made in time; repeat it to ask anew")
             }
             Phase::Expired => format!("{subject}: nobody has decided in time; repeat the call to ask anew"),
-            Phase::Cancelled | Phase::Revoked if withdrawn => format!(
-                "{subject}: withdrawn, since it was voted on while the API server may not have refused forged votes; \
-                 repeat the call to ask anew"
-            ),
-            Phase::Cancelled => format!("{subject}: withdrawn"),
-            Phase::Revoked => {
-                format!(
+            Phase::Cancelled | Phase::Revoked => match withdrawal {
+                Some(Withdrawal { message, .. }) => {
+                    format!("{subject}: withdrawn, since {message}; repeat the call to ask anew")
+                }
+                None => format!(
                     "{subject}: was approved, and is no longer: denied by {}",
                     self.tally.denied_by.join(", ")
-                )
-            }
+                ),
+            },
             Phase::Consumed => format!("{subject}: used"),
         };
-        let is_warning = withdrawn || phase == Phase::Revoked;
+        let is_warning = withdrawal.is_some_and(|it| it.is_warning) || phase == Phase::Revoked;
         let mut told = vec![Notice { reason: phase.as_str(), note, is_warning }];
         if has_broken_glass {
             let who = self.tally.broken_glass_by.as_deref().unwrap_or("somebody");

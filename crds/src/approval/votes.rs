@@ -7,6 +7,8 @@ use super::{ApprovalSpec, Decision, Event};
 pub struct Tally {
     /// How many approve.
     pub approvals: usize,
+    /// How many of them do so as approvers, and not in an emergency.
+    pub ordinary: usize,
     /// How many must.
     pub needed: usize,
     /// Who denies.
@@ -21,12 +23,14 @@ pub struct Tally {
 #[must_use]
 pub fn tally(spec: &ApprovalSpec) -> Tally {
     let by = |decision: Decision| spec.votes.iter().filter(move |(_, vote)| vote.decision == decision);
-    let emergency = by(Decision::Approve).find(|(_, vote)| vote.break_glass == Some(true));
+    let in_emergency = || by(Decision::Approve).filter(|(_, vote)| vote.break_glass == Some(true));
+    let approvals = by(Decision::Approve).count();
     Tally {
-        approvals: by(Decision::Approve).count(),
+        approvals,
+        ordinary: approvals.saturating_sub(in_emergency().count()),
         needed: usize::try_from(spec.required.approvals).unwrap_or(usize::MAX),
         denied_by: by(Decision::Deny).map(|(voter, _)| voter.clone()).collect(),
-        broken_glass_by: emergency.map(|(voter, _)| voter.clone()),
+        broken_glass_by: in_emergency().next().map(|(voter, _)| voter.clone()),
         veto: spec.required.deny_is_veto,
     }
 }
@@ -42,6 +46,12 @@ impl Tally {
         } else {
             Event::QuorumLost { vetoed: false }
         }
+    }
+
+    /// Whether it takes the emergency for them to suffice.
+    #[must_use]
+    pub fn breaks_glass(&self) -> bool {
+        self.broken_glass_by.is_some() && self.ordinary < self.needed
     }
 
     /// The tally in short, such as `1/2`.

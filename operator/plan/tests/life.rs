@@ -153,6 +153,25 @@ fn one_approver_in_an_emergency_is_enough_and_never_silent() {
 }
 
 #[test]
+fn an_emergency_is_told_wherever_the_others_alone_would_not_have_sufficed() {
+    let glass = json!({"decision": "Approve", "breakGlass": true, "reason": "INC-1"});
+    let plain = json!({"decision": "Approve", "reason": "INC-1"});
+    for (needed, votes, is_told) in [
+        (1, json!({"omar": glass}), true),
+        (2, json!({"alice": plain, "omar": glass}), true),
+        (1, json!({"alice": plain, "omar": glass}), false),
+        (1, json!({"alice": plain}), false),
+    ] {
+        let mut approval = approval(&votes, &pending());
+        approval["spec"]["required"]["approvals"] = json!(needed);
+        let (phase, status, told) = moves(look(&approval, &GUARDED, 10));
+        assert_eq!(phase, Phase::Approved, "{votes}");
+        assert_eq!(told.iter().any(|told| told.reason == "BrokenGlass"), is_told, "{needed} {votes}");
+        assert_eq!(status.get("conditions").is_some(), is_told, "{needed} {votes}");
+    }
+}
+
+#[test]
 fn while_nobody_knows_whether_votes_are_guarded_none_counts_and_time_goes_on() {
     let both = votes(&[("alice", "Approve"), ("ben", "Approve")]);
     assert_eq!(look(&approval(&both, &pending()), &Trust::Unknown, 10), Outlook::Wait(at(100)));

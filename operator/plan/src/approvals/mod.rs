@@ -239,7 +239,7 @@ impl Waiting {
         let mut status = json!({"phase": phase, "decidedAt": written(now)});
         // Votes that count for nothing are not told as seen.
         let votes_count = matches!(trust, Trust::Guarded { .. }) && event != Event::Withdrawn;
-        let has_broken_glass = phase == Phase::Approved && self.tally.approvals < self.tally.needed;
+        let has_broken_glass = phase == Phase::Approved && self.tally.breaks_glass();
         if let Value::Object(members) = &mut status {
             if votes_count {
                 members.insert("tally".to_owned(), self.tally.short().into());

@@ -15,6 +15,7 @@ mod people;
 mod phases;
 mod readable;
 mod tallies;
+mod truth;
 mod untouched;
 mod uses;
 mod whole;

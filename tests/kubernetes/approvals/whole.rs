@@ -94,7 +94,7 @@ impl Stage {
         let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {AGENTS}}}}}");
         cluster.apply_yaml(&namespace).await;
         let connection = connection("customers", &server.url);
-        let objects = [GATEWAY, &connection, SECRET, POLICY, &roles(AGENTS)].join("---\n");
+        let objects = [GATEWAY, SECRET, POLICY, &roles(AGENTS), &connection].join("---\n");
         cluster.apply_yaml_in(AGENTS, &objects).await;
         // A pod's files are those of its beginning here, so that the policy must be in them.
         eventually("the gateway to be told of the policy", async || {

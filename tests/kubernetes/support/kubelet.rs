@@ -121,6 +121,15 @@ impl Pod {
     }
 }
 
+impl Pod {
+    /// Ends the process as a kubelet does, and starts it again on the files that are there; gives the exit code, too.
+    pub async fn end_and_start(self) -> (Self, Option<i32>) {
+        let Self { address, process, container } = self;
+        let (code, _) = process.terminate().await;
+        (Self { address, process: container.start(), container }, code)
+    }
+}
+
 impl Container {
     fn start(&self) -> Process {
         let address = self.api_server.strip_prefix("https://").unwrap();

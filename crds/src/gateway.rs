@@ -6,6 +6,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::notification::Notification;
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::text as format;
@@ -67,6 +68,13 @@ pub struct McpGatewaySpec {
     /// the operator allows it (secretAccess.watchNamespaces of the Helm chart).
     #[serde(default)]
     pub secret_access: SecretAccess,
+    /// Who is told of calls that wait for people, and of what was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 4),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub notifications: Vec<Notification>,
     /// How the connections of this gateway are run.
     #[serde(default)]
     pub deployment: Deployment,

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod connection;
 pub mod gateway;
 pub mod masking;
+pub mod notification;
 pub mod progress;
 pub mod reason;
 pub mod rule;

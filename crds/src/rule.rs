@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 31] = [
+pub const RULES: [Rule; 32] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -59,6 +59,7 @@ pub const RULES: [Rule; 31] = [
     MATCH_NAMES_SOMETHING,
     SOMEBODY_APPROVES,
     GROUP_OF_PEOPLE,
+    JSON_IS_SIGNED,
 ];
 
 /// A gateway that nobody can call is a mistake.
@@ -301,4 +302,12 @@ pub const GROUP_OF_PEOPLE: Rule = Rule {
     message: "groups that begin with system:, such as system:authenticated, hold everybody or machines; name a group \
               of people",
     member: None,
+};
+
+/// Whoever can reach a receiver could send it what he likes.
+pub const JSON_IS_SIGNED: Rule = Rule {
+    expression: "self.template != 'Json' || has(self.signingSecretRef)",
+    message: "missing; what is sent as Json is signed, so that no receiver takes a forged message for one: name the \
+              Secret with the key",
+    member: Some(".signingSecretRef"),
 };

@@ -9,6 +9,7 @@ use crate::call::{Call, Operation};
 use crate::compile::Problem;
 use crate::config::{ApprovalConfig, ApprovalPolicy};
 use crate::glob::Glob;
+use crate::notification;
 
 /// The most enforced policies of one connection: the approver's right is checked on each.
 pub const MAXIMUM_ENFORCED: usize = 8;
@@ -211,6 +212,7 @@ pub(crate) fn compile(config: Option<&ApprovalConfig>, problems: &mut Vec<Proble
             problems.push(Problem::new(format!("{path}.name"), "stands twice; name each policy once"));
         }
     }
+    notification::check(&config.notifications, problems);
     let globs = |patterns: &[String]| patterns.iter().map(|pattern| Glob::new(pattern)).collect();
     let rule = |policy: &ApprovalPolicy| Rule {
         policy: policy.clone(),

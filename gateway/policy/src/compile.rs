@@ -199,7 +199,7 @@ fn check_credentials(config: &GatewayConfig, problems: &mut Vec<Problem>) {
 }
 
 /// Names of Secrets and keys become names of files: nothing in them may leave the folder.
-fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(legal)
 }

@@ -8,7 +8,9 @@ mod approval;
 
 use serde::{Deserialize, Serialize};
 
-pub use approval::{ApprovalConfig, ApprovalMatch, ApprovalPolicy};
+pub use approval::{
+    ApprovalConfig, ApprovalMatch, ApprovalPolicy, Notification, NotificationEvent, NotificationTemplate,
+};
 
 /// The value of [`GatewayConfig::api_version`] that this crate reads and writes.
 pub const API_VERSION: &str = "gateway.lychgate.dev/v1alpha1";

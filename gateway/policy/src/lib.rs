@@ -19,6 +19,7 @@ pub mod destination;
 pub mod glob;
 pub mod list;
 pub mod mask;
+pub mod notification;
 pub mod server;
 #[cfg(test)]
 mod testing;

@@ -73,6 +73,7 @@ pub(crate) fn approval(policies: Vec<ApprovalPolicy>) -> ApprovalConfig {
         connection_generation: 1,
         gateway: "system:serviceaccount:agents:lychgate-db".into(),
         policies,
+        notifications: vec![],
     }
 }
 

@@ -68,6 +68,7 @@ pub(crate) fn wanted(now: u64) -> Wanted {
         connection_generation: 1,
         gateway: "system:serviceaccount:agents:lychgate-db".into(),
         policies: vec![],
+        notifications: vec![],
     };
     let facts = Facts {
         connection_uid: "uid-c",

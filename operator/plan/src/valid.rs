@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
     API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, ConfigMapKey, Credential, CredentialSource,
-    GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, ObjectName, SecretKey,
+    GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification, ObjectName, SecretKey,
     ServerRequests, ServiceAccountToken, Upstream,
 };
+
+use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 
 use crate::approval::NO_UID;
 use crate::names::{ChildName, sha256};
@@ -57,6 +59,17 @@ pub(crate) struct ValidGateway {
     pub(crate) watches: bool,
     pub(crate) suspended: bool,
     pub(crate) requires: Vec<RequiredPolicy>,
+    /// Who is told of calls that wait.
+    pub(crate) notifications: Vec<ValidNotification>,
+}
+
+/// A receiver of messages about calls that wait.
+#[derive(Clone, Debug)]
+pub(crate) struct ValidNotification {
+    pub(crate) host: Hostname,
+    pub(crate) ca: Option<CaBundle>,
+    /// As the gateway is told of it.
+    pub(crate) config: Notification,
 }
 
 /// Where a gateway's certificate comes from.
@@ -274,7 +287,13 @@ impl ValidConnection {
             connection_generation: self.generation.unwrap_or_default(),
             gateway: format!("system:serviceaccount:{}:{}", self.namespace.as_str(), self.child),
             policies: self.approvals.clone(),
+            notifications: self.notifications().map(|notification| notification.config.clone()).collect(),
         })
+    }
+
+    /// Who is told of calls that wait; nobody where none does.
+    pub(crate) fn notifications(&self) -> impl Iterator<Item = &ValidNotification> {
+        self.gateway.notifications.iter().filter(|_| self.has_approvals())
     }
 
     /// The ConfigMaps with certificate authorities that the gateway reads.
@@ -283,19 +302,37 @@ impl ValidConnection {
             let ConfigMapKey { config_map, key } = issuer.ca.as_ref()?;
             Some(CaBundle { config_map: Name::parse(config_map)?, key: DataKey::parse(key)? })
         });
-        let mut bundles: Vec<CaBundle> = of_issuers.chain(self.upstream.ca.clone()).collect();
+        let mut bundles: Vec<CaBundle> = of_issuers
+            .chain(self.upstream.ca.clone())
+            .chain(self.notifications().filter_map(|notification| notification.ca.clone()))
+            .collect();
         bundles.sort();
         bundles.dedup();
         bundles
     }
 
-    /// The names of the Secrets with the connection's credentials.
-    pub(crate) fn credential_secrets(&self) -> Vec<String> {
-        let name = |credential: &ValidCredential| match &credential.source {
-            ValidSource::Secret(name, _) => Some(name.as_str().to_owned()),
-            ValidSource::Token(..) => None,
-        };
-        self.credential.iter().filter_map(name).collect()
+    /// The Secrets that the gateway reads, each with the keys that it needs, in the order in which they are named.
+    pub(crate) fn secrets(&self) -> Vec<(String, Vec<String>)> {
+        let of_credential = self.credential.iter().flat_map(|credential| match &credential.source {
+            ValidSource::Secret(name, key) => {
+                let name = name.as_str().to_owned();
+                vec![(name.clone(), key.as_str().to_owned()), (name, ALLOWED_HOSTS_KEY.to_owned())]
+            }
+            ValidSource::Token(..) => Vec::new(),
+        });
+        let of_notifications = self.notifications().flat_map(|notification| {
+            let named = [Some(&notification.config.url), notification.config.signing_key.as_ref()];
+            named.into_iter().flatten().map(|named| (named.secret.clone(), named.key.clone()))
+        });
+        let mut secrets: Vec<(String, Vec<String>)> = Vec::new();
+        for (name, key) in of_credential.chain(of_notifications) {
+            match secrets.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, keys)) if keys.contains(&key) => {}
+                Some((_, keys)) => keys.push(key),
+                None => secrets.push((name, vec![key])),
+            }
+        }
+        secrets
     }
 
     /// The host under which the connection's Service is known in the cluster.

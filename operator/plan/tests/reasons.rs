@@ -321,6 +321,10 @@ fn a_missing_secret_matters_only_where_the_inventory_is_complete() {
     let expected = [
         "spec.identity.oidc[0].caRef.name",
         "spec.listener.tls.secretName",
+        "spec.notifications[0].caRef.name",
+        "spec.notifications[0].urlSecretRef.name",
+        "spec.notifications[0].signingSecretRef.name",
+        "spec.notifications[1].urlSecretRef.name",
         "spec.upstream.tls.caRef.name",
         "spec.credentials[0].from.secretKeyRef.name",
     ];

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ConfigMapKey, SecretKey};
+
 /// All that a gateway needs to know to hold calls of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -14,6 +16,52 @@ pub struct ApprovalConfig {
     pub gateway: String,
     /// The policies that hold for the connection; never none.
     pub policies: Vec<ApprovalPolicy>,
+    /// Who is told of calls that wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<Notification>,
+}
+
+/// One receiver of messages about calls that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Notification {
+    /// The name by which metrics and logs speak of it.
+    pub name: String,
+    /// The host that the URL must have, with a port if it is not 443.
+    pub host: String,
+    /// The URL, which may be a secret as a whole.
+    pub url: SecretKey,
+    /// A bundle of certificate authorities for the receiver's TLS; the public ones when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<ConfigMapKey>,
+    /// How messages are written.
+    pub template: NotificationTemplate,
+    /// The key that messages are signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<SecretKey>,
+    /// What is told.
+    pub events: Vec<NotificationEvent>,
+    /// Whether the arguments of calls are told, as approvers see them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub arguments: bool,
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotificationTemplate {
+    /// JSON for programs.
+    Json,
+    /// Slack's blocks.
+    Slack,
+}
+
+/// What is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotificationEvent {
+    /// A call waits.
+    Asked,
+    /// People have decided, or it has ended without.
+    Decided,
 }
 
 /// One ApprovalPolicy.

@@ -18,7 +18,11 @@ pub(crate) type Found = Vec<(&'static str, String)>;
 /// Checks the value of a field. `place` is its path with empty brackets.
 pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
     match (kind, place) {
-        ("McpGateway", "spec.listener.hostnames[]") => port(value),
+        ("McpGateway", "spec.listener.hostnames[]" | "spec.notifications[].host") => port(value),
+        ("McpGateway", "spec.notifications[]") => {
+            let is_json = value.get("template") == Some(&Value::from("Json"));
+            violated(is_json && !has(value, "signingSecretRef"), rule::JSON_IS_SIGNED)
+        }
         ("McpGateway", "spec.listener.tls") => secret_name_with_mode_secret(value),
         ("McpGateway", "spec.identity.kubernetes.audiences[]")
         | ("McpConnection", "spec.credentials[].from.serviceAccountToken.audience") => {

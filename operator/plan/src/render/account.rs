@@ -35,7 +35,7 @@ pub(super) fn role(connection: &ValidConnection) -> Role {
     }
     if connection.gateway.watches {
         rules.push(watch("configmaps", vec![connection.child.as_str().to_owned()]));
-        let secrets = connection.credential_secrets();
+        let secrets: Vec<String> = connection.secrets().into_iter().map(|(name, _)| name).collect();
         // Without names, all Secrets of the namespace would be meant.
         if !secrets.is_empty() {
             rules.push(watch("secrets", secrets));

@@ -40,7 +40,7 @@ pub(super) fn service(connection: &ValidConnection) -> Service {
 }
 
 /// In: the serving port from everywhere (each request must show a token), the admin port from the operator.
-/// Out: DNS, the upstream, the issuers, and the API server if it is asked.
+/// Out: DNS, the upstream, the issuers, who is told of calls that wait, and the API server if it is asked.
 pub(super) fn network_policy(connection: &ValidConnection, options: &RenderOptions) -> NetworkPolicy {
     let operator = match &options.operator_namespace {
         Some(namespace) => namespace_peer(namespace),
@@ -74,7 +74,11 @@ fn egress(connection: &ValidConnection, options: &RenderOptions) -> Vec<NetworkP
     }
     let issuers =
         connection.gateway.identity.oidc.iter().filter_map(|issuer| Url::parse(&issuer.issuer).ok());
-    for url in issuers.chain([connection.upstream.url.url().clone()]) {
+    let receivers = connection.notifications().filter_map(|notification| {
+        let host = notification.host.as_str();
+        Url::parse(&format!("https://{host}/")).ok()
+    });
+    for url in issuers.chain([connection.upstream.url.url().clone()]).chain(receivers) {
         let rule = egress_to(&url, connection.namespace.as_str());
         if !rules.contains(&rule) {
             rules.push(rule);

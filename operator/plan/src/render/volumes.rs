@@ -9,7 +9,6 @@ use k8s_openapi::api::core::v1::{
     SecretVolumeSource, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 
 use super::{RenderOptions, certificate};
 use crate::valid::{Tls, ValidConnection, ValidCredential, ValidSource};
@@ -83,23 +82,16 @@ fn config(connection: &ValidConnection) -> Volume {
     }
 }
 
-/// The credential, and the list of hosts that it may go to.
+/// The credential with the list of hosts that it may go to, and where people are told of calls that wait.
 fn secrets(connection: &ValidConnection) -> Vec<VolumeProjection> {
-    let projection = |name: &str, key: &str| VolumeProjection {
-        secret: Some(SecretProjection {
-            name: name.to_owned(),
-            items: Some(
-                [key, ALLOWED_HOSTS_KEY].into_iter().map(|key| item(key, format!("{name}/{key}"))).collect(),
-            ),
-            optional: Some(true),
-        }),
-        ..VolumeProjection::default()
+    let projection = |(name, keys): (String, Vec<String>)| {
+        let items = keys.iter().map(|key| item(key, format!("{name}/{key}"))).collect();
+        VolumeProjection {
+            secret: Some(SecretProjection { name, items: Some(items), optional: Some(true) }),
+            ..VolumeProjection::default()
+        }
     };
-    let of_secret = |credential: &ValidCredential| match &credential.source {
-        ValidSource::Secret(name, key) => Some(projection(name.as_str(), key.as_str())),
-        ValidSource::Token(..) => None,
-    };
-    connection.credential.iter().filter_map(of_secret).collect()
+    connection.secrets().into_iter().map(projection).collect()
 }
 
 /// A token for each credential that is one, as `<credential>/token`.

@@ -11,6 +11,7 @@ use lychgate_gateway_policy::config::{
 };
 use url::{Host, Url};
 
+use super::notification;
 use super::references::References;
 use super::{Options, SecretWatch, check_audience};
 use crate::inventory::{Entry, Inventory};
@@ -51,6 +52,7 @@ fn findings(entry: &Entry<McpGatewaySpec>, inventory: &Inventory, options: &Opti
         let path = "spec.listener.tls.secretName";
         findings.extend(references.check_certificate(path, name));
     }
+    findings.extend(notification::check(spec, &references));
     let audiences = spec.identity.kubernetes.iter().flat_map(|kubernetes| &kubernetes.audiences);
     for (index, audience) in audiences.enumerate() {
         let path = format!("spec.identity.kubernetes.audiences[{index}]");
@@ -201,6 +203,7 @@ fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGatewa
         replicas: Replicas::parse(spec.deployment.replicas)?,
         watches: spec.secret_access == SecretAccess::Watch,
         suspended: spec.suspended,
+        notifications: notification::build(spec)?,
         requires: spec.requires.clone(),
     })
 }

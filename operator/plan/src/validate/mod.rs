@@ -7,6 +7,7 @@ mod approvers;
 mod attached;
 mod connection;
 mod gateway;
+mod notification;
 mod policies;
 mod references;
 

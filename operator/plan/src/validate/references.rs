@@ -77,6 +77,26 @@ impl<'a> References<'a> {
         findings
     }
 
+    /// Checks that a Secret has a key whose value is legal, as `check` says in a clause that follows its name.
+    pub(super) fn check_value(
+        &self,
+        path: &str,
+        name: &str,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<(), String>,
+    ) -> Option<Finding> {
+        let data = match self.secret(&format!("{path}.name"), name) {
+            Ok(data) => data?,
+            Err(finding) => return Some(finding),
+        };
+        let Some(value) = data.get(key) else {
+            return Some(missing_key("Secret", path, name, key, data.keys()));
+        };
+        let wrong = check(&String::from_utf8_lossy(value.expose())).err()?;
+        let message = format!("{key} of Secret {name} {wrong}");
+        Some(Finding::new(format!("{path}.key"), Reason::RefInvalid, message))
+    }
+
     /// The data of a Secret; nothing if it is not here and may be elsewhere.
     fn secret(&self, path: &str, name: &str) -> Result<Option<&'a BTreeMap<String, SecretValue>>, Finding> {
         let entry = self.find("Secret", path, name, &self.inventory.secrets)?;

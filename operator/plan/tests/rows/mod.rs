@@ -1,6 +1,7 @@
 //! The wrong values themselves: for every field of every kind, and for rules across fields.
 
 mod approvals;
+mod notifications;
 
 use serde_json::{Value, json};
 
@@ -432,7 +433,7 @@ fn many_labels(count: usize) -> Value {
 
 pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let with = |kind: &'static str| move |row: Row| (kind, row);
-    let gateway = gateway_rows().into_iter().map(with("McpGateway"));
+    let gateway = gateway_rows().into_iter().chain(notifications::rows()).map(with("McpGateway"));
     let connection = connection_rows().into_iter().map(with("McpConnection"));
     let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
     let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));

@@ -148,7 +148,14 @@ impl Configurations {
             CredentialSource::SecretKeyRef(key) => Some(key.secret.clone()),
             CredentialSource::ServiceAccountToken(_) => None,
         };
-        credentials.filter_map(secret).collect()
+        let approvals = current.counting().filter_map(|(_, slot)| slot.connection());
+        let approvals = approvals.filter_map(|connection| connection.policy.config().approval.as_ref());
+        let of_notifications =
+            approvals.flat_map(|approval| &approval.notifications).flat_map(|notification| {
+                [Some(&notification.url), notification.signing_key.as_ref()].into_iter().flatten()
+            });
+        let of_notifications = of_notifications.map(|key| key.secret.clone());
+        credentials.filter_map(secret).chain(of_notifications).collect()
     }
 
     /// The user names by which the API server knows this gateway, where calls wait for approval.

@@ -7,13 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, OidcIssuer};
+use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, Notification, OidcIssuer};
 use lychgate_gateway_policy::destination::literal_address;
 use lychgate_gateway_policy::{Policy, compile};
 use url::Url;
 
 use crate::caller::{Authenticator, Trusted};
 use crate::issuer::Issuer;
+use crate::notify::receiver::Receiver;
 use crate::outbound::{self, HttpClient, SharedClient};
 use crate::service_account::Cluster;
 use crate::upstream::Upstream;
@@ -21,6 +22,8 @@ use crate::values::Values;
 
 /// How long a connection to an issuer may take to open.
 const ISSUER_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection to a receiver of messages may take to open.
+const RECEIVER_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that can be served.
 pub struct Connection {
@@ -30,6 +33,8 @@ pub struct Connection {
     pub authenticator: Authenticator,
     /// The MCP server.
     pub upstream: Upstream,
+    /// Who is told of calls that wait.
+    pub receivers: Vec<Arc<Receiver>>,
     /// As records show it: `namespace/name`.
     pub label: String,
     hosts: Vec<String>,
@@ -79,12 +84,13 @@ impl Connection {
         }
         issuers.extend(config.identity.kubernetes.as_ref().map(Cluster::new).map(Trusted::Cluster));
         let authenticator = Authenticator::new(config, issuers);
+        let receivers = receivers(config, values, shared);
         let label = config.connection.to_string();
         let hosts = hosts(config);
         let bundles = bundle_keys(config).map(|key| (key.clone(), values.config_map(key).ok())).collect();
         let policy = Arc::new(policy);
         let upstream = Upstream::new(Arc::clone(&policy), client);
-        Ok(Self { policy, authenticator, upstream, label, hosts, bundles })
+        Ok(Self { policy, authenticator, upstream, receivers, label, hosts, bundles })
     }
 
     /// Whether the bundles of authorities are still those that it was made with.
@@ -129,7 +135,25 @@ fn hosts(config: &GatewayConfig) -> Vec<String> {
 }
 
 fn bundle_keys(config: &GatewayConfig) -> impl Iterator<Item = &ConfigMapKey> {
-    config.upstream.ca.iter().chain(config.identity.oidc.iter().filter_map(|issuer| issuer.ca.as_ref()))
+    let of_issuers = config.identity.oidc.iter().filter_map(|issuer| issuer.ca.as_ref());
+    let of_receivers = notifications(config).filter_map(|notification| notification.ca.as_ref());
+    config.upstream.ca.iter().chain(of_issuers).chain(of_receivers)
+}
+
+fn notifications(config: &GatewayConfig) -> impl Iterator<Item = &Notification> {
+    config.approval.iter().flat_map(|approval| &approval.notifications)
+}
+
+/// Those that cannot be reached are kept all the same: no call waits for a message.
+fn receivers(config: &GatewayConfig, values: &Values, shared: &Shared) -> Vec<Arc<Receiver>> {
+    let receiver = |notification: &Notification| {
+        let client = |refused: Option<SocketAddr>| {
+            let bundle = bundle(values, notification.ca.as_ref(), "ca")?;
+            shared.client(bundle, RECEIVER_CONNECT_TIMEOUT, refused.map(|refused| refused.ip()))
+        };
+        Arc::new(Receiver::new(notification.clone(), shared.api_server, client))
+    };
+    notifications(config).map(receiver).collect()
 }
 
 fn bundle(values: &Values, key: Option<&ConfigMapKey>, path: &str) -> Result<Option<String>, String> {

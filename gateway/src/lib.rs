@@ -23,6 +23,7 @@ pub mod listener;
 pub mod live;
 pub mod metadata;
 pub mod metrics;
+pub mod notify;
 pub mod outbound;
 pub mod projected;
 pub mod recorder;

@@ -50,6 +50,17 @@ pub struct ApprovalLabels {
     pub event: &'static str,
 }
 
+/// Labels of a message about a call that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct NotificationLabels {
+    /// `namespace/name`.
+    pub connection: String,
+    /// The receiver's name.
+    pub notification: String,
+    /// `Sent`, `Dropped`, or why it was given up.
+    pub outcome: &'static str,
+}
+
 /// A connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ConnectionLabels {
@@ -85,6 +96,8 @@ pub struct Metrics {
     pub approvals: Family<ApprovalLabels, Counter>,
     /// Calls whose answer is held until people decide.
     pub approvals_held: Gauge,
+    /// What became of messages about calls that wait.
+    pub notifications: Family<NotificationLabels, Counter>,
     /// 1 for each watch that is in sync, 0 for each that is not.
     pub watch_in_sync: Family<WatchLabels, Gauge>,
     /// When the API server said something about a watched object last.
@@ -127,6 +140,8 @@ impl Default for Metrics {
             "Calls whose answer is held until people decide",
             approvals_held.clone(),
         );
+        let notifications = Family::default();
+        registry.register("notifications", "Messages about calls that wait", notifications.clone());
         let (watch_in_sync, watch_heard) = watches(&mut registry);
         Self {
             registry,
@@ -138,6 +153,7 @@ impl Default for Metrics {
             open_streams,
             approvals,
             approvals_held,
+            notifications,
             watch_in_sync,
             watch_heard,
         }

@@ -17,6 +17,7 @@ use crate::connection::Shared;
 use crate::listener::{self, Service};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::outbound::install_crypto_provider;
 use crate::recorder::{JournalError, Recorder, RecorderThread};
 use crate::rejection::Rejections;
@@ -143,6 +144,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         values,
         watches: Arc::default(),
         approvals: approvals.clone(),
+        notifier: Notifier::new(draining.clone()),
         held: HeldCalls::default(),
         tools: ToolLists::default(),
         sealer,
@@ -188,6 +190,7 @@ impl Running {
                 tracing::error!("a service has panicked");
             }
         }
+        self.gateway.notifier.settle(MESSAGES_TIMEOUT).await;
         for watcher in self.watchers {
             watcher.abort();
             // An aborted task has nothing more to say.
@@ -201,6 +204,8 @@ impl Running {
     }
 }
 
+/// How long messages that are on their way may take.
+const MESSAGES_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the journal may take to be closed: cut-off requests may still hold it.
 const JOURNAL_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -8,6 +8,7 @@ use crate::approval::Approvals;
 use crate::approval::held::HeldCalls;
 use crate::configuration::Configurations;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::recorder::Recorder;
 use crate::rejection::Rejections;
 use crate::session::Sealer;
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub watches: Arc<Standings>,
     /// Where people are asked; nowhere if neither an API server nor a folder was named.
     pub approvals: Option<Arc<Approvals>>,
+    /// Tells people of calls that wait.
+    pub notifier: Notifier,
     /// The calls that wait with an open answer.
     pub held: HeldCalls,
     /// What servers say of their tools.

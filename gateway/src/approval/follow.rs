@@ -12,6 +12,7 @@ use super::server::{self, Told};
 use super::store::Store;
 use super::{Approvals, spec};
 use crate::api_server::ApiServer;
+use crate::notify::herald;
 use crate::state::{Gateway, now_seconds};
 use crate::watch::follow::{FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_WATCH, SILENCE, spread};
 
@@ -29,7 +30,7 @@ pub(super) async fn run(approvals: Arc<Approvals>, gateway: Arc<Gateway>) {
             Store::Folder(_) => follow_folder(&approvals).await,
         }
     };
-    tokio::join!(clerk, follower);
+    tokio::join!(clerk, follower, herald::run(&approvals.seen, &gateway));
 }
 
 async fn follow_folder(approvals: &Approvals) {

@@ -15,7 +15,7 @@ pub mod shown;
 pub mod spec;
 pub mod store;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod time;
 
 use std::path::PathBuf;
@@ -303,7 +303,7 @@ fn unavailable(cause: &str) -> Refusal {
 }
 
 /// Whether the record has what became of it.
-fn is_recorded(approval: &Approval) -> bool {
+pub(crate) fn is_recorded(approval: &Approval) -> bool {
     let mut conditions = approval.status.iter().flat_map(|status| &status.conditions);
     conditions.any(|condition| condition.type_ == RECORDED && condition.status == "True")
 }

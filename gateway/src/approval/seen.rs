@@ -102,6 +102,11 @@ impl Seen {
         self.lock().approvals.values().cloned().collect()
     }
 
+    /// What `pick` takes of each of them.
+    pub fn each<T>(&self, pick: impl Fn(&Approval) -> Option<T>) -> Vec<T> {
+        self.lock().approvals.values().filter_map(pick).collect()
+    }
+
     /// What there is for a call.
     #[must_use]
     pub fn find(&self, wanted: &Wanted) -> Found {

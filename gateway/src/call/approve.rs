@@ -120,6 +120,9 @@ async fn begin(visit: &Visit, ask: &Ask, ticket: &mut Ticket, modern: bool) -> R
     let standing = approvals.ask(&wanted).await?;
     count(visit, if standing.attached { "Attached" } else { "Asked" });
     ticket.asked(&standing.approval, standing.attached).await?;
+    if !standing.attached {
+        visit.gateway.notifier.asked(&visit.gateway, &standing.approval);
+    }
     Ok(standing)
 }
 

@@ -25,6 +25,7 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
                 gateway.metrics.policy_sequence.get_or_create(&ConnectionLabels { connection }).set(sequence);
             }
             gateway.metrics.show_watches(&gateway.watches);
+            gateway.metrics.show_held(&gateway.held);
             let text = gateway.metrics.render();
             reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::approval::held::HeldCalls;
 use crate::watch::Standings;
 
 /// Labels of a call.
@@ -95,9 +96,11 @@ pub struct Metrics {
     /// What happened with Approvals.
     pub approvals: Family<ApprovalLabels, Counter>,
     /// Calls whose answer is held until people decide.
-    pub approvals_held: Gauge,
     /// What became of messages about calls that wait.
     pub notifications: Family<NotificationLabels, Counter>,
+    approvals_held: Gauge,
+    /// How long the first of these has waited, in seconds.
+    approvals_oldest_held: Gauge,
     /// 1 for each watch that is in sync, 0 for each that is not.
     pub watch_in_sync: Family<WatchLabels, Gauge>,
     /// When the API server said something about a watched object last.
@@ -142,6 +145,13 @@ impl Default for Metrics {
         );
         let notifications = Family::default();
         registry.register("notifications", "Messages about calls that wait", notifications.clone());
+        let approvals_oldest_held = Gauge::default();
+        registry.register_with_unit(
+            "approvals_oldest_held",
+            "How long the first of these has waited; 0 if none does",
+            Unit::Seconds,
+            approvals_oldest_held.clone(),
+        );
         let (watch_in_sync, watch_heard) = watches(&mut registry);
         Self {
             registry,
@@ -154,6 +164,7 @@ impl Default for Metrics {
             approvals,
             approvals_held,
             notifications,
+            approvals_oldest_held,
             watch_in_sync,
             watch_heard,
         }
@@ -161,6 +172,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Shows the calls that wait for people.
+    pub fn show_held(&self, held: &HeldCalls) {
+        let (count, oldest) = held.waiting();
+        self.approvals_held.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.approvals_oldest_held.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
     /// Notes how it stands with each watch; what is not watched any more has no series.
     pub fn show_watches(&self, watches: &Standings) {
         self.watch_in_sync.clear();

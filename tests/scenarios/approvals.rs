@@ -183,7 +183,10 @@ async fn what_waits_ends_with_its_client_and_with_a_client_that_takes_it_back() 
     let held = async |expected: &str| {
         eventually(&format!("{expected} calls to be held"), async || {
             let metrics = Ask::get(&format!("{}/metrics", dev.admin)).send().await.text;
-            metrics.contains(&format!("lychgate_approvals_held {expected}\n")).then_some(())
+            // A call that waits is a second old soon.
+            let is_as_old =
+                metrics.contains("lychgate_approvals_oldest_held_seconds 0\n") == (expected == "0");
+            (is_as_old && metrics.contains(&format!("lychgate_approvals_held {expected}\n"))).then_some(())
         })
         .await;
     };

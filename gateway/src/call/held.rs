@@ -67,7 +67,6 @@ pub(super) fn hold(case: Case) -> Response<ReplyBody> {
     let wait = if case.modern { wait.min(LEG) } else { wait };
     let token = case.ask.call().message().meta().and_then(|meta| meta.get("progressToken"));
     let token = token.map(|token| String::from_utf8_lossy(token.raw()).into_owned());
-    gateway.metrics.approvals_held.inc();
     let held = Held {
         body: None,
         place: gateway.held.enter(&case.visit.session_name, &case.id),
@@ -82,14 +81,6 @@ pub(super) fn hold(case: Case) -> Response<ReplyBody> {
         let chunk = Box::pin(held.next()).await?;
         Some((chunk, held))
     }))
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(case) = &self.case {
-            case.visit.gateway.metrics.approvals_held.dec();
-        }
-    }
 }
 
 impl Held {
@@ -210,9 +201,8 @@ impl Held {
     }
 
     fn take(&mut self) -> Option<Case> {
-        let case = self.case.take()?;
-        case.visit.gateway.metrics.approvals_held.dec();
-        Some(case)
+        self.place.decided();
+        self.case.take()
     }
 }
 

@@ -273,3 +273,44 @@ async fn a_tool_whose_definition_changes_after_it_was_approved_is_not_called() {
     assert!(says(&long.send().await, "8206 characters"));
     assert_eq!(made(&log), 0);
 }
+
+/// What an answer told of progress, and how many comments it had.
+fn progress(answer: &Answer) -> (Vec<f64>, Vec<String>, usize) {
+    let events = answer.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events: Vec<Value> = events.map(|data| serde_json::from_str(data).unwrap()).collect();
+    let told = || events.iter().filter(|event| event["method"] == "notifications/progress");
+    assert!(told().all(|event| event["params"]["progressToken"] == "p-1"), "{}", answer.text);
+    let values = told().map(|event| event["params"]["progress"].as_f64().unwrap()).collect();
+    let messages = told().map(|event| event["params"]["message"].as_str().unwrap_or_default().to_owned());
+    let comments = answer.text.lines().filter(|line| line.starts_with(':')).count();
+    (values, messages.collect(), comments)
+}
+
+#[tokio::test]
+async fn who_asks_for_progress_hears_of_it_ever_further_and_others_get_comments() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let server = fixture("both", "upstream-token-one", &log).await;
+    let dev = stage(&server.url, "upstream-token-one", &policy("slow, echo", "{for: 17s}", "")).await;
+    let alice = dev.token("alice");
+    let ask = |name: &str, arguments: Value, meta: Value| {
+        let params = json!({"name": name, "arguments": arguments, "_meta": meta});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+        tokio::spawn(Ask::post(&dev.url, body).token(&alice).send())
+    };
+    // The server tells of its own progress afterwards, which begins with one.
+    let made = ask("slow", json!({"milliseconds": 40, "steps": 4}), json!({"progressToken": "p-1"}));
+    let name = waiting(&dev).await;
+    vote(&dev, "approve", &name).await;
+    let (values, messages, comments) = progress(&made.await.unwrap());
+    assert!(values.len() == 5 && values.is_sorted_by(|one, next| one < next), "{values:?}");
+    assert!(messages[0].ends_with(&name) && messages[0].starts_with("Waiting for approval"), "{messages:?}");
+    assert_eq!(comments, 0, "one or the other");
+
+    let pending = ask("echo", json!({"message": "one"}), json!({"progressToken": "p-1"}));
+    let silent = ask("echo", json!({"message": "two"}), json!({}));
+    let (values, _, comments) = progress(&pending.await.unwrap());
+    assert!(values.len() == 2 && values[0] < values[1] && comments == 0, "{values:?} {comments}");
+    let (values, _, comments) = progress(&silent.await.unwrap());
+    assert_eq!((values, comments), (vec![], 2));
+}

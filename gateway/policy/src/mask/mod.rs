@@ -177,7 +177,9 @@ pub fn own_input_required(id: &Id, state: &str) -> Masked {
 
 /// Word of the gateway's own that a call still waits. `token` is the client's progress token, as JSON.
 #[must_use]
-pub fn own_progress(token: &str, progress: u64, text: &str) -> Masked {
+pub fn own_progress(token: &str, beats: u64, text: &str) -> Masked {
+    // Progress must increase, and the server's own comes afterwards, as a rule from one: thousandths lie below.
+    let progress = format!("{}.{:03}", beats / 1000, beats % 1000);
     let params = format!(r#"{{"progressToken":{token},"progress":{progress},"message":{}}}"#, quote(text));
     Masked::own(notification("notifications/progress", Some(&params)))
 }

@@ -19,6 +19,8 @@ pub const GUARD_LABEL: &str = "lychgate.dev/guard=true";
 pub const CANARY_ANNOTATION: &str = "lychgate.dev/canary";
 /// The annotation with the plural of the canary's kind.
 pub const CANARY_RESOURCE_ANNOTATION: &str = "lychgate.dev/canary-resource";
+/// The API of admission policies.
+const API_VERSION: &str = "admissionregistration.k8s.io/v1";
 /// How long to wait before a canary is sent again.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -40,6 +42,14 @@ pub enum AdmissionError {
     Missing {
         /// The policy.
         policy: String,
+    },
+    /// The one that turns a decision into a vote is not bound.
+    #[error("the policy {policy} is not in force: {problem}; install or upgrade the chart again")]
+    NotBound {
+        /// The policy.
+        policy: String,
+        /// What is wrong with its binding.
+        problem: String,
     },
     /// One has no canary that can be sent.
     #[error("the policy {policy} has no usable canary: {problem}")]
@@ -67,17 +77,46 @@ pub enum AdmissionError {
     },
 }
 
-/// Waits until the policies of these names, or without any all that are labelled, refuse their canaries.
+/// Waits until the policies of these names, or without any all that are labelled, refuse their canaries. `mailbox` is
+/// the name of the policy that turns a decision into a vote, where there must be one: it refuses nothing, so that it
+/// and its binding are looked at.
 ///
 /// # Errors
 /// One does not within `timeout`, or cannot, or does not exist.
-pub async fn check(timeout: Duration, names: &[String]) -> Result<(), AdmissionError> {
+pub async fn check(timeout: Duration, names: &[String], mailbox: Option<&str>) -> Result<(), AdmissionError> {
     let client = Client::try_default().await.map_err(|error| AdmissionError::Api(crate::chain(&error)))?;
     let deadline = Instant::now() + timeout;
     for policy in policies(&client, names).await? {
         wait_until_refused(&client, &policy, deadline).await?;
         wait_until_compiled(&client, &policy, deadline).await?;
         tracing::info!(policy = policy.name_any(), "in force");
+    }
+    if let Some(mailbox) = mailbox {
+        check_mailbox(&client, mailbox).await?;
+        tracing::info!(policy = mailbox, "there and bound");
+    }
+    Ok(())
+}
+
+/// Whether the policy that turns a decision into a vote is there, and bound as the chart binds it: under its own name.
+/// The API server takes none that does not compile.
+async fn check_mailbox(client: &Client, name: &str) -> Result<(), AdmissionError> {
+    let get = async |kind: &str, plural: &str| {
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &api_resource(API_VERSION, kind, plural));
+        api.get_opt(name).await.map_err(|error| AdmissionError::Api(crate::chain(&error)))
+    };
+    if get("MutatingAdmissionPolicy", "mutatingadmissionpolicies").await?.is_none() {
+        return Err(AdmissionError::Missing { policy: name.to_owned() });
+    }
+    let unbound = |problem: &str| {
+        Err(AdmissionError::NotBound { policy: name.to_owned(), problem: problem.to_owned() })
+    };
+    let Some(binding) = get("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings").await?
+    else {
+        return unbound("its MutatingAdmissionPolicyBinding is not there");
+    };
+    if binding.data.pointer("/spec/policyName").and_then(Value::as_str) != Some(name) {
+        return unbound("its MutatingAdmissionPolicyBinding binds another policy");
     }
     Ok(())
 }

@@ -71,6 +71,9 @@ enum Command {
         /// Name of a policy that must be in force, again for each; without it all with the label lychgate.dev/guard
         #[arg(long = "policy", value_name = "NAME")]
         policies: Vec<String>,
+        /// Name of the policy that turns the decision of a patch into a vote, if there must be one
+        #[arg(long, value_name = "NAME")]
+        mailbox: Option<String>,
     },
 }
 
@@ -87,9 +90,9 @@ async fn main() -> ExitCode {
     // There is one provider in the process; where another part has installed it, it is the same one.
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match &flags.command {
-        Some(Command::CheckAdmission { timeout_seconds, policies }) => {
+        Some(Command::CheckAdmission { timeout_seconds, policies, mailbox }) => {
             let timeout = Duration::from_secs(*timeout_seconds);
-            admission::check(timeout, policies).await.map_err(|error| error.to_string())
+            admission::check(timeout, policies, mailbox.as_deref()).await.map_err(|error| error.to_string())
         }
         None => run(flags).await,
     };

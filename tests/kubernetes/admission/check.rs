@@ -23,6 +23,8 @@ pub async fn of_release(release: &Release<'_>, values: &[&str]) -> Finished {
     let (chart, images) = (folder(), images());
     let mut arguments = vec!["template", "lychgate", chart.to_str().unwrap(), "--namespace", home];
     arguments.extend(["--values", images.to_str().unwrap(), "--show-only", "templates/admission/check.yaml"]);
+    // An installation asks the API server itself.
+    arguments.extend(["--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"]);
     arguments.extend(values.iter().flat_map(|value| ["--set", value]));
     let text = cluster.helm(&arguments).succeed().await;
     let hooks = objects(&text);
@@ -114,6 +116,55 @@ async fn a_policy_that_is_missing_unbound_or_wrong_is_told_by_its_name() {
     }
 }
 
+/// A policy that turns something into something, and what binds it.
+fn mailbox(name: &str, bound: &str) -> String {
+    let mut text = format!(
+        "
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {{name: {name}}}
+spec:
+  reinvocationPolicy: Never
+  matchConstraints:
+    resourceRules:
+    - {{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [configmaps], resourceNames: [{name}]}}
+  mutations:
+  - {{patchType: JSONPatch, jsonPatch: {{expression: '[JSONPatch{{op: \"test\", path: \"/kind\", value: \"ConfigMap\"}}]'}}}}
+"
+    );
+    if !bound.is_empty() {
+        write!(
+            text,
+            "---\n{{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingAdmissionPolicyBinding, metadata: \
+             {{name: {name}}}, spec: {{policyName: {bound}}}}}\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_is_missing_or_not_bound_is_told_by_its_name() {
+    let cluster = pair("ordinary").await.cluster;
+    let names = ["sound", "unbound", "astray"].map(|name| format!("{name}.mailbox.example.com"));
+    for (name, bound) in names.iter().zip([names[0].as_str(), "", names[0].as_str()]) {
+        cluster.apply_yaml(&mailbox(name, bound)).await;
+    }
+    let missing = "missing.mailbox.example.com".to_owned();
+    for (name, code, says) in [
+        (&names[0], 0, "there and bound"),
+        (&missing, 1, "is not there"),
+        (&names[1], 1, "is not in force: its MutatingAdmissionPolicyBinding is not there"),
+        (&names[2], 1, "is not in force: its MutatingAdmissionPolicyBinding binds another policy"),
+    ] {
+        let policy = "--policy=accounts.lychgate.dev".to_owned();
+        let arguments = ["check-admission".to_owned(), policy, format!("--mailbox={name}")];
+        let checked = run(cluster, &Caller::Admin, &arguments).await;
+        assert_eq!(checked.code, code, "{name}: {}", checked.output);
+        assert!(checked.output.contains(says) && checked.output.contains(name), "{}", checked.output);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_finds_no_mistake_in_the_policies() {
     let cluster = pair("ordinary").await.cluster;
@@ -130,7 +181,7 @@ async fn the_api_server_finds_no_mistake_in_the_policies() {
 #[test]
 fn every_policy_has_a_binding_and_a_canary_that_the_check_may_create() {
     const CHECK: &str = "lychgate-operator-admission-check";
-    for values in ["", "watchNamespaces: [agents]"] {
+    for values in ["", "watchNamespaces: [agents]", "admissionPolicies: {mailbox: Always}"] {
         let objects = render(values);
         let policies: Vec<&Value> = of_kind(&objects, "ValidatingAdmissionPolicy").collect();
         let names: Vec<&str> = policies.iter().map(|policy| name(policy)).collect();
@@ -148,6 +199,15 @@ fn every_policy_has_a_binding_and_a_canary_that_the_check_may_create() {
             .iter()
             .map(|name| format!("get admissionregistration.k8s.io/validatingadmissionpolicies {name}"))
             .collect();
+        let mailboxes: Vec<&str> = of_kind(&objects, "MutatingAdmissionPolicy").map(name).collect();
+        let checked = arguments.iter().filter_map(|argument| argument.as_str()?.strip_prefix("--mailbox="));
+        assert_eq!(checked.collect::<Vec<_>>(), mailboxes);
+        for (plural, name) in ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"]
+            .into_iter()
+            .flat_map(|plural| mailboxes.iter().map(move |name| (plural, name)))
+        {
+            needed.push(format!("get admissionregistration.k8s.io/{plural} {name}"));
+        }
         for policy in policies {
             assert_eq!(policy["spec"]["failurePolicy"], "Fail");
             assert_eq!(policy["metadata"]["labels"]["lychgate.dev/guard"], "true");

@@ -16,6 +16,8 @@ use serde::Deserialize;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::approval::time::now_milliseconds;
+use crate::clock::Clocks;
 use crate::issuer::chain;
 use crate::outbound::{self, SharedClient};
 
@@ -68,6 +70,8 @@ pub(crate) struct ApiServer {
     settings: ApiSettings,
     /// The client that trusts the authorities of this text.
     client: Mutex<Option<(String, SharedClient)>>,
+    /// What its answers say of the time.
+    clocks: Clocks,
 }
 
 /// A question: what is asked of which URL.
@@ -106,7 +110,12 @@ struct Status {
 
 impl ApiServer {
     pub(crate) fn new(settings: ApiSettings) -> Self {
-        Self { settings, client: Mutex::default() }
+        Self { settings, client: Mutex::default(), clocks: Clocks::default() }
+    }
+
+    /// What the API server's answers say of the time, the last one above all.
+    pub(crate) fn clocks(&self) -> &Clocks {
+        &self.clocks
     }
 
     /// The namespace that the gateway lives in.
@@ -162,7 +171,10 @@ impl ApiServer {
         let body = question.body.map(|(_, body)| body).unwrap_or_default();
         let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
         outbound::check(request.uri())?;
-        self.client()?.request(request).await.map_err(|error| chain(&error))
+        let asked = now_milliseconds();
+        let response = self.client()?.request(request).await.map_err(|error| chain(&error))?;
+        self.clocks.note(response.headers(), asked, now_milliseconds());
+        Ok(response)
     }
 
     /// A client that trusts the authorities as the file has them now. All questions share its connections.

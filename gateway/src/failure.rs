@@ -397,6 +397,7 @@ mod tests {
             same(approval(Refusal::TooMany { limit: 5 }), (429, -31_429)),
             same(approval(Refusal::UnknownTool { tool: text() }), (404, -31_404)),
             same(approval(Refusal::Unguarded(text())), (503, -31_503)),
+            same(approval(Refusal::Clocks { ahead_seconds: 600 }), (503, -31_503)),
             same(approval(Refusal::Unavailable(text())), (503, -31_503)),
             same(Failure::Recorder, (503, -31_503)),
             same(Failure::AnswerUnrecorded, (502, -31_502)),

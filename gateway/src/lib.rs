@@ -10,6 +10,7 @@ pub mod api_server;
 pub mod approval;
 pub mod call;
 pub mod caller;
+mod clock;
 mod cluster_name;
 pub mod configuration;
 pub mod connection;

@@ -25,7 +25,7 @@ pub mod server;
 mod testing;
 
 pub use approval::Terms;
-pub use ask::{Ask, Ballot, Evidence, Unapproved};
+pub use ask::{Ask, Ballot, Evidence, SKEW_MILLISECONDS, Unapproved};
 pub use call::{Call, Operation};
 pub use compile::{Policy, Problem, compile};
 pub use decide::{Caller, Decision, Denial, Permit, StreamPermit, closed, decide, decide_stream};

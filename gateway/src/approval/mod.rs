@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use lychgate_crds::approval::{Approval, ApprovalStatus, Consumed, Phase};
-use lychgate_gateway_policy::{Ask, Caller, Evidence, Unapproved};
+use lychgate_gateway_policy::{Ask, Caller, Evidence, SKEW_MILLISECONDS, Unapproved};
 use lychgate_gateway_record::{Decided, Entry};
 use tokio::time::Instant;
 
@@ -123,27 +123,38 @@ impl Approvals {
                 Found::Next(number) => number,
             };
             let wished = format!("{}{number}", wanted.name_prefix);
+            if let Some(existing) = self.read(&wished).await? {
+                self.seen.see(existing);
+                continue;
+            }
             match self.store.create(&wanted.approval(&wished)).await {
                 Ok(approval) if wanted.is_for(&approval) => {
                     self.seen.see(approval.clone());
                     return Ok(Standing { approval, attached: false });
                 }
                 Ok(_) => return Err(unavailable("what was made is not what was asked for")),
-                Err(StoreError::Exists) => match self.store.get(&wished).await {
-                    Ok(Some(existing)) => self.seen.see(existing),
-                    // It has gone again.
-                    Ok(None) => {}
-                    Err(error) => return Err(unavailable(&error.to_string())),
-                },
+                // Another replica was faster. The next attempt reads what it has made.
+                Err(StoreError::Exists) => {}
                 Err(error) => return Err(unavailable(&error.to_string())),
             }
         }
         Err(unavailable("the names of this call's Approvals are taken by others"))
     }
 
+    /// The Approval of that name as it is now, if the API server's clock and ours agree: else no time limit of it, or
+    /// of one that is made, would be worth anything.
+    async fn read(&self, name: &str) -> Result<Option<Approval>, Refusal> {
+        let read = self.store.get(name).await.map_err(|error| unavailable(&error.to_string()))?;
+        let ahead = self.store.ahead_milliseconds();
+        if ahead.unsigned_abs() > SKEW_MILLISECONDS {
+            return Err(Refusal::Clocks { ahead_seconds: ahead / 1000 });
+        }
+        Ok(read)
+    }
+
     /// A live Approval as it is now, whatever the watch has told; nothing if it is at its end, or gone.
     async fn renew(&self, known: Approval) -> Result<Option<Approval>, Refusal> {
-        let read = self.store.get(name(&known)).await.map_err(|error| unavailable(&error.to_string()))?;
+        let read = self.read(name(&known)).await?;
         let Some(read) = read.filter(|read| read.metadata.uid == known.metadata.uid) else {
             self.seen.forget(name(&known));
             return Ok(None);
@@ -222,9 +233,9 @@ impl Approvals {
         };
         let mut recorded = false;
         for _ in 0..MAXIMUM_USES_TRIED {
-            let read =
-                self.store.get(name(using.asked)).await.map_err(|error| unavailable(&error.to_string()))?;
-            let Some(current) = read else { return Err(Refusal::Expired { approval: full }.into()) };
+            let Some(current) = self.read(name(using.asked)).await? else {
+                return Err(Refusal::Expired { approval: full }.into());
+            };
             if current.metadata.uid != using.asked.metadata.uid || !using.wanted.is_for(&current) {
                 return Err(unfit(&"another Approval has its name now, or it is for another call"));
             }

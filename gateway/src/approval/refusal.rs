@@ -75,6 +75,14 @@ pub enum Refusal {
     /// The admission policy that keeps votes honest is not in force.
     #[error("votes are not guarded: {0}")]
     Unguarded(String),
+    /// The gateway's clock and the API server's cannot both be right, so that no time limit is worth anything.
+    #[error(
+        "this gateway's clock is {ahead_seconds} seconds ahead of the API server's (behind, if negative)"
+    )]
+    Clocks {
+        /// How far the gateway is ahead.
+        ahead_seconds: i64,
+    },
     /// Nobody can be asked at this moment.
     #[error("no approval can be asked for: {0}")]
     Unavailable(String),
@@ -95,6 +103,7 @@ impl Refusal {
             Self::TooMany { .. } => "TooManyPending",
             Self::UnknownTool { .. } => "ToolNotListed",
             Self::Unguarded(_) => "ApprovalUnguarded",
+            Self::Clocks { .. } => "ClocksDiffer",
             Self::Unavailable(_) => "ApprovalUnavailable",
         }
     }
@@ -108,7 +117,7 @@ impl Refusal {
             Self::TooLong { .. } => 413,
             Self::TooMany { .. } => 429,
             Self::UnknownTool { .. } => 404,
-            Self::Pending { .. } | Self::Unguarded(_) | Self::Unavailable(_) => 503,
+            Self::Pending { .. } | Self::Unguarded(_) | Self::Clocks { .. } | Self::Unavailable(_) => 503,
         }
     }
 
@@ -161,9 +170,15 @@ impl Refusal {
             Self::Unguarded(_) => "This call needs approval, and approvals cannot be trusted at this moment; it was \
                                    not made. The operators of this gateway can see why; try again later"
                 .to_owned(),
-            Self::Unavailable(_) => {
-                "This call waits for approval, and nobody can be asked at this moment; try again later".to_owned()
-            }
+            Self::Clocks { ahead_seconds } => format!(
+                "This call needs approval and was not made: the clocks of this gateway and of its cluster differ by \
+                 {} seconds, so that no approval can be timed. Whoever operates the gateway must set its clock; \
+                 repeat the call afterwards",
+                ahead_seconds.unsigned_abs()
+            ),
+            Self::Unavailable(_) => "This call needs approval, and nobody can be asked at this moment; it was not \
+                                     made. Repeat the very same call later"
+                .to_owned(),
         }
     }
 }

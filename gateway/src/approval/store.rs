@@ -57,6 +57,14 @@ impl Store {
         }
     }
 
+    /// How many milliseconds this machine's clock is ahead of the keeper's; behind, if it is negative.
+    pub(super) fn ahead_milliseconds(&self) -> i64 {
+        match self {
+            Self::ApiServer(api) => api.clocks().ahead_milliseconds(),
+            Self::Folder(_) => 0,
+        }
+    }
+
     /// Proves that nobody could have voted in a foreign name. In a folder, whoever may write files may do anything.
     pub(super) async fn prove_guard(&self, approval: &Approval) -> Result<(), String> {
         match self {

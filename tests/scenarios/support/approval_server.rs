@@ -40,6 +40,8 @@ pub struct Faults {
     pub written: Option<Twist>,
     /// What is answered to who makes one.
     pub create: Option<(u16, &'static str)>,
+    /// The date that every answer bears, in the place of today's.
+    pub date: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -116,7 +118,10 @@ async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
             let body = serde_json::from_slice(&body).unwrap_or_default();
             let target = parts.uri.path_and_query().unwrap().as_str().to_owned();
             let (status, answer) = state.respond(&parts.method, &target, body);
-            let response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            if let Some(date) = state.faults.lock().unwrap().date {
+                response = response.header("date", date);
+            }
             Ok::<_, io::Error>(response.body(Full::new(Bytes::from(answer.to_string()))).unwrap())
         }
     });

@@ -216,6 +216,11 @@ async fn whatever_goes_wrong_at_the_api_server_an_approved_call_is_made_at_most_
         ),
         ("an API server in trouble that names the policy", probe(500, GUARDED), "ApprovalUnguarded"),
         (
+            "an Approval that changes all the time",
+            probe(409, "the object has been modified"),
+            "ApprovalUnavailable",
+        ),
+        (
             "a clock of long ago",
             Faults { date: Some("Sun, 06 Nov 1994 08:49:37 GMT"), ..Faults::default() },
             "ClocksDiffer",

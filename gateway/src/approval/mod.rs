@@ -32,7 +32,7 @@ use self::folder::Folder;
 use self::refusal::{Refusal, SOMETHING};
 use self::seen::{Found, Seen, name, phase};
 use self::spec::Wanted;
-use self::store::{Store, StoreError};
+use self::store::{Store, StoreError, Unproved};
 use self::time::{now_milliseconds, parse_milliseconds, text_of};
 use crate::api_server::{ApiServer, ApiSettings};
 use crate::failure::Failure;
@@ -255,7 +255,11 @@ impl Approvals {
                 | Unapproved::Ballot
                 | Unapproved::Quorum => unfit(&cause),
             })?;
-            self.store.prove_guard(&current).await.map_err(Refusal::Unguarded)?;
+            match self.store.prove_guard(&current).await {
+                Ok(()) => {}
+                Err(Unproved::Changed) => continue,
+                Err(Unproved::Unguarded(cause)) => return Err(Refusal::Unguarded(cause).into()),
+            }
             let status = self.used(&current, &evidence, using);
             if !recorded {
                 let usage = status.consumed.as_ref().and_then(|consumed| u32::try_from(consumed.count).ok());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::seen::name;
-use super::store::StoreError;
+use super::store::{StoreError, Unproved};
 use crate::api_server::{self, Answer, ApiServer, Lines, MAXIMUM_OBJECT_BYTES, Question};
 
 /// The media type of the patches that are sent (RFC 7386).
@@ -112,21 +112,26 @@ pub(super) async fn write(
 }
 
 /// Proves that the admission policy that keeps votes honest stands before this very Approval: a vote in a name that
-/// nobody has, which is only tried, must be refused by it and by nothing else.
+/// nobody has, which is only tried, must be refused by it and by nothing else. An Approval that has changed meanwhile
+/// proves nothing: if it has ended, the rules of its definition are the first to refuse.
 ///
 /// # Errors
-/// It is not, as far as this can tell: a sentence for the log.
-pub(super) async fn prove_guard(api: &ApiServer, approval: &Approval) -> Result<(), String> {
+/// It is not, as far as this can tell.
+pub(super) async fn prove_guard(api: &ApiServer, approval: &Approval) -> Result<(), Unproved> {
     let vote = json!({
         "decision": "Approve", "reason": "a probe that must be refused", "digest": approval.spec.request.digest,
     });
-    let patch = json!({"metadata": {"uid": approval.metadata.uid}, "spec": {"votes": {FORGER: vote}}});
+    let (version, uid) = (&approval.metadata.resource_version, &approval.metadata.uid);
+    let patch =
+        json!({"metadata": {"resourceVersion": version, "uid": uid}, "spec": {"votes": {FORGER: vote}}});
     let tried = patched(api, &format!("/{}", name(approval)), &[("dryRun", "All")], &patch).await;
-    let answer = tried.map_err(|error| error.to_string())?;
+    let answer = tried.map_err(|error| Unproved::Unguarded(error.to_string()))?;
+    if answer.status == StatusCode::CONFLICT {
+        return Err(Unproved::Changed);
+    }
     if answer.status.is_success() {
-        return Err(
-            "a vote in a foreign name was not refused; is the chart's admission policy bound?".to_owned()
-        );
+        let words = "a vote in a foreign name was not refused; is the chart's admission policy bound?";
+        return Err(Unproved::Unguarded(words.to_owned()));
     }
     let words = api_server::words(&answer.body).unwrap_or_default();
     let is_guard = words.split_once(GUARD.0).is_some_and(|(_, rest)| {
@@ -136,7 +141,8 @@ pub(super) async fn prove_guard(api: &ApiServer, approval: &Approval) -> Result<
     if is_guard && is_refusal {
         Ok(())
     } else {
-        Err(format!("a vote in a foreign name was refused, but not by the admission policy: {words}"))
+        let words = format!("a vote in a foreign name was refused, but not by the admission policy: {words}");
+        Err(Unproved::Unguarded(words))
     }
 }
 

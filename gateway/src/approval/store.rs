@@ -28,6 +28,15 @@ pub enum StoreError {
     Other(String),
 }
 
+/// Why it is not proved that votes are honest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unproved {
+    /// The Approval has changed since it was read.
+    Changed,
+    /// Votes are not guarded, or nobody can tell: a sentence for the log.
+    Unguarded(String),
+}
+
 impl Store {
     /// Makes an Approval.
     pub(super) async fn create(&self, approval: &Approval) -> Result<Approval, StoreError> {
@@ -66,7 +75,7 @@ impl Store {
     }
 
     /// Proves that nobody could have voted in a foreign name. In a folder, whoever may write files may do anything.
-    pub(super) async fn prove_guard(&self, approval: &Approval) -> Result<(), String> {
+    pub(super) async fn prove_guard(&self, approval: &Approval) -> Result<(), Unproved> {
         match self {
             Self::ApiServer(api) => server::prove_guard(api, approval).await,
             Self::Folder(_) => Ok(()),

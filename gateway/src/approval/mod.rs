@@ -177,10 +177,15 @@ impl Approvals {
             if phase(&latest) != Phase::Pending || Instant::now() >= until {
                 return latest;
             }
+            // An API server that does not answer is no reason to let the caller wait for longer.
+            let recheck = async {
+                tokio::time::sleep(RECHECK).await;
+                self.store.get(name(asked)).await
+            };
             tokio::select! {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep_until(until) => {}
-                () = tokio::time::sleep(RECHECK) => match self.store.get(name(asked)).await {
+                read = recheck => match read {
                     Ok(Some(read)) => self.seen.see(read),
                     Ok(None) => {
                         self.seen.forget(name(asked));

@@ -95,9 +95,9 @@ pub struct Metrics {
     pub open_streams: Gauge,
     /// What happened with Approvals.
     pub approvals: Family<ApprovalLabels, Counter>,
-    /// Calls whose answer is held until people decide.
     /// What became of messages about calls that wait.
     pub notifications: Family<NotificationLabels, Counter>,
+    /// Calls whose answer is held until people decide.
     approvals_held: Gauge,
     /// How long the first of these has waited, in seconds.
     approvals_oldest_held: Gauge,

@@ -1,7 +1,7 @@
 //! A gateway whose API server answers about Approvals in every wrong way, and whose calls are made all the same only
 //! where nothing at all is wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lychgate_gateway::approval::time::now_milliseconds;
 use serde_json::{Value, json};
@@ -13,21 +13,22 @@ use crate::support::eventually;
 use crate::support::gateway::{Gateway, document, folders, write_document};
 use crate::support::http::{Answer, Ask, tool_call};
 
-struct Stage {
-    api: ApprovalServer,
-    gateway: Gateway,
-    token: String,
+/// A gateway between an API server that fails, a real server, and alice.
+pub struct Stage {
+    pub api: ApprovalServer,
+    pub gateway: Gateway,
+    pub token: String,
     log: PathBuf,
     servers: [Server; 2],
 }
 
 impl Stage {
     async fn start() -> Self {
-        Self::start_with(json!({"returnAtOnce": true, "waitMilliseconds": 1000})).await
+        Self::start_with(|_, _| {}).await
     }
 
-    /// With these members of the policy besides.
-    async fn start_with(wait: Value) -> Self {
+    /// Starts after a change of the document and of the folders.
+    pub async fn start_with(change: impl FnOnce(&mut Value, &Path)) -> Self {
         let folder = folders();
         let (keys, log) = (folder.path().join("keys.json"), folder.path().join("requests.jsonl"));
         let provider = identity_provider(&keys, &[]).await;
@@ -45,11 +46,10 @@ impl Stage {
                 "namespace": "test", "name": "dba", "uid": "uid-p", "generation": 2, "groups": ["dba"],
                 "approvals": 1, "requireReason": true, "requireDigest": false, "denyIsVeto": true,
                 "expiresAfterMilliseconds": 600_000, "uses": 1, "validForMilliseconds": 300_000,
-                "maxPendingPerCaller": 100,
+                "returnAtOnce": true, "waitMilliseconds": 1000, "maxPendingPerCaller": 100,
             }],
         });
-        let policy = written["approval"]["policies"][0].as_object_mut().unwrap();
-        policy.extend(wait.as_object().unwrap().clone());
+        change(&mut written, folder.path());
         write_document(&folder, &written.to_string());
         let api = ApprovalServer::start().await;
         let flags = api.flags(folder.path());
@@ -67,7 +67,7 @@ impl Stage {
         minted(&keys, issuer, "https://gateway.test/server/mcp", "none", &more).await
     }
 
-    async fn call(&self, message: &str) -> Answer {
+    pub async fn call(&self, message: &str) -> Answer {
         self.call_with(&self.token, message).await
     }
 
@@ -77,7 +77,7 @@ impl Stage {
     }
 
     /// Why the last call was not made, as the record has it.
-    fn reason(&self) -> Value {
+    pub fn reason(&self) -> Value {
         let entries = entries(&journal(&self.gateway.journal_folder()));
         entries.iter().rfind(|entry| entry["kind"] == "Failed").unwrap()["reason"].clone()
     }
@@ -278,7 +278,11 @@ async fn whatever_goes_wrong_at_the_api_server_an_approved_call_is_made_at_most_
 
 #[tokio::test]
 async fn a_call_whose_caller_is_known_no_longer_is_not_made_and_his_next_token_makes_it() {
-    let stage = Stage::start_with(json!({"returnAtOnce": false, "waitMilliseconds": 600_000})).await;
+    let stage = Stage::start_with(|document, _| {
+        let policy = document["approval"]["policies"][0].as_object_mut().unwrap();
+        policy.extend([("returnAtOnce".into(), json!(false)), ("waitMilliseconds".into(), json!(600_000))]);
+    })
+    .await;
     // Clocks may differ by 30 s, so that this one is good for 10 s more.
     let token = stage.token_of_alice(&json!({"exp": now_milliseconds() / 1000 - 20})).await;
     let decided = async {

@@ -19,6 +19,7 @@ mod credentials;
 mod faults;
 mod identity;
 mod lifecycle;
+mod notifications;
 mod refusals;
 mod streams;
 mod support;

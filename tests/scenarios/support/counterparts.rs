@@ -15,13 +15,13 @@ pub struct Server {
 }
 
 /// An interpreter that `tests/counterparts/install` put there.
-fn interpreter(name: &str) -> PathBuf {
+pub fn interpreter(name: &str) -> PathBuf {
     let path = workspace().join("target/counterparts/bin").join(name);
     assert!(path.exists(), "{} is missing; run tests/counterparts/install", path.display());
     path
 }
 
-fn script(path: &str) -> PathBuf {
+pub fn script(path: &str) -> PathBuf {
     workspace().join("tests/counterparts").join(path)
 }
 

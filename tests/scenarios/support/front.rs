@@ -49,6 +49,11 @@ impl Front {
         Self { url, certificate }
     }
 
+    /// Its own authority, in PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
     /// Writes what a kubelet would mount, and gives the flags of a gateway that goes by it.
     pub fn flags(&self, folder: &Path) -> Vec<String> {
         let kubernetes = folder.join("kubernetes");

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod http;
 pub mod manifests;
 pub mod process;
+pub mod receiver;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -42,6 +42,18 @@ fn gateway(secret: &str) -> String {
     )
 }
 
+/// A gateway whose notifications name these Secrets, with their URLs and with their keys.
+fn telling(secrets: &[(&str, &str)]) -> String {
+    let notification = |(index, (url, key)): (usize, &(&str, &str))| {
+        format!(
+            "{{name: n{index}, host: relay.example.com, template: Json, urlSecretRef: {{name: {url}, key: url}}, \
+             signingSecretRef: {{name: {key}, key: key}}}}"
+        )
+    };
+    let notifications: Vec<String> = secrets.iter().enumerate().map(notification).collect();
+    gateway("hers").replace("identity:", &format!("notifications: [{}], identity:", notifications.join(", ")))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_author_names_only_secrets_that_he_may_read() {
     let pair = pair("authors").await;
@@ -87,6 +99,19 @@ async fn an_author_names_only_secrets_that_he_may_read() {
     };
     pair.refuses(&carol, &attack).await;
     pair.admits(&carol, create, &gateway("hers")).await;
+    // Who is told of calls that wait, and as whom: each place in the list is checked.
+    for (field, stolen) in [("urlSecretRef", ("theirs", "hers")), ("signingSecretRef", ("hers", "theirs"))] {
+        for place in 0..4 {
+            let mut secrets = vec![("hers", "more"); place];
+            secrets.push(stolen);
+            let says =
+                format!("spec.notifications[{place}].{field}.name: you (carol) may not read Secret theirs");
+            let input = telling(&secrets);
+            let attack = Attack { command: create, input: &input, policy: "gateway-authors", says: &says };
+            pair.refuses(&carol, &attack).await;
+        }
+    }
+    pair.admits(&carol, create, &telling(&[("hers", "more"); 4])).await;
 
     // Somebody who may read it has connected it; who may not must not send it elsewhere.
     for namespace in pair.both() {

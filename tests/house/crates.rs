@@ -9,8 +9,9 @@ use crate::workspace;
 
 /// Every crate with those of ours that it may use. The pure crates know no shell, operator and gateway do not
 /// know each other, and only the command line and the tests see both.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("lychgate-crds", &[]),
+    ("lychgate-gateway-command", &[]),
     ("lychgate-gateway-mcp", &[]),
     ("lychgate-gateway-record", &[]),
     ("lychgate-gateway-policy", &["lychgate-gateway-mcp"]),
@@ -36,8 +37,9 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that take values and give values.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "lychgate-crds",
+    "lychgate-gateway-command",
     "lychgate-gateway-mcp",
     "lychgate-gateway-record",
     "lychgate-gateway-policy",
@@ -59,6 +61,13 @@ const IMPURE: [&str; 12] = [
     "rand",
     "getrandom",
 ];
+
+/// What a pure crate links in spite of [`IMPURE`], with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "lychgate-gateway-command",
+    "log",
+    "sqlparser has it for messages about its own work, and nothing here or in a shell installs a logger for it",
+)];
 
 /// What is not linked, with the reason.
 const BANNED: [(&str, &str); 5] = [
@@ -134,7 +143,8 @@ fn pure_crates_link_nothing_that_does_input_or_output() {
         let linked = tree(&["--package", name, "--edges", "normal"]);
         assert!(linked.contains(name), "the tree of {name} was read");
         for impure in IMPURE {
-            assert!(!linked.contains(impure), "{name} is pure and must not link {impure}");
+            let excepted = EXCEPTIONS.iter().any(|(pure, other, _)| (*pure, *other) == (name, impure));
+            assert!(excepted || !linked.contains(impure), "{name} is pure and must not link {impure}");
         }
     }
 }

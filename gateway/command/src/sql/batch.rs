@@ -1,0 +1,96 @@
+//! One text, its statements.
+
+use std::borrow::Cow;
+
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::Limits;
+use super::dialect::Dialect;
+use super::effect::{Analysis, Effect, Kind, Place, Statement};
+use super::escape::visible;
+use super::refusal::{Cause, Unparseable};
+use super::tokens;
+use super::verbs;
+use super::walk;
+
+/// How deep expressions, queries and statements may nest.
+const DEEPEST: usize = 50;
+
+/// Parses statement by statement. One that the parser does not know, but whose first words are in `verbs`, is told
+/// by them; the next one begins behind the next semicolon.
+pub(super) fn analyse(
+    tokens: Vec<TokenWithSpan>,
+    dialect: Dialect,
+    limits: &Limits,
+) -> Result<Analysis, Unparseable> {
+    let mut statements = Vec::new();
+    let mut parser = parser(tokens, dialect);
+    loop {
+        while parser.consume_token(&Token::SemiColon) {}
+        let first = parser.peek_token_ref();
+        if first.token == Token::EOF {
+            break;
+        }
+        let place = tokens::place(first.span.start);
+        if statements.len() == limits.statements {
+            return Err(Unparseable::at(place, Cause::TooManyStatements { most: limits.statements }));
+        }
+        let begin = parser.index();
+        match parse(&mut parser, place) {
+            Ok(parsed) => {
+                let end = parser.index();
+                let tokens = parser.into_tokens();
+                let own = tokens.get(begin..end.min(tokens.len())).unwrap_or_default();
+                statements.push(walk::statement(&parsed, own, dialect, place)?);
+                parser = self::parser(rest(tokens, end), dialect);
+            }
+            Err(refusal) => {
+                let tokens = parser.into_tokens();
+                let (statement, end) =
+                    verbs::statement(tokens.get(begin..).unwrap_or_default(), dialect, place)
+                        .ok_or(refusal)?;
+                statements.push(statement);
+                parser = self::parser(rest(tokens, begin + end), dialect);
+            }
+        }
+    }
+    if statements.is_empty() {
+        return Err(Unparseable::whole(Cause::Empty));
+    }
+    Ok(Analysis { statements })
+}
+
+fn parser(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Parser<'static> {
+    Parser::new(dialect.grammar()).with_recursion_limit(DEEPEST).with_tokens_with_locations(tokens)
+}
+
+fn rest(mut tokens: Vec<TokenWithSpan>, from: usize) -> Vec<TokenWithSpan> {
+    let from = from.min(tokens.len());
+    tokens.drain(..from);
+    tokens
+}
+
+/// One statement up to its semicolon or the end. Where the parser stops before, the error is where it stopped.
+fn parse(parser: &mut Parser<'static>, place: Place) -> Result<sqlparser::ast::Statement, Unparseable> {
+    let parsed = parser.parse_statement();
+    let next = parser.peek_token_ref();
+    let reached = if next.token == Token::EOF { place } else { tokens::place(next.span.start) };
+    let parsed = parsed.map_err(|error| tokens::refusal(error, reached))?;
+    if !matches!(next.token, Token::EOF | Token::SemiColon) {
+        let found = format!("Expected: end of statement, found: {}", next.token);
+        return Err(Unparseable::at(reached, Cause::Syntax(visible(found))));
+    }
+    Ok(parsed)
+}
+
+/// A statement whose effects are collected; one that has none reads.
+pub(super) fn finish(canonical: String, mut effects: Vec<Effect>, place: Place) -> Statement {
+    effects.sort_by_key(|effect| (effect.place, effect.kind));
+    effects.dedup_by(|later, kept| later.place == kept.place && later.kind == kept.kind);
+    if effects.is_empty() {
+        let why = Cow::Borrowed("reads, and changes nothing beyond its session");
+        effects.push(Effect { kind: Kind::Read, place, why });
+    }
+    Statement { canonical: visible(canonical), effects }
+}

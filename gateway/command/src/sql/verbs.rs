@@ -1,0 +1,134 @@
+//! Statements that the parser does not know, told by their first words.
+//!
+//! Only verbs whose effect is certain whatever follows, and for which nothing that follows could do more: where an
+//! expression or a query may follow, the statement stays unparseable.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::batch;
+use super::dialect::Dialect;
+use super::effect::{Effect, Kind, Place, Statement};
+use super::walk;
+
+/// How statements begin, and what they do.
+struct Verb {
+    dialects: Vec<Dialect>,
+    /// In lower case.
+    words: Vec<&'static str>,
+    kinds: Vec<Kind>,
+    why: &'static str,
+}
+
+static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| read(include_str!("verbs.txt")));
+
+/// The longest beginning in the table, in words.
+const MOST_WORDS: usize = 4;
+
+/// The statement at the beginning of `tokens`, and how many of them are its.
+pub(super) fn statement(
+    tokens: &[TokenWithSpan],
+    dialect: Dialect,
+    place: Place,
+) -> Option<(Statement, usize)> {
+    let words: Vec<String> = tokens
+        .iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
+        .map_while(|token| {
+            let Token::Word(word) = &token.token else { return None };
+            word.quote_style.is_none().then(|| word.value.to_ascii_lowercase())
+        })
+        .take(MOST_WORDS)
+        .collect();
+    let verb = VERBS
+        .iter()
+        .filter(|verb| verb.dialects.contains(&dialect))
+        .filter(|verb| words.iter().take(verb.words.len()).eq(verb.words.iter()))
+        .max_by_key(|verb| verb.words.len())?;
+    let end = end(tokens);
+    let own = tokens.get(..end).unwrap_or_default();
+    let mut effects: Vec<Effect> =
+        verb.kinds.iter().map(|kind| Effect { kind: *kind, place, why: Cow::Borrowed(verb.why) }).collect();
+    effects.extend(walk::harm_in_tokens(own, dialect));
+    if matches!(dialect, Dialect::SqlServer | Dialect::Generic) {
+        // Transact-SQL needs no semicolon, so that another statement may hide in the rest.
+        let why = Cow::Borrowed("what follows a statement that is not parsed cannot be told from it");
+        effects.push(Effect { kind: Kind::Exec, place, why });
+    }
+    Some((batch::finish(written_out(own), effects, place), end))
+}
+
+/// The tokens up to the first semicolon that is not in parentheses.
+fn end(tokens: &[TokenWithSpan]) -> usize {
+    let mut depth = 0_usize;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.token == Token::LParen {
+            depth += 1;
+        } else if token.token == Token::RParen {
+            depth = depth.saturating_sub(1);
+        } else if token.token == Token::SemiColon && depth == 0 {
+            return index;
+        }
+    }
+    tokens.len()
+}
+
+/// The tokens with single spaces between.
+fn written_out(tokens: &[TokenWithSpan]) -> String {
+    let mut text = String::new();
+    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)) {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&token.token.to_string());
+    }
+    text
+}
+
+/// The table: a line that is not indented has dialects, kinds and a reason; the beginnings are below it.
+fn read(text: &'static str) -> Vec<Verb> {
+    let mut verbs = Vec::new();
+    let mut heading = ("", "", "");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(beginnings) = line.strip_prefix("  ") {
+            let beginnings = beginnings.split(',').map(str::trim).filter(|beginning| !beginning.is_empty());
+            verbs.extend(beginnings.map(|beginning| verb(heading, beginning)));
+        } else {
+            let mut parts = line.splitn(3, ": ");
+            let mut part = || parts.next().unwrap_or_default();
+            heading = (part(), part(), part());
+        }
+    }
+    verbs
+}
+
+fn verb((dialects, kinds, why): (&str, &str, &'static str), beginning: &'static str) -> Verb {
+    let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    Verb {
+        dialects: dialects.split(' ').filter_map(|name| name.parse().ok()).collect(),
+        words: beginning.split(' ').collect(),
+        kinds: kinds.split(' ').filter_map(kind).collect(),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_well_formed() {
+        assert!(VERBS.len() > 300);
+        for verb in VERBS.iter() {
+            assert!(
+                !verb.dialects.is_empty() && !verb.kinds.is_empty() && !verb.why.is_empty(),
+                "{:?}",
+                verb.words
+            );
+            assert!(verb.words.len() <= MOST_WORDS, "{:?}", verb.words);
+            assert!(!verb.kinds.contains(&Kind::Read), "{:?}: a read must be parsed", verb.words);
+        }
+    }
+}

@@ -34,6 +34,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("lychgate-operator", &["lychgate-crds", "lychgate-operator-plan"]),
     ("lychgate-tests", &["lychgate-tests-cluster"]),
     ("lychgate-tests-cluster", &[]),
+    ("lychgate-tests-image", &[]),
 ];
 
 /// Crates that take values and give values.

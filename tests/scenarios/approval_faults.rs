@@ -283,8 +283,8 @@ async fn a_call_whose_caller_is_known_no_longer_is_not_made_and_his_next_token_m
         policy.extend([("returnAtOnce".into(), json!(false)), ("waitMilliseconds".into(), json!(600_000))]);
     })
     .await;
-    // Clocks may differ by 30 s, so that this one is good for 10 s more.
-    let token = stage.token_of_alice(&json!({"exp": now_milliseconds() / 1000 - 20})).await;
+    // Clocks may differ by 30 s, so that this one is good for 18 s more.
+    let token = stage.token_of_alice(&json!({"exp": now_milliseconds() / 1000 - 12})).await;
     let decided = async {
         eventually("the call to wait", async || (!stage.api.all().is_empty()).then_some(())).await;
         eventually("the token to expire", async || {

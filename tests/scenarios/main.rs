@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and its futures may be large"
 )]
 
+mod approval_clients;
 mod approval_faults;
 mod approvals;
 mod canary;

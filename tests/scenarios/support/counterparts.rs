@@ -104,13 +104,17 @@ pub async fn minted(keys: &Path, issuer: &str, audience: &str, fault: &str, more
 pub enum Client {
     /// `@modelcontextprotocol/sdk`, which speaks the revisions with sessions.
     TypeScript,
-    /// `@modelcontextprotocol/client`, told to speak 2026-07-28.
+    /// `@modelcontextprotocol/client`, which by default does the same.
+    TypeScriptTwo,
+    /// The same, told to speak 2026-07-28.
     TypeScriptModern,
     /// The same, probing for 2026-07-28 and falling back.
     TypeScriptAuto,
     /// PyPI `mcp` with sessions.
     Python,
-    /// The same, speaking 2026-07-28.
+    /// The same, which by default probes for 2026-07-28 and falls back.
+    PythonAuto,
+    /// The same, told to speak 2026-07-28.
     PythonModern,
 }
 
@@ -122,11 +126,29 @@ impl Client {
 
     /// Runs a script with further arguments of the client's.
     pub async fn run_with(self, url: &str, token: &str, operations: Value, more: &[&str]) -> Vec<Value> {
+        let mut command = self.command(url, token);
+        command.args(more);
+        let finished = finish(command, &operations.to_string()).await;
+        assert_eq!(finished.code, 0, "{self:?}: {}", finished.errors);
+        finished.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Begins a script, and leaves the client to the test.
+    pub async fn start(self, url: &str, token: &str, operations: Value) -> Process {
+        let mut process = Process::start(&format!("{self:?}"), self.command(url, token));
+        process.tell(&operations.to_string()).await;
+        process.close_input();
+        process
+    }
+
+    fn command(self, url: &str, token: &str) -> Command {
         let (interpreter_name, path, mode) = match self {
             Self::TypeScript => ("node", "clients/legacy.mjs", None),
+            Self::TypeScriptTwo => ("node", "clients/modern.mjs", Some("legacy")),
             Self::TypeScriptModern => ("node", "clients/modern.mjs", Some("pin")),
             Self::TypeScriptAuto => ("node", "clients/modern.mjs", Some("auto")),
             Self::Python => ("python", "clients/python_client.py", Some("legacy")),
+            Self::PythonAuto => ("python", "clients/python_client.py", Some("auto")),
             Self::PythonModern => ("python", "clients/python_client.py", Some("2026-07-28")),
         };
         let mut command = Command::new(interpreter(interpreter_name));
@@ -134,10 +156,7 @@ impl Client {
         if let Some(mode) = mode {
             command.args(["--mode", mode]);
         }
-        command.args(more);
-        let finished = finish(command, &operations.to_string()).await;
-        assert_eq!(finished.code, 0, "{self:?}: {}", finished.errors);
-        finished.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        command
     }
 }
 

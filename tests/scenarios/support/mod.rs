@@ -10,6 +10,7 @@ pub mod http;
 pub mod manifests;
 pub mod process;
 pub mod receiver;
+pub mod rmcp_client;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -68,6 +68,11 @@ impl Process {
         stdin.flush().await.unwrap();
     }
 
+    /// Ends its standard input.
+    pub fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// Sends SIGTERM and waits for the end; gives the exit code.
     pub async fn terminate(mut self) -> (Option<i32>, String) {
         let id = self.id().to_string();

@@ -9,6 +9,7 @@ mod cluster;
 mod decide;
 mod dev;
 mod explain;
+mod inspect;
 mod manifests;
 mod mask;
 mod output;
@@ -45,6 +46,8 @@ enum Verb {
     Decide(decide::Called),
     /// Print a message as a caller would see it
     Mask(mask::Arguments),
+    /// Say what a command of an agent would do
+    Inspect(inspect::Arguments),
     /// Look at calls that wait for people, and decide on them
     #[command(subcommand)]
     Approvals(approvals::Approvals),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Status(arguments) => status::run(&arguments),
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
+        Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Approvals(verb) => approvals::run(&verb),
         Verb::Sessions(sessions) => records::sessions(&sessions),
         Verb::Replay(arguments) => records::replay(&arguments),

@@ -9,7 +9,7 @@ use crate::workspace;
 
 /// Every crate with those of ours that it may use. The pure crates know no shell, operator and gateway do not
 /// know each other, and only the command line and the tests see both.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("lychgate-crds", &[]),
     ("lychgate-gateway-command", &[]),
     ("lychgate-gateway-mcp", &[]),
@@ -25,6 +25,7 @@ const EDGES: [(&str, &[&str]); 11] = [
         &[
             "lychgate-crds",
             "lychgate-gateway",
+            "lychgate-gateway-command",
             "lychgate-gateway-mcp",
             "lychgate-gateway-policy",
             "lychgate-gateway-record",

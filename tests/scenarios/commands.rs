@@ -161,6 +161,24 @@ async fn a_decision_is_told_with_its_rules() {
 }
 
 #[tokio::test]
+async fn a_command_is_inspected_without_any_rule() {
+    let inspect = async |dialect: &str, text: &str| {
+        lychgate(&["inspect", "--language", "SQL", "--dialect", dialect], text).await
+    };
+    let finished = inspect("postgresql", "select 1;\n delete from \"Orders\" -- all").await;
+    let answer: Value = serde_json::from_str(&finished.output).unwrap();
+    assert_eq!((finished.code, &answer["effects"]), (0, &json!(["Read", "WriteAll"])), "{}", finished.errors);
+    let deleted = &answer["statements"][1];
+    assert_eq!(deleted["canonical"], r#"DELETE FROM "Orders""#);
+    assert_eq!((&deleted["effects"][0]["line"], &deleted["effects"][0]["column"]), (&json!(2), &json!(2)));
+    let finished = inspect("postgresql", "select 1 where 'a").await;
+    let answer: Value = serde_json::from_str(&finished.output).unwrap();
+    assert_eq!((finished.code, &answer["unparseable"]["line"]), (1, &json!(1)), "{}", finished.output);
+    let finished = inspect("mumps", "select 1").await;
+    assert!(finished.code == 2 && finished.errors.contains("mumps"), "{}", finished.errors);
+}
+
+#[tokio::test]
 async fn a_message_is_shown_as_the_caller_would_see_it() {
     let folder = folder(&Manifests { more: MASKING, ..Manifests::default() }.to_yaml());
     let message = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [

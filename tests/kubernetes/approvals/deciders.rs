@@ -1,5 +1,6 @@
 //! Who may vote: an approver, in his own name, and never the caller.
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::people::{alice, almighty, bob, carol, erin, member};
@@ -106,6 +107,51 @@ async fn no_service_account_votes_that_the_policies_do_not_list() {
 
     let robot = place.account_name("robot");
     place.patch(&place.account("robot"), &name, &approve(&robot)).await.unwrap();
+}
+
+/// Argo CD's account, which may do everything.
+const ARGO_CD: &str = "system:serviceaccount:argocd:argocd-application-controller";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_or_a_sync_of_a_gitops_tool_decides_nothing_though_it_may_do_everything() {
+    let place = place("gitops").await;
+    let binding = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: argocd-application-controller}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, namespace: argocd, name: argocd-application-controller}]
+";
+    place.cluster.apply_yaml(binding).await;
+    let argo = account(ARGO_CD);
+    let name = place.ask(json!({})).await;
+    let words = format!("{ARGO_CD} is no person. Decide with kubectl under your own name");
+    // A resource action is a patch, by the tool's account, whoever pressed the button.
+    refused(place.decide(&argo, &name, "Approve", "by button").await, Layer::Votes, &words);
+    refused(place.patch(&argo, &name, &approve(ARGO_CD)).await, Layer::Votes, &words);
+    refused(place.patch(&argo, &name, &approve("alice")).await, Layer::Votes, "not alice");
+    // A sync applies, and marks what it applies as its own.
+    let apply = async |manifest: Value| {
+        let parameters = PatchParams::apply("argocd-controller").force();
+        let applied = place.approvals(&argo).patch(&name, &parameters, &Patch::Apply(&manifest)).await?;
+        Ok(serde_json::to_value(applied).unwrap())
+    };
+    let manifest = |mut more: Value| {
+        more["apiVersion"] = json!("lychgate.dev/v1alpha1");
+        more["kind"] = json!("Approval");
+        more["metadata"]["name"] = json!(name);
+        more
+    };
+    refused(apply(manifest(approve(ARGO_CD))).await, Layer::Votes, &words);
+    let tracked = json!({"metadata": {"labels": {"app.kubernetes.io/instance": "agents"}}});
+    let stay = "labels, annotations, ownerReferences and finalizers of an Approval stay as they are";
+    refused(apply(manifest(tracked)).await, Layer::Votes, stay);
+    // Nor does it prune.
+    let pruned = place.approvals(&argo).delete(&name, &DeleteParams::default()).await;
+    refused(pruned.map(|_| json!({})), Layer::Writers, "Approvals are deleted by the operator");
+    let after = place.get(&name).await;
+    assert_eq!((&after["spec"]["votes"], &after["status"]["phase"]), (&Value::Null, &json!("Pending")));
+    place.patch(&alice(), &name, &approve("alice")).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,7 +191,7 @@ fn past(outcome: Phase) -> &'static str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use super::{Story, json};
     use crate::approval::testing::{approval, wanted};

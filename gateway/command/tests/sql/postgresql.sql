@@ -509,7 +509,7 @@ ALTER TABLE users DROP COLUMN note
 ALTER TABLE users RENAME TO people
 
 -- effects: Schema
-DROP TABLE orders
+DROP TABLE orders CASCADE
 
 -- effects: Schema
 DROP TABLE IF EXISTS orders, users CASCADE
@@ -710,10 +710,10 @@ EXPLAIN ANALYZE SELECT pg_read_file('postgresql.conf')
 CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p
 
 -- effects: Schema WriteAll
-DROP TABLE orders; DELETE FROM users
+DROP TABLE orders CASCADE; DELETE FROM users
 
 -- effects: Read Schema
-SELECT 1; DROP TABLE orders
+SELECT 1; DROP TABLE orders CASCADE
 
 -- effects: Read WriteAll
 BEGIN; DELETE FROM users; COMMIT

@@ -90,9 +90,9 @@ impl Rules {
     }
 }
 
-/// The rules of a dialect.
-pub(super) fn of(dialect: Dialect) -> Rules {
-    let plain = Rules {
+/// Standard SQL, with nothing that a dialect adds.
+fn plain(dialect: Dialect) -> Rules {
+    Rules {
         dialect,
         single: Reading::Literal,
         double: Double::Name(Reading::Literal),
@@ -107,7 +107,12 @@ pub(super) fn of(dialect: Dialect) -> Rules {
         slash_comments: false,
         hash_comments: false,
         hash_refused: false,
-    };
+    }
+}
+
+/// The rules of a dialect.
+pub(super) fn of(dialect: Dialect) -> Rules {
+    let plain = plain(dialect);
     match dialect {
         Dialect::PostgreSql => {
             Rules { single: Reading::Unsettled, dollar: Dollar::Tagged, nested_comments: true, ..plain }

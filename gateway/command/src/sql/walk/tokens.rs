@@ -26,8 +26,7 @@ pub(in crate::sql) fn harm(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<Ef
                 let why = Cow::Owned(format!("calls {}", parts.join(".")));
                 effects.push(Effect { kind, place: place(token.span.start), why });
             }
-            let lower = word.value.to_ascii_lowercase();
-            if let Some((kind, why)) = by_words(dialect, before, &lower) {
+            if let Some((kind, why)) = by_words(dialect, before, &word.value) {
                 effects.push(Effect { kind, place: place(token.span.start), why: Cow::Borrowed(why) });
             }
             before = if word.quote_style.is_none() { &word.value } else { "" };
@@ -50,16 +49,19 @@ const ENGINES: [&str; 8] = ["mergetree", "log", "memory", "null", "set", "join",
 fn by_words(dialect: Dialect, before: &str, word: &str) -> Option<(Kind, &'static str)> {
     match dialect {
         Dialect::MySql | Dialect::Generic
-            if before.eq_ignore_ascii_case("into") && matches!(word, "outfile" | "dumpfile") =>
+            if before.eq_ignore_ascii_case("into")
+                && ["outfile", "dumpfile"].iter().any(|file| word.eq_ignore_ascii_case(file)) =>
         {
             Some((Kind::Exfiltrate, "writes a file of the server"))
         }
-        Dialect::ClickHouse if before.eq_ignore_ascii_case("into") && word == "outfile" => {
+        Dialect::ClickHouse
+            if before.eq_ignore_ascii_case("into") && word.eq_ignore_ascii_case("outfile") =>
+        {
             Some((Kind::Exfiltrate, "writes a file"))
         }
         Dialect::ClickHouse
             if before.eq_ignore_ascii_case("engine")
-                && !ENGINES.iter().any(|engine| word.ends_with(engine)) =>
+                && !ENGINES.iter().any(|engine| word.to_ascii_lowercase().ends_with(engine)) =>
         {
             Some((Kind::Exfiltrate, "makes a table of an engine that may reach files or other servers"))
         }

@@ -14,6 +14,7 @@ mod parallel;
 mod people;
 mod phases;
 mod readable;
+mod replicas;
 mod tallies;
 mod truth;
 mod untouched;

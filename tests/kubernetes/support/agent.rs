@@ -44,6 +44,17 @@ impl Agent {
         session: Option<&str>,
         message: &str,
     ) -> (StatusCode, Option<String>, String) {
+        self.send(token, session, "application/json, text/event-stream", message).await.unwrap()
+    }
+
+    /// The same with these media types accepted. A gateway may end before it has answered.
+    pub async fn send(
+        &self,
+        token: Option<&str>,
+        session: Option<&str>,
+        accept: &str,
+        message: &str,
+    ) -> Result<(StatusCode, Option<String>, String), hyper::Error> {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
             roots.add(certificate.unwrap()).unwrap();
@@ -62,7 +73,7 @@ impl Agent {
         let mut request = Request::post("/customers/mcp")
             .header("host", format!("{}:8443", self.host))
             .header("content-type", "application/json")
-            .header("accept", "application/json, text/event-stream");
+            .header("accept", accept);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -70,10 +81,10 @@ impl Agent {
             request = request.header("mcp-session-id", session);
         }
         let request = request.body(Full::new(Bytes::copy_from_slice(message.as_bytes()))).unwrap();
-        let response = sender.send_request(request).await.unwrap();
+        let response = sender.send_request(request).await?;
         let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
         let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, session, String::from_utf8(body.to_vec()).unwrap())
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok((status, session, String::from_utf8(body.to_vec()).unwrap()))
     }
 }

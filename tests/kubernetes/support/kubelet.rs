@@ -28,6 +28,8 @@ struct Container {
     arguments: Vec<OsString>,
     /// Where every container finds the API server.
     api_server: String,
+    /// What it finds in its environment besides.
+    variables: Vec<(String, OsString)>,
     folder: TempDir,
 }
 
@@ -37,19 +39,30 @@ struct Kubelet<'a> {
     namespace: &'a str,
 }
 
-/// Starts the first pod of a Deployment that waits for a node, and tells the API server that it runs.
+/// Starts the first pod of a Deployment that waits for a node, and tells the API server that it runs. Who asks again
+/// gets the next one.
 pub async fn run(namespace: &str, deployment: &str) -> Pod {
     run_on(cluster().await, namespace, deployment).await
 }
 
 /// The same on another control plane.
 pub async fn run_on(cluster: &Cluster, namespace: &str, deployment: &str) -> Pod {
+    run_with(cluster, namespace, deployment, Vec::new()).await
+}
+
+/// The same with more in its environment.
+pub async fn run_with(
+    cluster: &Cluster,
+    namespace: &str,
+    deployment: &str,
+    variables: Vec<(String, OsString)>,
+) -> Pod {
     let kubelet = Kubelet { cluster, namespace };
     let pod = eventually("a pod of the gateway", async || {
         let selector = format!("app.kubernetes.io/instance={deployment}");
         let list = cluster.kubectl(&["get", "pods", "-n", namespace, "-l", &selector, "-o", "json"]);
         let list: Value = serde_json::from_str(&list.succeed().await).unwrap();
-        list["items"].as_array().unwrap().first().cloned()
+        list["items"].as_array().unwrap().iter().find(|pod| pod["status"]["phase"] == "Pending").cloned()
     })
     .await;
     let name = pod["metadata"]["name"].as_str().unwrap();
@@ -71,8 +84,9 @@ pub async fn run_on(cluster: &Cluster, namespace: &str, deployment: &str) -> Pod
         directory.map_or_else(|| argument.into(), |(_, directory)| directory.clone().into_os_string())
     };
     let arguments = container["args"].as_array().unwrap().iter().map(argument).collect();
+    let api_server = cluster.url();
     let container =
-        Container { name: name.to_owned(), pod: pod.clone(), arguments, api_server: cluster.url(), folder };
+        Container { name: name.to_owned(), pod: pod.clone(), arguments, api_server, variables, folder };
     let process = container.start();
     let status = json!({"status": {
         "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
@@ -137,6 +151,7 @@ impl Container {
         let mut command = Command::new(binary("lychgate-gateway"));
         command
             .args(&self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("KUBERNETES_SERVICE_HOST", host)
             .env("KUBERNETES_SERVICE_PORT", port);
         Process::start(&self.name, command)

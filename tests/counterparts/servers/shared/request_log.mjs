@@ -11,12 +11,13 @@ export function openLog(file) {
   };
 }
 
-/** Reads the whole request and logs it: method, url, headers by lower-case name, raw headers, body as text. */
+/** Reads the whole request and logs it: when it was there (milliseconds since the Unix epoch), method, url, headers by lower-case name, raw headers, body as text. */
 export async function readAndLog(request, log) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks);
   log({
+    at: Date.now(),
     method: request.method,
     url: request.url,
     headers: request.headers,

@@ -145,6 +145,32 @@ fn policies_that_can_meet_and_share_no_approver_are_told_and_others_are_not() {
 }
 
 #[test]
+fn policies_of_which_each_two_share_an_approver_and_all_together_none_are_told() {
+    let of = |groups: &str| format!("approvers: {{groups: [{groups}]}}");
+    let conflicts = |policies: &[(&str, &str)]| {
+        let (problems, _) = check(&with_policies(&mapped(&[]), policies), &complete());
+        let mut told: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.reason == Reason::NoCommonApprover)
+            .map(ToString::to_string)
+            .collect();
+        told.sort();
+        told
+    };
+    let (ab, bc, ac, abc) = (of("a, b"), of("b, c"), of("a, c"), of("a, b, c"));
+    let told = conflicts(&[("p", &ab), ("q", &bc), ("r", &ac), ("s", &abc)]);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for (line, (own, first, second)) in told.iter().zip([("p", "q", "r"), ("q", "p", "r"), ("r", "p", "q")]) {
+        let named = |name: &str| line.contains(&format!("ApprovalPolicy {name}"));
+        assert!(line.contains(&format!("default/{own}")) && named(first) && named(second), "{line}");
+    }
+    let elsewhere = format!("{ac}, match: {{prompts: [greet]}}");
+    let here = |spec: &str| format!("{spec}, match: {{tools: [query]}}");
+    assert_eq!(conflicts(&[("p", &here(&ab)), ("q", &here(&bc)), ("r", &elsewhere)]), Vec::<String>::new());
+    assert_eq!(conflicts(&[("p", &ab), ("q", &bc), ("r", &abc)]), Vec::<String>::new());
+}
+
+#[test]
 fn eight_enforced_policies_hold_and_any_number_that_only_reports() {
     let base = mapped(&[]);
     let names: Vec<String> = (0..12).map(|index| format!("p{index}")).collect();

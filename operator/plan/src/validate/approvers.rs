@@ -2,6 +2,7 @@
 //! approve at all, and nobody his own call.
 
 use lychgate_crds::Reason;
+use lychgate_crds::approval::MAXIMUM_POLICIES;
 use lychgate_gateway_policy::config::{ApprovalMatch, ApprovalPolicy, Identity};
 use lychgate_gateway_policy::glob::Glob;
 
@@ -36,13 +37,10 @@ pub(super) fn check(
                 holding.iter().map(|(key, policy)| (*key, requester_unmapped(words, policy.audit)))
             }));
         }
-        for (index, (key, policy)) in holding.iter().enumerate() {
-            for (other_key, other) in holding.iter().skip(index + 1) {
-                if conflict(policy, other) {
-                    found.push((key, no_common_approver(other_key, key)));
-                    found.push((other_key, no_common_approver(key, other_key)));
-                }
-            }
+        let enforced: Vec<(&ObjectKey, &ApprovalPolicy)> =
+            holding.into_iter().filter(|(_, policy)| !policy.audit).collect();
+        for apart in without_common_approver(&enforced) {
+            found.extend(apart.iter().map(|key| (*key, no_common_approver(&apart, key))));
         }
     }
     for entry in &inventory.approval_policies {
@@ -69,12 +67,20 @@ fn requester_unmapped(words: &str, audit: bool) -> Finding {
     }
 }
 
-fn no_common_approver(other: &ObjectKey, own: &ObjectKey) -> Finding {
-    let message = format!(
-        "{} can hold for the same calls and names none of these approvers, so that nobody can approve those; name a \
-         group in both",
-        other.seen_from(&own.namespace)
-    );
+fn no_common_approver(apart: &[&ObjectKey], own: &ObjectKey) -> Finding {
+    let others = apart.iter().filter(|key| **key != own);
+    let others: Vec<String> = others.map(|key| key.seen_from(&own.namespace)).collect();
+    let message = match others.as_slice() {
+        [other] => format!(
+            "{other} can hold for the same calls and names none of these approvers, so that nobody can approve \
+             those; name a group in both"
+        ),
+        several => format!(
+            "{} can hold for the same calls, and no group or service account is named in all of them and here, so \
+             that nobody can approve those; name a group in each",
+            several.join(" and ")
+        ),
+    };
     Finding::warning("spec.approvers", Reason::NoCommonApprover, message)
 }
 
@@ -94,14 +100,41 @@ pub(super) fn unmapped(identity: &Identity) -> Option<String> {
     }
 }
 
-/// Whether two policies can hold for one call, which nobody could approve.
-fn conflict(left: &ApprovalPolicy, right: &ApprovalPolicy) -> bool {
-    let share = |left: &[String], right: &[String]| left.iter().any(|name| right.contains(name));
-    !left.audit
-        && !right.audit
-        && !share(&left.groups, &right.groups)
-        && !share(&left.service_accounts, &right.service_accounts)
-        && can_meet(&left.matching, &right.matching)
+/// The smallest sets of policies that can hold for one call, which nobody could approve. More policies than an
+/// Approval can stand for keep the connection out anyway.
+fn without_common_approver<'a>(enforced: &[(&'a ObjectKey, &ApprovalPolicy)]) -> Vec<Vec<&'a ObjectKey>> {
+    let enforced = enforced.get(..MAXIMUM_POLICIES).unwrap_or(enforced);
+    let mut sets: Vec<u32> = (0..1 << enforced.len()).filter(|set: &u32| set.count_ones() > 1).collect();
+    sets.sort_by_key(|set| set.count_ones());
+    let mut found: Vec<u32> = Vec::new();
+    for set in sets {
+        let policies: Vec<&ApprovalPolicy> = members(set, enforced).map(|(_, policy)| *policy).collect();
+        if !found.iter().any(|smaller| set & smaller == *smaller)
+            && all_meet(&policies)
+            && share_none(&policies)
+        {
+            found.push(set);
+        }
+    }
+    found.into_iter().map(|set| members(set, enforced).map(|(key, _)| *key).collect()).collect()
+}
+
+/// The elements at the places of the bits that are set.
+fn members<T>(set: u32, of: &[T]) -> impl Iterator<Item = &T> {
+    of.iter().enumerate().filter(move |(place, _)| set & (1 << place) != 0).map(|(_, element)| element)
+}
+
+fn all_meet(policies: &[&ApprovalPolicy]) -> bool {
+    policies.iter().enumerate().all(|(place, left)| {
+        policies.iter().skip(place + 1).all(|right| can_meet(&left.matching, &right.matching))
+    })
+}
+
+fn share_none(policies: &[&ApprovalPolicy]) -> bool {
+    let Some((first, others)) = policies.split_first() else { return false };
+    let group = |name| others.iter().all(|other| other.groups.contains(name));
+    let account = |name| others.iter().all(|other| other.service_accounts.contains(name));
+    !first.groups.iter().any(group) && !first.service_accounts.iter().any(account)
 }
 
 fn can_meet(left: &ApprovalMatch, right: &ApprovalMatch) -> bool {

@@ -16,6 +16,7 @@ demo:
 test:
 	tests/counterparts/install
 	tests/cluster/install
+	tests/databases/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
 	cargo test --locked --workspace
 	$(NODE) --test tests/counterparts/counterparts.test.mjs

@@ -9,7 +9,7 @@ use crate::workspace;
 
 /// Every crate with those of ours that it may use. The pure crates know no shell, operator and gateway do not
 /// know each other, and only the command line and the tests see both.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("lychgate-crds", &[]),
     ("lychgate-gateway-command", &[]),
     ("lychgate-gateway-mcp", &[]),
@@ -35,6 +35,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("lychgate-operator", &["lychgate-crds", "lychgate-operator-plan"]),
     ("lychgate-tests", &["lychgate-tests-cluster"]),
     ("lychgate-tests-cluster", &[]),
+    ("lychgate-tests-databases", &[]),
     ("lychgate-tests-image", &[]),
 ];
 

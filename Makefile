@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo test lint lint-format golden soak
+.PHONY: demo test test-node lint lint-format golden soak
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -21,6 +21,13 @@ test:
 	cargo test --locked --workspace
 	$(NODE) --test tests/counterparts/counterparts.test.mjs
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
+
+## test-node: what runs as pods on a node of its own; needs root, and is not part of test
+test-node:
+	tests/node/install
+	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
+	cargo build --locked --package lychgate-tests-image --package lychgate-tests-node --bins
+	cargo test --locked --package lychgate-tests-node --test node
 
 lint-format:
 	cargo fmt --all --check

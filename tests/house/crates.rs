@@ -37,6 +37,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("lychgate-tests-cluster", &[]),
     ("lychgate-tests-databases", &[]),
     ("lychgate-tests-image", &[]),
+    ("lychgate-tests-node", &["lychgate-tests-cluster", "lychgate-tests-image"]),
 ];
 
 /// Crates that take values and give values.

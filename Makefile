@@ -24,10 +24,12 @@ test:
 
 ## test-node: what runs as pods on a node of its own; needs root, and is not part of test
 test-node:
+	tests/counterparts/install --node-only
 	tests/node/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
 	cargo build --locked --package lychgate-tests-image --package lychgate-tests-node --bins
 	cargo test --locked --package lychgate-tests-node --test node
+	cargo test --locked --package lychgate-tests --test pods
 
 lint-format:
 	cargo fmt --all --check

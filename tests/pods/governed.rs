@@ -1,0 +1,180 @@
+//! A call of an agent in the cluster: pods alone, from the agent's token to the database.
+
+use std::fs;
+use std::path::Path;
+
+use hyper::StatusCode;
+use lychgate_tests_cluster::binary;
+use lychgate_tests_image::{Content, Image};
+use tokio::process::Command;
+
+use crate::stage::{Stage, processes, restricted};
+
+const NAMESPACE: &str = "agents";
+const DATABASE: &str = "10.0.0.200";
+const IMAGE: &str = "lychgate.test/dbhub:1";
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
+const CALL: &str = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"execute_sql","arguments":{"sql":"select name, email from customers"}}}"#;
+
+pub async fn test(stage: &Stage) {
+    import_dbhub(stage).await;
+    stage.cluster().apply_yaml(&restricted(NAMESPACE)).await;
+    stage.cluster().apply_yaml_in(NAMESPACE, &manifests()).await;
+    stage.until_ready(NAMESPACE).await;
+    stage.until_available(NAMESPACE, "database").await;
+
+    let agent = stage.agent(NAMESPACE).await;
+    stage.cluster().apply_yaml_in(NAMESPACE, &agent_pod(&agent.url())).await;
+    let token = stage.projected(NAMESPACE, "agent", "token/token").await;
+    let (status, session, text) = agent.post(Some(&token), None, INITIALIZE).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let (status, _, text) = agent.post(Some(&token), session.as_deref(), CALL).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert!(text.contains("[REDACTED:Email]") && !text.contains("alice@example.com"), "{text}");
+    let (status, _, _) = agent.post(None, None, INITIALIZE).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+
+    for (name, least) in [("lychgate-operator", 2), ("lychgate-gateway", 2)] {
+        let found = processes(&format!("/{name}"));
+        assert!(found.len() >= least, "{name}: {found:?}");
+        found.iter().for_each(|process| is_restricted(name, process));
+    }
+}
+
+/// What Pod Security asks for has come to the process.
+fn is_restricted(name: &str, process: &Path) {
+    let status = fs::read_to_string(process.join("status")).unwrap();
+    for expected in ["Uid:\t65532\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.contains(expected), "{name} has not {expected} in {status}");
+    }
+    let mounts = fs::read_to_string(process.join("mountinfo")).unwrap();
+    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    assert!(root.split(' ').nth(5).unwrap().split(',').any(|option| option == "ro"), "{name}: {root}");
+}
+
+/// dbhub from its npm package, with Node and a database of customers.
+async fn import_dbhub(stage: &Stage) {
+    let counterparts = binary("kubectl").ancestors().nth(3).unwrap().join("counterparts");
+    let node = counterparts.join("bin/node");
+    assert!(node.exists(), "{} is missing; run tests/counterparts/install", node.display());
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("customers.sqlite");
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts/servers/seed-customers.mjs");
+    let seeded = Command::new(&node).arg(seed).arg("--database").arg(&database).status().await.unwrap();
+    assert!(seeded.success());
+    let modules = fs::canonicalize(counterparts.join("node_modules")).unwrap();
+    let image = Image::of(&node)
+        .unwrap()
+        .tree("app/node_modules", &modules)
+        .unwrap()
+        .file("app/customers.sqlite", 0o644, Content::File(database))
+        .arguments(&["/app/node_modules/@bytebase/dbhub/dist/index.js"]);
+    let layout = stage.node.import(&image, IMAGE).await.unwrap();
+    println!("the image of dbhub has {} MB", layout.size / 1_000_000);
+}
+
+fn manifests() -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Secret
+metadata: {{name: upstream}}
+stringData: {{token: credential-of-dbhub, lychgate-allowed-hosts: {DATABASE}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: database}}
+spec: {{clusterIP: {DATABASE}, selector: {{app: database}}, ports: [{{port: 8080}}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: database}}
+spec:
+  selector: {{matchLabels: {{app: database}}}}
+  template:
+    metadata: {{labels: {{app: database}}}}
+    spec:
+      automountServiceAccountToken: false
+      securityContext: {{runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{type: RuntimeDefault}}}}
+      containers:
+      - name: dbhub
+        image: {IMAGE}
+        args: [--transport=http, --host=0.0.0.0, --port=8080, '--dsn=sqlite:///app/customers.sqlite',
+          --allowed-hosts={DATABASE}]
+        workingDir: /tmp
+        env: [{{name: DBHUB_AUTH_TOKEN, valueFrom: {{secretKeyRef: {{name: upstream, key: token}}}}}}]
+        readinessProbe: {{tcpSocket: {{port: 8080}}, periodSeconds: 1}}
+        securityContext:
+          allowPrivilegeEscalation: false
+          readOnlyRootFilesystem: true
+          capabilities: {{drop: [ALL]}}
+        volumeMounts: [{{name: tmp, mountPath: /tmp}}]
+      volumes: [{{name: tmp, emptyDir: {{}}}}]
+---
+apiVersion: lychgate.dev/v1alpha1
+kind: McpGateway
+metadata: {{name: default}}
+spec: {{identity: {{kubernetes: {{enabled: true}}}}}}
+---
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata: {{name: personal-data}}
+spec:
+  connectionSelector: {{matchLabels: {{env: prod}}}}
+  detectors: [{{type: Email, action: {{redact: {{}}}}}}]
+---
+{}",
+        connection(&format!("http://{DATABASE}:8080/mcp"))
+    )
+}
+
+/// A connection to a server at `url`, for every agent of the cluster.
+pub fn connection(url: &str) -> String {
+    format!(
+        "
+apiVersion: lychgate.dev/v1alpha1
+kind: McpConnection
+metadata: {{name: customers, labels: {{env: prod}}}}
+spec:
+  gatewayRef: {{name: default}}
+  upstream: {{url: '{url}', insecurePlaintext: true}}
+  credentials:
+  - name: default
+    inject: {{header: Authorization, format: 'Bearer {{value}}'}}
+    from: {{secretKeyRef: {{name: upstream, key: token}}}}
+  access:
+  - {{groups: ['system:serviceaccounts'], tools: ['*']}}
+"
+    )
+}
+
+/// A pod whose service account has a token for the gateway.
+pub fn agent_pod(audience: &str) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: agent}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: agent}}
+spec:
+  serviceAccountName: agent
+  automountServiceAccountToken: false
+  securityContext: {{runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+  - name: agent
+    image: lychgate.test/pause:1
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {{drop: [ALL]}}
+    volumeMounts: [{{name: token, mountPath: /token}}]
+  volumes:
+  - name: token
+    projected:
+      sources: [{{serviceAccountToken: {{path: token, audience: '{audience}', expirationSeconds: 600}}}}]
+"
+    )
+}

@@ -25,35 +25,27 @@ pub(super) fn analyse(
     limits: &Limits,
 ) -> Result<Analysis, Unparseable> {
     let mut statements = Vec::new();
-    let mut parser = parser(tokens, dialect);
-    loop {
-        while parser.consume_token(&Token::SemiColon) {}
-        let first = parser.peek_token_ref();
-        if first.token == Token::EOF {
-            break;
-        }
-        let place = tokens::place(first.span.start);
+    let mut left = tokens;
+    while let Some(begin) = left.iter().position(begins_statement) {
+        left = rest(left, begin);
+        let place =
+            left.first().map_or(Place { line: 1, column: 1 }, |first| tokens::place(first.span.start));
         if statements.len() == limits.statements {
             return Err(Unparseable::at(place, Cause::TooManyStatements { most: limits.statements }));
         }
-        let begin = parser.index();
-        match parse(&mut parser, place) {
+        let mut parser = parser(left, dialect);
+        let parsed = parse(&mut parser, place);
+        let end = parser.index();
+        left = parser.into_tokens();
+        let (statement, end) = match parsed {
             Ok(parsed) => {
-                let end = parser.index();
-                let tokens = parser.into_tokens();
-                let own = tokens.get(begin..end.min(tokens.len())).unwrap_or_default();
-                statements.push(walk::statement(&parsed, own, dialect, place)?);
-                parser = self::parser(rest(tokens, end), dialect);
+                let own = left.get(..end).unwrap_or(&left);
+                (walk::statement(&parsed, own, dialect, place)?, end)
             }
-            Err(refusal) => {
-                let tokens = parser.into_tokens();
-                let (statement, end) =
-                    verbs::statement(tokens.get(begin..).unwrap_or_default(), dialect, place)
-                        .ok_or(refusal)?;
-                statements.push(statement);
-                parser = self::parser(rest(tokens, begin + end), dialect);
-            }
-        }
+            Err(refusal) => verbs::statement(&left, dialect, place).ok_or(refusal)?,
+        };
+        statements.push(statement);
+        left = rest(left, end);
     }
     if statements.is_empty() {
         return Err(Unparseable::whole(Cause::Empty));
@@ -63,6 +55,11 @@ pub(super) fn analyse(
 
 fn parser(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Parser<'static> {
     Parser::new(dialect.grammar()).with_recursion_limit(DEEPEST).with_tokens_with_locations(tokens)
+}
+
+/// Whether a statement begins here: neither between two of them nor at the end.
+fn begins_statement(token: &TokenWithSpan) -> bool {
+    !matches!(token.token, Token::Whitespace(_) | Token::SemiColon | Token::EOF)
 }
 
 fn rest(mut tokens: Vec<TokenWithSpan>, from: usize) -> Vec<TokenWithSpan> {

@@ -3,13 +3,23 @@
 //! The tables are text files in `functions`, one per dialect, and `common.txt`, whose names all dialects know. A
 //! name that is in none is not known, and a call of it runs code that cannot be seen from here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::dialect::Dialect;
 use super::effect::Kind;
 
-type Table = HashMap<&'static str, Kind>;
+/// Names with their kinds, sorted by name.
+struct Table(Vec<(&'static str, Kind)>);
+
+impl Table {
+    /// The kind of the name that `parts` make when written one behind the other, in any case.
+    fn get(&self, parts: &[&str]) -> Option<Kind> {
+        let wanted = || parts.iter().flat_map(|part| part.bytes()).map(|byte| byte.to_ascii_lowercase());
+        let found = self.0.binary_search_by(|(name, _)| name.bytes().cmp(wanted())).ok()?;
+        self.0.get(found).map(|(_, kind)| *kind)
+    }
+}
 
 /// What a call of the function does; `None` when it is not known.
 ///
@@ -18,24 +28,24 @@ type Table = HashMap<&'static str, Kind>;
 /// its own function: a function of that name in another schema is another function.
 pub(super) fn kind(dialect: Dialect, parts: &[&str], quoted: bool) -> Option<Kind> {
     let table = table(dialect);
-    let lower: Vec<String> = parts.iter().map(|part| part.to_ascii_lowercase()).collect();
-    let last = lower.last()?;
-    if let [package, function] = lower.as_slice()
-        && let Some(kind) = lookup(table, &format!("{package}.{function}"))
+    let (last, schema) = parts.split_last()?;
+    if let [package] = schema
+        && let Some(kind) = table.get(&[package, ".", last])
     {
         return Some(kind);
     }
-    let by_name = lookup(table, last);
+    let by_name = table.get(&[last]);
     // Oracle's packages: any part that names one, and all of it that is not listed.
-    let by_package = lower.iter().filter_map(|part| lookup(table, &format!("{part}."))).max();
+    let by_package = parts.iter().filter_map(|part| table.get(&[part, "."])).max();
     match by_name.max(by_package) {
         Some(Kind::Read) => {
-            let own = match lower.as_slice() {
-                [_] => true,
-                [schema, _] => own_schemas(dialect).contains(&schema.as_str()),
+            let own = match schema {
+                [] => true,
+                [schema] => own_schemas(dialect).iter().any(|own| own.eq_ignore_ascii_case(schema)),
                 _ => false,
             };
-            let exact = !quoted || (dialect == Dialect::PostgreSql && parts.last() == Some(&last.as_str()));
+            let is_lower = !last.bytes().any(|byte| byte.is_ascii_uppercase());
+            let exact = !quoted || (dialect == Dialect::PostgreSql && is_lower);
             (own && exact).then_some(Kind::Read)
         }
         other => other,
@@ -50,9 +60,7 @@ pub(super) fn harm(dialect: Dialect, parts: &[&str]) -> Option<Kind> {
 /// What `package.function` does without a call: Oracle needs no parentheses for one.
 pub(super) fn harm_of_package(parts: &[&str]) -> Option<Kind> {
     let (_, packages) = parts.split_last()?;
-    let known = packages
-        .iter()
-        .any(|part| table(Dialect::Oracle).contains_key(format!("{}.", part.to_ascii_lowercase()).as_str()));
+    let known = packages.iter().any(|part| table(Dialect::Oracle).get(&[part, "."]).is_some());
     if known { harm(Dialect::Oracle, parts) } else { None }
 }
 
@@ -71,13 +79,9 @@ fn own_schemas(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-fn lookup(table: &Table, name: &str) -> Option<Kind> {
-    table.get(name).copied()
-}
-
 fn table(dialect: Dialect) -> &'static Table {
     static TABLES: LazyLock<[Table; 9]> = LazyLock::new(|| Dialect::ALL.map(build));
-    static NONE: LazyLock<Table> = LazyLock::new(HashMap::new);
+    static NONE: Table = Table(Vec::new());
     let index = Dialect::ALL.iter().position(|other| *other == dialect);
     index.and_then(|index| TABLES.get(index)).unwrap_or(&NONE)
 }
@@ -99,7 +103,7 @@ fn texts(dialect: Dialect) -> &'static [&'static str] {
 }
 
 fn build(dialect: Dialect) -> Table {
-    let mut table = Table::new();
+    let mut table = BTreeMap::new();
     if dialect == Dialect::Generic {
         // Harmless is what all know; harmful, what is so for any.
         for text in Dialect::ALL.into_iter().flat_map(texts) {
@@ -114,7 +118,7 @@ fn build(dialect: Dialect) -> Table {
     for text in texts(dialect) {
         table.extend(entries(text).map(|(kind, name)| (name, kind)));
     }
-    table
+    Table(table.into_iter().collect())
 }
 
 /// The names of a table: a line that is not indented names the kind of those below it.

@@ -88,14 +88,10 @@ impl Scan<'_> {
 
     /// A name, a keyword or a number, and what it makes of a quote right behind it.
     fn word(&mut self) -> Result<(), Unparseable> {
-        let rest = self.cursor.rest();
         let with_dollar = self.rules.dollar_in_words;
-        let end = rest
-            .char_indices()
-            .find(|(_, character)| !(is_word(*character) || (*character == '$' && with_dollar)))
-            .map_or(rest.len(), |(index, _)| index);
-        let (word, behind) = rest.split_at(end);
-        self.cursor.advance(word.chars().count());
+        let word =
+            self.cursor.take_while(|character| is_word(character) || (character == '$' && with_dollar));
+        let behind = self.cursor.rest();
         if word.eq_ignore_ascii_case("u") && (behind.starts_with("&'") || behind.starts_with("&\"")) {
             return self.refuse("U& hides characters behind escapes; write the characters themselves");
         }

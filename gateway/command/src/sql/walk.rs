@@ -86,16 +86,19 @@ impl Walk {
         }
         let at =
             name.0.last().and_then(ObjectNamePart::as_ident).map_or(self.place, |ident| self.place_of(ident));
-        let name = parts.join(".");
         match functions::kind(self.dialect, &parts, quoted) {
             Some(Kind::Read) => {}
             Some(kind) => {
+                let name = parts.join(".");
                 if name.to_ascii_lowercase().ends_with("lo_import") {
                     self.add_at(at, Kind::Write, "keeps a file as a large object");
                 }
                 self.add_at(at, kind, format!("calls {name}"));
             }
-            None => self.add_at(at, Kind::Exec, format!("calls {name}, a function that is not known")),
+            None => {
+                let name = parts.join(".");
+                self.add_at(at, Kind::Exec, format!("calls {name}, a function that is not known"));
+            }
         }
     }
 

@@ -40,6 +40,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Moves to the first character that is not `wanted`, which no newline is, and gives what is before it.
+    pub(super) fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|character| !wanted(character)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at(end);
+        self.place.column += taken.chars().count() as u64;
+        self.rest = rest;
+        taken
+    }
+
     /// Moves by so many bytes; whole characters of them.
     pub(super) fn advance_bytes(&mut self, bytes: usize) {
         let characters = self.rest.char_indices().take_while(|(index, _)| *index < bytes).count();

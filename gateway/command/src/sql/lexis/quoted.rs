@@ -24,8 +24,8 @@ pub(super) fn skip(
     triple_quotes: bool,
 ) -> Result<(), Unparseable> {
     let start = cursor.place();
-    let triple: String = [quote; 3].iter().collect();
-    let triple_opens = triple_quotes && quote != '`' && cursor.rest().starts_with(&triple);
+    let triple = if quote == '"' { "\"\"\"" } else { "'''" };
+    let triple_opens = triple_quotes && quote != '`' && cursor.rest().starts_with(triple);
     cursor.advance(if triple_opens { 3 } else { 1 });
     let mut before = quote;
     while let Some(character) = cursor.peek() {
@@ -38,7 +38,7 @@ pub(super) fn skip(
         if character != quote {
             cursor.advance(1);
         } else if triple_opens {
-            if cursor.rest().starts_with(&triple) {
+            if cursor.rest().starts_with(triple) {
                 cursor.advance(3);
                 return Ok(());
             }

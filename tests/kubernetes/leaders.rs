@@ -1,6 +1,7 @@
 //! Two operators of which one leads, and how the lead changes hands.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lychgate_tests_cluster::{Cluster, Event, eventually};
 use serde_json::json;
@@ -22,6 +23,19 @@ async fn writes(cluster: &Cluster, operator: &Operator, since: usize) -> Vec<Eve
     let events = cluster.audit().await;
     let of_operator = events[since..].iter().filter(|event| event.user == operator.user && event.writes());
     of_operator.filter(|event| event.resource != "leases").cloned().collect()
+}
+
+/// Waits until an operator has written nothing for a second: a request that is on its way when its process is frozen
+/// arrives when the process goes on, whatever has happened in between.
+async fn rests(cluster: &Cluster, operator: &Operator) {
+    let mut written = 0;
+    eventually("it to have nothing left to write", PATIENCE, async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = writes(cluster, operator, 0).await.len();
+        let before = std::mem::replace(&mut written, now);
+        if now == before { Ok(()) } else { Err(format!("{} more writes", now - before)) }
+    })
+    .await;
 }
 
 async fn edit(tenant: &Tenant<'_>, host: &str) {
@@ -79,6 +93,7 @@ async fn a_leader_that_was_frozen_writes_nothing_more_and_follows() {
     let mut follower = replica(&tenant, "two", 5).launch();
     tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
     tenant.is_published("db").await;
+    rests(tenant.cluster, &frozen).await;
 
     frozen.signal("STOP").await;
     follower.until_it_leads().await;

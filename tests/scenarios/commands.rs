@@ -169,7 +169,7 @@ async fn a_command_is_inspected_without_any_rule() {
     let answer: Value = serde_json::from_str(&finished.output).unwrap();
     assert_eq!((finished.code, &answer["effects"]), (0, &json!(["Read", "WriteAll"])), "{}", finished.errors);
     let deleted = &answer["statements"][1];
-    assert_eq!(deleted["canonical"], r#"DELETE FROM "Orders""#);
+    assert_eq!(deleted["canonical"], r#"delete from "Orders""#);
     assert_eq!((&deleted["effects"][0]["line"], &deleted["effects"][0]["column"]), (&json!(2), &json!(2)));
     let finished = inspect("postgresql", "select 1 where 'a").await;
     let answer: Value = serde_json::from_str(&finished.output).unwrap();

@@ -2,8 +2,9 @@
 //!
 //! [`analyse`] is all there is to call. It takes four steps: `lexis` finds comments, strings and quoted names as the
 //! server would and refuses what is unsettled; `tokens` asks the parser for its tokens, and compares; `batch` splits
-//! and parses; `walk` names what every part of every statement does, with the tables in `functions` and `settings`
-//! and with `condition`, which knows a WHERE that restricts nothing.
+//! and parses, and cuts each statement out of the text (`source`); `walk` names what every part of every statement
+//! does, with the tables in `functions` and `settings` and with `condition`, which knows a WHERE that restricts
+//! nothing.
 
 mod batch;
 #[allow(
@@ -18,9 +19,12 @@ mod functions;
 mod lexis;
 mod refusal;
 mod settings;
+mod source;
 mod tokens;
 mod verbs;
 mod walk;
+
+use source::Source;
 
 pub use dialect::{Dialect, UnknownDialect};
 pub use effect::{Analysis, Effect, Kind, Place, Statement};
@@ -53,5 +57,5 @@ pub fn analyse(text: &str, dialect: Dialect, limits: &Limits) -> Result<Analysis
     }
     let pieces = lexis::pieces(text, dialect)?;
     let tokens = tokens::read(text, dialect, &pieces)?;
-    batch::analyse(tokens, dialect, limits)
+    batch::analyse(tokens, &Source { text, pieces: &pieces }, dialect, limits)
 }

@@ -101,7 +101,16 @@ fn letters_of_other_scripts_make_other_names() {
 fn people_are_shown_what_is_understood_on_one_line() {
     let analysis =
         postgresql("select  *\nfrom users /* WHERE id = 1 */ where name = 'a\u{202e}b\nc'").unwrap();
-    assert_eq!(analysis.statements[0].canonical, "SELECT * FROM users WHERE name = 'a\\u{202e}b\\nc'");
+    assert_eq!(analysis.statements[0].canonical, "select * from users where name = 'a\\u{202e}b\\nc'");
+    for (text, shown) in [
+        ("SELECT - -1, a\t-- b\n, c;", "SELECT - -1, a , c"),
+        ("SELECT 'it''s', \"a\"\"b\";\r\nSELECT 'é',é /* */FROM t", "SELECT 'it''s', \"a\"\"b\""),
+        ("ALTER SYSTEM SET\n  application_name = 'it''s'", "ALTER SYSTEM SET application_name = 'it''s'"),
+    ] {
+        assert_eq!(postgresql(text).unwrap().statements[0].canonical, shown);
+    }
+    let second = &postgresql("SELECT 'é';\n SELECT 'é',é/* */FROM t ; ").unwrap().statements[1];
+    assert_eq!(second.canonical, "SELECT 'é',é FROM t");
 }
 
 #[test]
@@ -200,7 +209,17 @@ proptest! {
         let text = words.join("");
         if let Ok(analysis) = analyse(&text, Dialect::ALL[dialect], &Limits::default()) {
             prop_assert!(!analysis.statements.is_empty());
-            prop_assert!(analysis.statements.iter().all(|statement| !statement.effects.is_empty()));
+            for statement in &analysis.statements {
+                prop_assert!(!statement.effects.is_empty());
+                // What a person is shown of it does the same. A newline in quotes is shown with a backslash.
+                match analyse(&statement.canonical, Dialect::ALL[dialect], &Limits::default()) {
+                    Ok(again) => {
+                        prop_assert_eq!(again.kinds(), statement.kinds(), "{}", &statement.canonical);
+                        prop_assert_eq!(again.statements.len(), 1, "{}", &statement.canonical);
+                    }
+                    Err(refusal) => prop_assert!(statement.canonical.contains('\\'), "{}", refusal),
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::dialect::Dialect;
 use super::effect::{Analysis, Effect, Kind, Place, Statement};
 use super::escape::visible;
 use super::refusal::{Cause, Unparseable};
+use super::source::Source;
 use super::tokens;
 use super::verbs;
 use super::walk;
@@ -21,6 +22,7 @@ const DEEPEST: usize = 50;
 /// by them; the next one begins behind the next semicolon.
 pub(super) fn analyse(
     tokens: Vec<TokenWithSpan>,
+    source: &Source<'_>,
     dialect: Dialect,
     limits: &Limits,
 ) -> Result<Analysis, Unparseable> {
@@ -37,14 +39,15 @@ pub(super) fn analyse(
         let parsed = parse(&mut parser, place);
         let end = parser.index();
         left = parser.into_tokens();
-        let (statement, end) = match parsed {
+        let (effects, end) = match parsed {
             Ok(parsed) => {
                 let own = left.get(..end).unwrap_or(&left);
-                (walk::statement(&parsed, own, dialect, place)?, end)
+                (walk::effects(&parsed, own, dialect, place)?, end)
             }
-            Err(refusal) => verbs::statement(&left, dialect, place).ok_or(refusal)?,
+            Err(refusal) => verbs::effects(&left, dialect, place).ok_or(refusal)?,
         };
-        statements.push(statement);
+        let canonical = source.written(left.get(..end).unwrap_or(&left));
+        statements.push(Statement { canonical, effects: settled(effects, place) });
         left = rest(left, end);
     }
     if statements.is_empty() {
@@ -81,13 +84,13 @@ fn parse(parser: &mut Parser<'static>, place: Place) -> Result<sqlparser::ast::S
     Ok(parsed)
 }
 
-/// A statement whose effects are collected; one that has none reads.
-pub(super) fn finish(canonical: String, mut effects: Vec<Effect>, place: Place) -> Statement {
+/// The effects of one statement, in their order and each once; one that has none reads.
+fn settled(mut effects: Vec<Effect>, place: Place) -> Vec<Effect> {
     effects.sort_by_key(|effect| (effect.place, effect.kind));
     effects.dedup_by(|later, kept| later.place == kept.place && later.kind == kept.kind);
     if effects.is_empty() {
         let why = Cow::Borrowed("reads, and changes nothing beyond its session");
         effects.push(Effect { kind: Kind::Read, place, why });
     }
-    Statement { canonical: visible(canonical), effects }
+    effects
 }

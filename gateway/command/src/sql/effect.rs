@@ -77,8 +77,8 @@ pub struct Effect {
 /// One statement of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The statement as it was understood, written out on one line, without comments. Characters that are not seen,
-    /// or that change how others are seen, are escaped. This is what a person is shown.
+    /// The statement as it is in the text, on one line and without comments. Characters that are not seen, or that
+    /// change how others are seen, are escaped. This is what a person is shown.
     pub canonical: String,
     /// At least one. [`Kind::Read`] stands alone: a statement that does anything else does not list that it reads.
     pub effects: Vec<Effect>,

@@ -9,6 +9,8 @@ mod cursor;
 mod quoted;
 mod rules;
 
+use std::ops::Range;
+
 use super::dialect::Dialect;
 use super::effect::Place;
 use super::escape::is_unseen;
@@ -18,12 +20,16 @@ use quoted::Reading;
 use rules::{Dollar, Double, Rules};
 
 /// A comment, a string or a quoted name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     /// Its first character, with a quote, not with a prefix as in `E'…'`.
     pub start: Place,
     /// The character behind its last one; not known of a comment that runs to the end of its line.
     pub end: Option<Place>,
+    /// Where it is in the text, in bytes.
+    pub bytes: Range<usize>,
+    /// Whether it is a comment.
+    pub is_comment: bool,
 }
 
 /// Finds all pieces of `text`, in their order.
@@ -42,6 +48,13 @@ struct Scan<'a> {
     cursor: Cursor<'a>,
     rules: Rules,
     pieces: Vec<Piece>,
+}
+
+/// Where a piece begins.
+#[derive(Clone, Copy)]
+struct Begin {
+    place: Place,
+    offset: usize,
 }
 
 impl Scan<'_> {
@@ -80,6 +93,18 @@ impl Scan<'_> {
             _ => self.cursor.advance(1),
         }
         Ok(())
+    }
+
+    /// Where a piece begins: here.
+    fn begin(&self) -> Begin {
+        Begin { place: self.cursor.place(), offset: self.cursor.offset() }
+    }
+
+    /// Keeps a piece that ends here.
+    fn end(&mut self, begin: Begin, is_comment: bool) {
+        let bytes = begin.offset..self.cursor.offset();
+        let end = Some(self.cursor.place());
+        self.pieces.push(Piece { start: begin.place, end, bytes, is_comment });
     }
 
     fn refuse<T>(&self, why: &'static str) -> Result<T, Unparseable> {
@@ -124,7 +149,7 @@ impl Scan<'_> {
     }
 
     fn line_comment(&mut self) -> Result<(), Unparseable> {
-        self.pieces.push(Piece { start: self.cursor.place(), end: None });
+        let begin = self.begin();
         while let Some(character) = self.cursor.peek() {
             match character {
                 '\n' => break,
@@ -136,11 +161,13 @@ impl Scan<'_> {
             }
             self.cursor.advance(1);
         }
+        let bytes = begin.offset..self.cursor.offset();
+        self.pieces.push(Piece { start: begin.place, end: None, bytes, is_comment: true });
         Ok(())
     }
 
     fn block_comment(&mut self) -> Result<(), Unparseable> {
-        let start = self.cursor.place();
+        let begin = self.begin();
         if self.rules.executable_comments {
             let mut inside = self.cursor.rest().chars().skip(2).skip_while(char::is_ascii_alphabetic);
             if inside.next() == Some('!') {
@@ -162,24 +189,24 @@ impl Scan<'_> {
                 depth += 1;
                 self.cursor.advance(2);
             } else if rest.is_empty() {
-                return Err(Unparseable::unsettled(start, "a comment that is not closed"));
+                return Err(Unparseable::unsettled(begin.place, "a comment that is not closed"));
             } else {
                 self.cursor.advance(1);
             }
         }
-        self.pieces.push(Piece { start, end: Some(self.cursor.place()) });
+        self.end(begin, true);
         Ok(())
     }
 
     fn quoted(&mut self, quote: char, reading: Reading) -> Result<(), Unparseable> {
-        let start = self.cursor.place();
+        let begin = self.begin();
         quoted::skip(&mut self.cursor, quote, reading, self.rules.triple_quotes)?;
-        self.pieces.push(Piece { start, end: Some(self.cursor.place()) });
+        self.end(begin, false);
         Ok(())
     }
 
     fn bracketed(&mut self) -> Result<(), Unparseable> {
-        let start = self.cursor.place();
+        let begin = self.begin();
         loop {
             self.cursor.advance(1);
             let rest = self.cursor.rest();
@@ -192,17 +219,17 @@ impl Scan<'_> {
             } else if rest.starts_with(']') {
                 break;
             } else if rest.is_empty() {
-                return Err(Unparseable::unsettled(start, "a quote that is not closed"));
+                return Err(Unparseable::unsettled(begin.place, "a quote that is not closed"));
             }
         }
         self.cursor.advance(1);
-        self.pieces.push(Piece { start, end: Some(self.cursor.place()) });
+        self.end(begin, false);
         Ok(())
     }
 
     /// Oracle's `q'[…]'`: the cursor stands at the first quote.
     fn delimited(&mut self) -> Result<(), Unparseable> {
-        let start = self.cursor.place();
+        let begin = self.begin();
         let close = match self.cursor.rest().chars().nth(1) {
             Some('[') => "]'".to_owned(),
             Some('{') => "}'".to_owned(),
@@ -212,7 +239,7 @@ impl Scan<'_> {
             _ => return self.refuse("a delimiter of q'…' that is no sign"),
         };
         self.cursor.advance(2);
-        self.skip_to(start, &close)
+        self.skip_to(begin, &close)
     }
 
     /// A dollar sign outside of a word: a quote, a parameter, or nothing that is known.
@@ -232,19 +259,19 @@ impl Scan<'_> {
                 return self.refuse("whether a dollar sign quotes here differs between servers");
             }
         }
-        let start = self.cursor.place();
+        let begin = self.begin();
         let close = format!("${tag}$");
         self.cursor.advance(close.chars().count());
-        self.skip_to(start, &close)
+        self.skip_to(begin, &close)
     }
 
     /// Skips all until behind `close`, and takes it as a piece.
-    fn skip_to(&mut self, start: Place, close: &str) -> Result<(), Unparseable> {
+    fn skip_to(&mut self, begin: Begin, close: &str) -> Result<(), Unparseable> {
         let Some(length) = self.cursor.rest().find(close) else {
-            return Err(Unparseable::unsettled(start, "a quote that is not closed"));
+            return Err(Unparseable::unsettled(begin.place, "a quote that is not closed"));
         };
         self.cursor.advance_bytes(length + close.len());
-        self.pieces.push(Piece { start, end: Some(self.cursor.place()) });
+        self.end(begin, false);
         Ok(())
     }
 }

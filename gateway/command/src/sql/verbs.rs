@@ -8,9 +8,8 @@ use std::sync::LazyLock;
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::batch;
 use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Place, Statement};
+use super::effect::{Effect, Kind, Place};
 use super::walk;
 
 /// How statements begin, and what they do.
@@ -27,12 +26,12 @@ static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| read(include_str!("verbs.tx
 /// The longest beginning in the table, in words.
 const MOST_WORDS: usize = 4;
 
-/// The statement at the beginning of `tokens`, and how many of them are its.
-pub(super) fn statement(
+/// The effects of the statement at the beginning of `tokens`, and how many of them are its.
+pub(super) fn effects(
     tokens: &[TokenWithSpan],
     dialect: Dialect,
     place: Place,
-) -> Option<(Statement, usize)> {
+) -> Option<(Vec<Effect>, usize)> {
     let words: Vec<String> = tokens
         .iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_)))
@@ -57,7 +56,7 @@ pub(super) fn statement(
         let why = Cow::Borrowed("what follows a statement that is not parsed cannot be told from it");
         effects.push(Effect { kind: Kind::Exec, place, why });
     }
-    Some((batch::finish(written_out(own), effects, place), end))
+    Some((effects, end))
 }
 
 /// The tokens up to the first semicolon that is not in parentheses.
@@ -73,18 +72,6 @@ fn end(tokens: &[TokenWithSpan]) -> usize {
         }
     }
     tokens.len()
-}
-
-/// The tokens with single spaces between.
-fn written_out(tokens: &[TokenWithSpan]) -> String {
-    let mut text = String::new();
-    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)) {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&token.token.to_string());
-    }
-    text
 }
 
 /// The table: a line that is not indented has dialects, kinds and a reason; the beginnings are below it.

@@ -19,9 +19,8 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::TokenWithSpan;
 
-use super::batch;
 use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Place, Statement};
+use super::effect::{Effect, Kind, Place};
 use super::functions;
 use super::refusal::Unparseable;
 use super::tokens::place;
@@ -29,19 +28,19 @@ use super::tokens::place;
 pub(super) use tokens::harm as harm_in_tokens;
 
 /// What `statement` does, parsed from `tokens`, which begin at `place`.
-pub(super) fn statement(
+pub(super) fn effects(
     statement: &ast::Statement,
     tokens: &[TokenWithSpan],
     dialect: Dialect,
     place: Place,
-) -> Result<Statement, Unparseable> {
+) -> Result<Vec<Effect>, Unparseable> {
     tokens::check(tokens, dialect)?;
     let mut walk = Walk { dialect, place, effects: tokens::harm(tokens, dialect), plans: 0, refusal: None };
     let _: ControlFlow<Infallible> = statement.visit(&mut walk);
     if let Some(refusal) = walk.refusal {
         return Err(refusal);
     }
-    Ok(batch::finish(statement.to_string(), walk.effects, place))
+    Ok(walk.effects)
 }
 
 struct Walk {

@@ -3,13 +3,14 @@
 use crate::sql::effect::Place;
 
 pub(super) struct Cursor<'a> {
+    length: usize,
     rest: &'a str,
     place: Place,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { rest: text, place: Place { line: 1, column: 1 } }
+        Self { length: text.len(), rest: text, place: Place { line: 1, column: 1 } }
     }
 
     /// The next character.
@@ -25,6 +26,11 @@ impl<'a> Cursor<'a> {
     /// Where the next character is.
     pub(super) fn place(&self) -> Place {
         self.place
+    }
+
+    /// How many bytes are before the next character.
+    pub(super) fn offset(&self) -> usize {
+        self.length - self.rest.len()
     }
 
     /// Moves by so many characters, or to the end.

@@ -21,6 +21,7 @@ mod refusal;
 mod settings;
 mod source;
 mod tokens;
+mod unparsed;
 mod verbs;
 mod walk;
 

@@ -12,14 +12,14 @@ use super::escape::visible;
 use super::refusal::{Cause, Unparseable};
 use super::source::Source;
 use super::tokens;
+use super::unparsed;
 use super::verbs;
 use super::walk;
 
 /// How deep expressions, queries and statements may nest.
 const DEEPEST: usize = 50;
 
-/// Parses statement by statement. One that the parser does not know, but whose first words are in `verbs`, is told
-/// by them; the next one begins behind the next semicolon.
+/// Parses statement by statement.
 pub(super) fn analyse(
     tokens: Vec<TokenWithSpan>,
     source: &Source<'_>,
@@ -44,7 +44,7 @@ pub(super) fn analyse(
                 let own = left.get(..end).unwrap_or(&left);
                 (walk::effects(&parsed, own, dialect, place)?, end)
             }
-            Err(refusal) => verbs::effects(&left, dialect, place).ok_or(refusal)?,
+            Err(refusal) => unparsed(&left, dialect, place, refusal)?,
         };
         let canonical = source.written(left.get(..end).unwrap_or(&left));
         statements.push(Statement { canonical, effects: settled(effects, place) });
@@ -54,6 +54,27 @@ pub(super) fn analyse(
         return Err(Unparseable::whole(Cause::Empty));
     }
     Ok(Analysis { statements })
+}
+
+/// The effects of a statement that the parser refuses, and how many tokens are its. One whose first words are in
+/// `verbs` is told by them; the next one begins behind the next semicolon.
+fn unparsed(
+    tokens: &[TokenWithSpan],
+    dialect: Dialect,
+    place: Place,
+    refusal: Unparseable,
+) -> Result<(Vec<Effect>, usize), Unparseable> {
+    let end = verbs::end(tokens);
+    let own = tokens.get(..end).unwrap_or(tokens);
+    if unparsed::is_telling_pragma(own, dialect) {
+        return Ok((Vec::new(), end));
+    }
+    if let Some(mutation) = unparsed::mutation(own, dialect) {
+        let mut parser = parser(mutation, dialect);
+        let parsed = parse(&mut parser, place)?;
+        return Ok((walk::effects(&parsed, &parser.into_tokens(), dialect, place)?, end));
+    }
+    verbs::effects(own, dialect, place).map(|effects| (effects, end)).ok_or(refusal)
 }
 
 fn parser(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Parser<'static> {

@@ -26,12 +26,8 @@ static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| read(include_str!("verbs.tx
 /// The longest beginning in the table, in words.
 const MOST_WORDS: usize = 4;
 
-/// The effects of the statement at the beginning of `tokens`, and how many of them are its.
-pub(super) fn effects(
-    tokens: &[TokenWithSpan],
-    dialect: Dialect,
-    place: Place,
-) -> Option<(Vec<Effect>, usize)> {
+/// The effects of the statement that `tokens` are.
+pub(super) fn effects(tokens: &[TokenWithSpan], dialect: Dialect, place: Place) -> Option<Vec<Effect>> {
     let words: Vec<String> = tokens
         .iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_)))
@@ -46,21 +42,19 @@ pub(super) fn effects(
         .filter(|verb| verb.dialects.contains(&dialect))
         .filter(|verb| words.iter().take(verb.words.len()).eq(verb.words.iter()))
         .max_by_key(|verb| verb.words.len())?;
-    let end = end(tokens);
-    let own = tokens.get(..end).unwrap_or_default();
     let mut effects: Vec<Effect> =
         verb.kinds.iter().map(|kind| Effect { kind: *kind, place, why: Cow::Borrowed(verb.why) }).collect();
-    effects.extend(walk::harm_in_tokens(own, dialect));
+    effects.extend(walk::harm_in_tokens(tokens, dialect));
     if matches!(dialect, Dialect::SqlServer | Dialect::Generic) {
         // Transact-SQL needs no semicolon, so that another statement may hide in the rest.
         let why = Cow::Borrowed("what follows a statement that is not parsed cannot be told from it");
         effects.push(Effect { kind: Kind::Exec, place, why });
     }
-    Some((effects, end))
+    Some(effects)
 }
 
-/// The tokens up to the first semicolon that is not in parentheses.
-fn end(tokens: &[TokenWithSpan]) -> usize {
+/// How many tokens are before the first semicolon that is not in parentheses.
+pub(super) fn end(tokens: &[TokenWithSpan]) -> usize {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate() {
         if token.token == Token::LParen {

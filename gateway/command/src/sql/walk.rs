@@ -25,6 +25,7 @@ use super::functions;
 use super::refusal::Unparseable;
 use super::tokens::place;
 
+pub(super) use session::tells_about;
 pub(super) use tokens::harm as harm_in_tokens;
 
 /// What `statement` does, parsed from `tokens`, which begin at `place`.

@@ -18,8 +18,32 @@ CREATE TABLE t (id UInt64) ENGINE = MergeTree ORDER BY id
 -- effects: Exfiltrate Schema
 CREATE TABLE t (id UInt64) ENGINE = URL('http://example.com', 'CSV')
 
--- refused: Expected
+-- effects: WriteAll
 ALTER TABLE events DELETE WHERE 1 = 1
+
+-- effects: Write
+ALTER TABLE db.events DELETE WHERE id = 7
+
+-- effects: Write
+ALTER TABLE `events` UPDATE name = 'x', ok = 0 WHERE id IN (1, 2)
+
+-- effects: WriteAll
+alter table events update name = 'x' where id = id
+
+-- effects: Exfiltrate Write
+ALTER TABLE events DELETE WHERE id IN (SELECT id FROM url('http://example.com', 'CSV', 'id Int8'))
+
+-- effects: Admin Write
+ALTER TABLE system.users DELETE WHERE name = 'x'
+
+-- effects: Exec Write
+ALTER TABLE events UPDATE name = myFunction(1) WHERE id = 7
+
+-- refused: Expected
+ALTER TABLE events DELETE WHERE id = 7, UPDATE name = 'x' WHERE 1
+
+-- refused: Expected
+ALTER TABLE events FETCH PARTITION 1 FROM '/path'
 
 -- effects: WriteAll
 TRUNCATE TABLE events

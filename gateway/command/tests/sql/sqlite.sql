@@ -13,6 +13,24 @@ SELECT name FROM sqlite_master WHERE type = 'table'
 PRAGMA table_info('users')
 
 -- effects: Read
+PRAGMA table_info(users)
+
+-- effects: Read
+pragma main . table_info("users") ; SELECT 1
+
+-- effects: Admin
+PRAGMA table_info = users
+
+-- effects: Admin
+PRAGMA table_info(users, posts)
+
+-- effects: Admin
+PRAGMA journal_mode(wal)
+
+-- effects: Read Schema
+PRAGMA index_list(users); DROP TABLE users
+
+-- effects: Read
 PRAGMA user_version
 
 -- effects: Admin
@@ -80,3 +98,27 @@ SELECT 1 /* DROP TABLE users
 
 -- refused: a comment in a comment
 SELECT 1 /* /* */ ; DROP TABLE users; /* */ */
+
+-- effects: Write
+INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = 'x'
+
+-- effects: Write
+REPLACE INTO users (id, name) VALUES (1, 'a')
+
+-- effects: Write
+WITH x AS (SELECT 1) DELETE FROM users WHERE id IN (SELECT * FROM x)
+
+-- effects: Schema
+CREATE VIEW v AS SELECT 1
+
+-- effects: Schema
+ALTER TABLE users ADD COLUMN x TEXT
+
+-- effects: Admin
+REINDEX
+
+-- effects: Admin
+ANALYZE
+
+-- effects: Read
+SAVEPOINT a; RELEASE a

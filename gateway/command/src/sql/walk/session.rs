@@ -192,11 +192,15 @@ const TELLING_ABOUT: [&str; 8] = [
     "table_xinfo",
 ];
 
+/// Whether a pragma of SQLite tells something about the name in parentheses behind it.
+pub(in crate::sql) fn tells_about(pragma: &str) -> bool {
+    TELLING_ABOUT.iter().any(|other| other.eq_ignore_ascii_case(pragma))
+}
+
 pub(super) fn pragma(walk: &mut Walk, name: &ObjectName, value: Option<&ValueWithSpan>, assigned: bool) {
     let last = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_ascii_lowercase());
     let last = last.unwrap_or_default();
-    let about = TELLING_ABOUT.contains(&last.as_str());
-    let tells = (TELLING.contains(&last.as_str()) && value.is_none()) || (about && !assigned);
+    let tells = (TELLING.contains(&last.as_str()) && value.is_none()) || (tells_about(&last) && !assigned);
     if !tells {
         walk.add(Kind::Admin, SETTING);
     }

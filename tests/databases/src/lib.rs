@@ -1,2 +1,2 @@
-//! Nothing but tests: `tests` runs statements on real database servers, and compares what they did with what
+//! Nothing but tests: `tests` runs statements on real databases, and compares what they did with what
 //! `lychgate-gateway-command` says that they do. `install` fetches the servers.

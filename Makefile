@@ -28,7 +28,7 @@ test-node:
 	tests/node/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
 	cargo build --locked --package lychgate-tests-image --package lychgate-tests-node --bins
-	cargo test --locked --package lychgate-tests-node --test node
+	cargo test --locked --package lychgate-tests-node --test leaves --test node
 	cargo test --locked --package lychgate-tests --test pods
 
 lint-format:

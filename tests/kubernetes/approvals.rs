@@ -10,6 +10,7 @@ mod deciders;
 mod ends;
 mod example;
 mod mailbox;
+mod page;
 mod parallel;
 mod people;
 mod phases;

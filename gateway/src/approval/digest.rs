@@ -169,7 +169,12 @@ mod tests {
 
         let mut newer = terms.clone();
         newer.policies.iter_mut().for_each(|policy| policy.generation = 2);
+        let mut remade = terms.clone();
+        remade.policies.iter_mut().for_each(|policy| policy.uid = "uid-q".into());
         let bob = Caller { username: "bob".into(), ..caller.clone() };
+        let elsewhere = Caller { issuer: "https://other".into(), ..caller.clone() };
+        let recreated = Caller { subject: "a2".into(), ..caller.clone() };
+        let renamed = Caller { kubernetes_usernames: vec!["alice".into()], ..caller.clone() };
         let promoted = Caller { groups: vec!["a".into()], ..caller.clone() };
         let mut seen = vec![first];
         for changed in [
@@ -183,8 +188,12 @@ mod tests {
             Facts { arguments: "null", ..own() },
             Facts { definition: "e", ..own() },
             facts(&bob, &terms),
+            facts(&elsewhere, &terms),
+            facts(&recreated, &terms),
+            facts(&renamed, &terms),
             facts(&promoted, &terms),
             facts(&caller, &newer),
+            facts(&caller, &remade),
         ] {
             let other = digest(&changed);
             assert!(!seen.contains(&other), "{other}");

@@ -305,3 +305,56 @@ async fn a_call_whose_caller_is_known_no_longer_is_not_made_and_his_next_token_m
     assert_eq!(answer.message()["result"]["structuredContent"]["arguments"]["message"], "late");
     assert_eq!((stage.api.all().len(), stage.made()), (1, 1));
 }
+
+/// Nobody withdraws anything here, so that it is the gateway alone that asks its policy anew.
+#[tokio::test]
+async fn a_call_that_waits_is_decided_by_the_document_of_the_moment_at_which_it_would_be_made() {
+    let stage = Stage::start_with(|document, _| {
+        let policy = document["approval"]["policies"][0].as_object_mut().unwrap();
+        policy.extend([("returnAtOnce".into(), json!(false)), ("waitMilliseconds".into(), json!(600_000))]);
+    })
+    .await;
+    let folder = &stage.gateway.folder;
+    let text = std::fs::read_to_string(folder.path().join("config/server.json")).unwrap();
+    let written: Value = serde_json::from_str(&text).unwrap();
+    let mut sequence = 1;
+    let mut publish = async |mut document: Value| {
+        sequence += 1;
+        document["sequence"] = json!(sequence);
+        write_document(folder, &document.to_string());
+        let line = format!(r#"lychgate_policy_sequence{{connection="test/server"}} {sequence}"#);
+        eventually("the gateway to use the document", async || {
+            let metrics = Ask::get(&format!("{}/metrics", stage.gateway.admin)).send().await.text;
+            metrics.lines().any(|found| found == line).then_some(())
+        })
+        .await;
+    };
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 4] = [
+        ("Unknown tool: echo", |it| it["access"][0]["tools"] = json!(["customers"])),
+        ("the policies that ask for approval have changed", |it| {
+            let policy = it["approval"]["policies"][0].as_object_mut().unwrap();
+            policy.extend([("approvals".into(), json!(2)), ("generation".into(), json!(3))]);
+        }),
+        ("the policies that ask for approval have changed", |it| {
+            it.as_object_mut().unwrap().remove("approval");
+        }),
+        ("its connection has changed", |it| it["approval"]["connectionGeneration"] = json!(4)),
+    ];
+    for (number, (expected, change)) in changes.into_iter().enumerate() {
+        let decided = async {
+            eventually("the call to wait", async || (stage.api.all().len() > number).then_some(())).await;
+            let mut changed = written.clone();
+            change(&mut changed);
+            publish(changed).await;
+            stage.api.approve();
+        };
+        let message = format!("call {number}");
+        let (answer, ()) = tokio::join!(stage.call(&message), decided);
+        assert!(answer.text.contains(expected), "not `{expected}`: {}", answer.text);
+        assert_eq!(stage.made(), 0, "call {number}");
+        publish(written.clone()).await;
+    }
+    let is_unused = |approval: &Value| approval["status"]["phase"] == "Approved";
+    assert!(stage.api.all().iter().all(is_unused), "{:?}", stage.api.all());
+}

@@ -1,10 +1,11 @@
-//! Thousands of Approvals that wait.
+//! Thousands of Approvals that wait, for the operator and beside a gateway.
 
 use kube::api::{DynamicObject, PostParams};
 use lychgate_tests_cluster::eventually;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::beside;
 use super::desk::{Desk, LONG, after, approve};
 use crate::support::PATIENCE;
 
@@ -51,6 +52,7 @@ async fn one_vote_among_thousands_is_one_write_and_nothing_is_written_of_the_oth
         if written >= count { Ok(()) } else { Err(format!("{written} of {count}")) }
     })
     .await;
+    beside::a_call_is_held_voted_on_and_made(&desk).await;
     let before = desk.cluster.audit().await.len();
     for voter in ["alice", "ben"] {
         desk.vote(voter, &last, &approve()).await;

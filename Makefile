@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo test test-node lint lint-format golden soak
+.PHONY: demo node test test-node lint lint-format golden soak
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -11,6 +11,13 @@ demo:
 	tests/counterparts/install --node-only
 	cargo build --locked --quiet --package lychgate
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
+
+## node: a node of Kubernetes with Lychgate on it, until Ctrl-C; needs root, and prints a kubeconfig
+node:
+	tests/node/install
+	cargo build --locked --quiet --package lychgate-gateway --package lychgate-operator
+	cargo build --locked --quiet --package lychgate-tests-image --package lychgate-tests-node --bins
+	$(or $(CARGO_TARGET_DIR),target)/debug/lychgate-test-node
 
 ## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, the demo
 test:

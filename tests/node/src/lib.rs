@@ -17,11 +17,12 @@ mod components;
 mod images;
 mod lychgate;
 mod node;
+mod reach;
 mod sandbox;
 
 pub use lychgate::HOME;
 pub use node::{Node, StartError, built};
-pub use sandbox::inside;
+pub use sandbox::{inside, inside_and_reached};
 
 /// The address of the node in its network.
 pub const ADDRESS: &str = "10.180.0.1";

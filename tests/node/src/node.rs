@@ -14,7 +14,7 @@ use lychgate_tests_image::{Image, Layout as ImageLayout};
 use tokio::time::{Instant, sleep};
 
 use crate::components::{Layout, PAUSE, ctr};
-use crate::{ADDRESS, images, sandbox};
+use crate::{ADDRESS, images, reach, sandbox};
 
 /// How long a start may take on a machine with much else to do. Usually it takes ten seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -102,6 +102,30 @@ impl Node {
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// The control plane, to stop its API server and to start it again.
+    pub fn cluster_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    /// Lets the machine reach the API server, by the kubeconfig of an administrator whose path this gives. Only
+    /// within [`crate::inside_and_reached`].
+    ///
+    /// # Errors
+    ///
+    /// Where there is no port, or a file cannot be written.
+    pub fn reach(&self) -> io::Result<PathBuf> {
+        let missing = || io::Error::other("there is no way from the machine; use inside_and_reached");
+        let outer = std::env::var(reach::PORT).map_err(|_| missing())?;
+        let url = self.cluster.url();
+        let (host, port) = url.rsplit_once(':').ok_or_else(missing)?;
+        reach::within(&self.directory, port.parse().map_err(io::Error::other)?)?;
+        let path = self.directory.join("kubeconfig");
+        self.cluster.kubeconfig_at(&path, &Caller::Admin)?;
+        let text = fs::read_to_string(&path)?.replace(&url, &format!("{host}:{outer}"));
+        fs::write(&path, text)?;
+        Ok(path)
     }
 
     /// Where everything of this node lies, such as the logs of its components in `logs`.

@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+
+use crate::reach;
 
 /// Set in there: where everything of this node lies.
 const DIRECTORY: &str = "LYCHGATE_NODE_DIRECTORY";
@@ -17,6 +20,24 @@ const DIRECTORY: &str = "LYCHGATE_NODE_DIRECTORY";
 /// Where this is not root there is no node: that is said, and the exit code is that of a success, since there is
 /// nothing that was found wrong.
 pub fn inside(main: impl FnOnce() -> ExitCode) -> ExitCode {
+    run(None, main)
+}
+
+/// The same, with a port of this machine from which [`crate::Node::reach`] leads to the API server.
+pub fn inside_and_reached(main: impl FnOnce() -> ExitCode) -> ExitCode {
+    if std::env::var_os(DIRECTORY).is_some() {
+        return main();
+    }
+    match TcpListener::bind(("127.0.0.1", 0)) {
+        Ok(listener) => run(Some(listener), main),
+        Err(error) => {
+            say(&format!("node: no port is free: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(listener: Option<TcpListener>, main: impl FnOnce() -> ExitCode) -> ExitCode {
     if std::env::var_os(DIRECTORY).is_some() {
         return main();
     }
@@ -24,7 +45,7 @@ pub fn inside(main: impl FnOnce() -> ExitCode) -> ExitCode {
         say("SKIPPED: a node needs root, and this is not; nothing of what runs on a node was tested");
         return ExitCode::SUCCESS;
     }
-    match enter() {
+    match enter(listener) {
         Ok(code) => code,
         Err(error) => {
             say(&format!("node: {error}"));
@@ -42,11 +63,16 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-fn enter() -> io::Result<ExitCode> {
+fn enter(listener: Option<TcpListener>) -> io::Result<ExitCode> {
     // The script removes it, since it outlives this process.
     let directory = tempfile::Builder::new().prefix("lychgate-node-").tempdir()?.keep();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("sandbox"))
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("sandbox"));
+    if let Some(listener) = listener {
+        command.env(reach::PORT, listener.local_addr()?.port().to_string());
+        reach::outside(listener, &directory);
+    }
+    let mut child = command
         .arg(&directory)
         .arg(std::env::current_exe()?)
         .args(arguments)

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Version;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -27,6 +29,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAXIMUM_HEAD_BYTES: u32 = 64 * 1024;
 /// The pause after the system refused to accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long open connections are still used when the gateway drains, each for one answer that says that it is the
+/// last: a client that uses a connection at least this often never meets one that closes.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Which of the gateway's two services a listener offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +78,9 @@ pub async fn serve(
         });
     }
     drop(listener);
+    if service == Service::Calls && graceful.count() > 0 {
+        tokio::time::sleep(LAST_ANSWERS).await;
+    }
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(?service, seconds = drain.as_secs(), "requests were cut off at the end of the drain");
     }
@@ -118,10 +127,17 @@ async fn connection<S>(
     let handler = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
         async move {
-            Ok::<_, std::convert::Infallible>(match service {
+            let version = request.version();
+            let draining = gateway.draining.clone();
+            let mut response = match service {
                 Service::Calls => call::handle(gateway, request).await,
                 Service::Admin => admin::handle(&gateway, &request),
-            })
+            };
+            // HTTP/2 has a frame of its own for it, which tells the client what was not taken.
+            if *draining.borrow() && version < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(response)
         }
     });
     let served = builder.serve_connection(TokioIo::new(stream), handler).into_owned();

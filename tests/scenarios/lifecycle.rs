@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::StatusCode;
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::support::counterparts::{Server, fixture, logged};
@@ -211,7 +213,7 @@ async fn post_over_tls(address: &str, trusted: &str) -> Result<(StatusCode, hype
         .build();
     let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
     let port = address.rsplit(':').next().unwrap();
-    let request = hyper::Request::post(format!("https://localhost:{port}/server/mcp"))
+    let request = Request::post(format!("https://localhost:{port}/server/mcp"))
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(echo())))
         .unwrap();
@@ -236,7 +238,7 @@ async fn tls_in_front_of(server: &str, certificate: &Certificate) -> String {
             let (acceptor, target) = (acceptor.clone(), target.clone());
             tokio::spawn(async move {
                 let Ok(mut outer) = acceptor.accept(stream).await else { return };
-                let mut inner = tokio::net::TcpStream::connect(target).await.unwrap();
+                let mut inner = TcpStream::connect(target).await.unwrap();
                 // Either side may close first.
                 let _closed = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
             });
@@ -381,6 +383,32 @@ async fn a_gateway_that_is_told_to_end_lets_calls_end_first() {
     assert_eq!(code, Some(0), "{output}");
     let last: Value = serde_json::from_str(journal(&journal_folder).lines().last().unwrap()).unwrap();
     assert_eq!(last["kind"], "Head", "the journal is closed with a signed head");
+    drop(folder);
+}
+
+/// A client cannot know whether what it sends into a connection that closes has been taken.
+#[tokio::test]
+async fn a_connection_is_told_that_an_answer_is_its_last_before_it_closes() {
+    let (folder, server) = stage().await;
+    write_document(&folder, &document(&server.url, 1).to_string());
+    let gateway = Gateway::start(folder, &[]).await;
+    let address = gateway.url().strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    let stream = TcpStream::connect(&address).await.unwrap();
+    let (mut client, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let _driver = tokio::spawn(driver);
+    let Gateway { folder, process, .. } = gateway;
+    let ending = tokio::spawn(process.terminate());
+    // Until it drains, each answer leaves the connection open.
+    let mut last = false;
+    while !last {
+        client.ready().await.unwrap();
+        let request = Request::get("/").header("host", &address).body(Full::<Bytes>::default()).unwrap();
+        let response = client.send_request(request).await.expect("an answer, until one is the last");
+        last = response.headers().get("connection").is_some_and(|value| value == "close");
+        response.into_body().collect().await.unwrap();
+    }
+    assert!(client.ready().await.is_err(), "the connection is closed after its last answer");
+    assert_eq!(ending.await.unwrap().0, Some(0));
     drop(folder);
 }
 

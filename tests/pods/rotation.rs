@@ -11,8 +11,8 @@ use crate::stage::{PATIENCE, Stage, WATCHED, restricted};
 use crate::upstream::Upstream;
 
 const MOUNTED: &str = "mounted";
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
-const CALL: &str =
+pub const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
+pub const CALL: &str =
     r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"look","arguments":{}}}"#;
 
 pub async fn test(stage: &Stage) {
@@ -60,7 +60,8 @@ spec: {{identity: {{kubernetes: {{enabled: true}}}}, secretAccess: {access}, dep
     delays
 }
 
-fn secret(value: &str) -> String {
+/// The Secret of a connection.
+pub fn secret(value: &str) -> String {
     format!(
         "
 apiVersion: v1

@@ -9,15 +9,22 @@ use lychgate_tests_node::{HOME, Node};
 use serde_json::Value;
 
 use crate::agent::Agent;
+use crate::upstream::Upstream;
+use crate::{renewal, steady};
 
 /// How long a test waits for what must come. A kubelet takes its time with volumes.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// The namespace whose gateways may watch their Secrets.
 pub const WATCHED: &str = "watched";
+/// The same, for calls at a steady rate.
+pub const STEADY: &str = "steady";
 
 /// A node with Lychgate on it.
 pub struct Stage {
     pub node: Node,
+    pub steady: steady::Shared,
+    /// Where a token goes that is renewed in time.
+    pub renewed: Upstream,
 }
 
 impl Stage {
@@ -26,15 +33,17 @@ impl Stage {
         let begin = Instant::now();
         let node = Node::start(Options::default()).await.unwrap_or_else(|error| panic!("no node: {error}"));
         println!("the node is ready after {:?}", begin.elapsed());
-        node.cluster().apply_yaml(&format!("{}\n---\n{}", restricted(HOME), restricted(WATCHED))).await;
+        node.cluster().apply_yaml(&[HOME, WATCHED, STEADY].map(restricted).join("\n---\n")).await;
         node.import_lychgate().await.unwrap();
         println!("images are there after {:?}", begin.elapsed());
-        let watching = format!("secretAccess.watchNamespaces={{{WATCHED}}}");
+        let watching = format!("secretAccess.watchNamespaces={{{WATCHED},{STEADY}}}");
         if let Err(error) = node.install_lychgate(&[&watching]).await {
             panic!("{error}\n{}", describe(node.cluster(), HOME).await);
         }
         println!("the chart is installed and checked after {:?}", begin.elapsed());
-        Self { node }
+        let mut stage = Self { node, steady: steady::Shared::new(), renewed: Upstream::default() };
+        stage.renewed = renewal::begin(&stage).await;
+        stage
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -76,10 +85,16 @@ impl Stage {
         wait.await;
     }
 
-    /// An agent who asks the Service of the connection `customers`.
+    /// An agent who asks the Service of the connection `customers`, as soon as kube-proxy knows where it leads.
     pub async fn agent(&self, namespace: &str) -> Agent {
         let service = self.get(namespace, "service", "lychgate-customers").await;
-        Agent::of(self.cluster(), namespace, service["spec"]["clusterIP"].as_str().unwrap()).await
+        let address = service["spec"]["clusterIP"].as_str().unwrap();
+        let agent = Agent::of(self.cluster(), namespace, address).await;
+        eventually("the Service to lead to a gateway", PATIENCE, async || {
+            agent.connect().await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        agent
     }
 
     /// What the kubelet put into a file of a pod's projected volume.

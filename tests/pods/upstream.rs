@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -13,6 +14,9 @@ use hyper_util::rt::TokioIo;
 use lychgate_tests_node::ADDRESS;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+/// How long a call takes, so that some are under way whenever something happens.
+const WORK: Duration = Duration::from_millis(50);
 
 /// What the server was sent last.
 #[derive(Clone, Default)]
@@ -56,7 +60,10 @@ impl Upstream {
                 "capabilities": {"tools": {}},
                 "serverInfo": {"name": "upstream", "version": "1"},
             }),
-            Some("tools/call") => json!({"content": [{"type": "text", "text": "done"}]}),
+            Some("tools/call") => {
+                tokio::time::sleep(WORK).await;
+                json!({"content": [{"type": "text", "text": "done"}]})
+            }
             Some(_) | None => {
                 let accepted = Response::builder().status(StatusCode::ACCEPTED);
                 return Ok(accepted.body(Full::default()).unwrap());

@@ -1,10 +1,11 @@
 //! An agent of the cluster, as a gateway sees it.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use lychgate_tests_cluster::Cluster;
@@ -55,6 +56,17 @@ impl Agent {
         accept: &str,
         message: &str,
     ) -> Result<(StatusCode, Option<String>, String), hyper::Error> {
+        let mut connection = self.connect().await.unwrap();
+        let request = self.request(token, session, accept, message);
+        let response = connection.send_request(request).await?;
+        let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok((status, session, String::from_utf8(body.to_vec()).unwrap()))
+    }
+
+    /// Opens a connection, over TLS and for HTTP/1.1.
+    pub async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
             roots.add(certificate.unwrap()).unwrap();
@@ -65,11 +77,22 @@ impl Agent {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect((self.address.as_str(), 8443)).await.unwrap();
+        let stream = TcpStream::connect((self.address.as_str(), 8443)).await?;
         let name = ServerName::try_from(self.host.clone()).unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let _driver = tokio::spawn(driver);
+        Ok(sender)
+    }
+
+    /// A message as it is posted.
+    pub fn request(
+        &self,
+        token: Option<&str>,
+        session: Option<&str>,
+        accept: &str,
+        message: &str,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::post("/customers/mcp")
             .header("host", format!("{}:8443", self.host))
             .header("content-type", "application/json")
@@ -80,11 +103,6 @@ impl Agent {
         if let Some(session) = session {
             request = request.header("mcp-session-id", session);
         }
-        let request = request.body(Full::new(Bytes::copy_from_slice(message.as_bytes()))).unwrap();
-        let response = sender.send_request(request).await?;
-        let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
-        let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok((status, session, String::from_utf8(body.to_vec()).unwrap()))
+        request.body(Full::new(Bytes::copy_from_slice(message.as_bytes()))).unwrap()
     }
 }

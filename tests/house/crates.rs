@@ -13,6 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-crds", &[]),
     ("lychgate-gateway-command", &[]),
     ("lychgate-gateway-mcp", &[]),
+    ("lychgate-gateway-condition", &["lychgate-gateway-mcp"]),
     ("lychgate-gateway-record", &[]),
     ("lychgate-gateway-policy", &["lychgate-gateway-mcp"]),
     ("lychgate-operator-plan", &["lychgate-crds", "lychgate-gateway-policy"]),
@@ -44,6 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "lychgate-crds",
     "lychgate-gateway-command",
+    "lychgate-gateway-condition",
     "lychgate-gateway-mcp",
     "lychgate-gateway-record",
     "lychgate-gateway-policy",

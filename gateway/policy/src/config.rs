@@ -5,11 +5,18 @@
 //! Credentials are named, never contained.
 
 mod approval;
+mod command;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use approval::{
     ApprovalConfig, ApprovalMatch, ApprovalPolicy, Notification, NotificationEvent, NotificationTemplate,
+};
+pub use command::{
+    CommandAction, CommandClause, CommandLimits, CommandRule, Dialect, Effect, Extraction, Language,
+    MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
 
 /// The value of [`GatewayConfig::api_version`] that this crate reads and writes.
@@ -25,6 +32,10 @@ pub struct GatewayConfig {
     pub sequence: u64,
     /// The McpConnection that this document was made from.
     pub connection: ObjectName,
+    /// The McpConnection's labels, where a condition in this document may ask for them; else none, so that the
+    /// document does not change with them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub connection_labels: BTreeMap<String, String>,
     /// The McpGateway that the connection belongs to.
     pub gateway: ObjectName,
     /// The OAuth resource identifiers of the connection (RFC 8707), each an absolute URL. The first is the
@@ -46,6 +57,9 @@ pub struct GatewayConfig {
     /// What is masked. Every rule that matches applies.
     #[serde(default)]
     pub masking: Vec<MaskingRule>,
+    /// What commands may do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandRule>,
     /// Which calls wait for a person. Without it, none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalConfig>,
@@ -237,6 +251,12 @@ pub struct Grant {
     /// Globs over prompt names.
     #[serde(default)]
     pub prompts: Vec<String>,
+    /// A condition in CEL; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The credential that calls by this grant are made with, in place of others for the same header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
 }
 
 /// Which requests a server may send to the client during a session.

@@ -58,7 +58,7 @@ pub(crate) fn to_config(
 
 fn match_to_config(matching: &ApprovalMatch) -> config::ApprovalMatch {
     let ApprovalMatch { tools, resources, prompts } = matching.clone();
-    config::ApprovalMatch { tools, resources, prompts }
+    config::ApprovalMatch { tools, resources, prompts, when: None }
 }
 
 fn count(number: i32) -> u32 {

@@ -236,6 +236,7 @@ impl ValidConnection {
             api_version: API_VERSION.to_owned(),
             sequence,
             connection: self.key.clone(),
+            connection_labels: BTreeMap::new(),
             gateway: ObjectName {
                 namespace: self.namespace.as_str().to_owned(),
                 name: self.gateway.name.as_str().to_owned(),
@@ -253,6 +254,7 @@ impl ValidConnection {
             credentials: self.credential.iter().map(ValidCredential::to_config).collect(),
             access: self.access.clone(),
             masking: self.masking.clone(),
+            commands: Vec::new(),
             approval: self.approval(),
             server_requests: self.server_requests.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },

@@ -130,4 +130,7 @@ pub struct ApprovalMatch {
     /// Globs over names of prompts.
     #[serde(default)]
     pub prompts: Vec<String>,
+    /// A condition in CEL, beside the globs; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }

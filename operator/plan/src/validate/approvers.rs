@@ -149,7 +149,7 @@ fn can_meet(left: &ApprovalMatch, right: &ApprovalMatch) -> bool {
 }
 
 fn matches_all(matching: &ApprovalMatch) -> bool {
-    let ApprovalMatch { tools, resources, prompts } = matching;
+    let ApprovalMatch { tools, resources, prompts, when: _ } = matching;
     [tools, resources, prompts].into_iter().all(Vec::is_empty)
 }
 

@@ -318,5 +318,5 @@ fn build_credential(credential: &Credential) -> Option<ValidCredential> {
 
 fn build_grant(grant: &Grant) -> config::Grant {
     let Grant { groups, users, tools, resources, prompts } = grant.clone();
-    config::Grant { groups, users, tools, resources, prompts }
+    config::Grant { groups, users, tools, resources, prompts, when: None, credential: None }
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
-use lychgate_crds::{ApprovalPolicy, MaskingRule, McpConnection, McpGateway};
+use lychgate_crds::{ApprovalPolicy, CommandRule, MaskingRule, McpConnection, McpGateway};
 use lychgate_gateway::issuer::chain;
 use serde_json::Value;
 
@@ -53,8 +53,12 @@ pub(crate) fn own_kinds() -> impl Iterator<Item = ApiResource> {
 }
 
 /// The kinds of policies.
-pub(crate) fn policy_kinds() -> [ApiResource; 2] {
-    [ApiResource::erase::<MaskingRule>(&()), ApiResource::erase::<ApprovalPolicy>(&())]
+pub(crate) fn policy_kinds() -> [ApiResource; 3] {
+    [
+        ApiResource::erase::<MaskingRule>(&()),
+        ApiResource::erase::<CommandRule>(&()),
+        ApiResource::erase::<ApprovalPolicy>(&()),
+    ]
 }
 
 impl Access {

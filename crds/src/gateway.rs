@@ -89,6 +89,8 @@ pub struct McpGatewaySpec {
 pub enum RequiredPolicy {
     /// A MaskingRule.
     MaskingRule,
+    /// A CommandRule that is enforced.
+    CommandRule,
     /// An ApprovalPolicy that is enforced.
     ApprovalPolicy,
 }
@@ -99,6 +101,7 @@ impl RequiredPolicy {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MaskingRule => "MaskingRule",
+            Self::CommandRule => "CommandRule",
             Self::ApprovalPolicy => "ApprovalPolicy",
         }
     }

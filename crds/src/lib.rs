@@ -8,6 +8,7 @@
 //! The manifests in `crds/yaml` are made by [`definitions`] and [`yaml::write`]; a test holds them.
 
 pub mod approval;
+pub mod command;
 pub mod connection;
 pub mod gateway;
 pub mod masking;
@@ -22,6 +23,7 @@ pub mod units;
 pub mod yaml;
 
 pub use approval::{Approval, ApprovalPolicy};
+pub use command::CommandRule;
 pub use connection::McpConnection;
 pub use gateway::McpGateway;
 pub use masking::MaskingRule;

@@ -102,11 +102,15 @@ pub enum Reason {
     NoCommonApprover,
     /// More ApprovalPolicies hold for a connection than one Approval can stand for.
     TooManyPolicies,
+    /// A CommandRule asks for approval where no ApprovalPolicy is enforced.
+    NoApprovers,
+    /// Rules of CommandRules can hold for one call and choose different credentials.
+    CredentialConflict,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -130,6 +134,8 @@ impl Reason {
         Self::RequesterUnmapped,
         Self::NoCommonApprover,
         Self::TooManyPolicies,
+        Self::NoApprovers,
+        Self::CredentialConflict,
     ];
 
     /// The reason as a condition and a message have it.
@@ -159,6 +165,8 @@ impl Reason {
             Self::RequesterUnmapped => "RequesterUnmapped",
             Self::NoCommonApprover => "NoCommonApprover",
             Self::TooManyPolicies => "TooManyPolicies",
+            Self::NoApprovers => "NoApprovers",
+            Self::CredentialConflict => "CredentialConflict",
         }
     }
 
@@ -220,17 +228,13 @@ impl Reason {
             }
             Self::NoEffect => "What is written is legal and has no effect. Remove it, or complete it.",
             Self::MadeByGateways => "Gateways make objects of this kind, and nobody else may. Take it out.",
-            Self::RequesterUnmapped => {
-                "An ApprovalPolicy holds for callers of whom nobody can tell under which user names they could vote, on \
-                 calls of their own. Write kubernetesUsernames for the issuer, or serve no callers without a token."
-            }
-            Self::NoCommonApprover => {
-                "Two ApprovalPolicies can hold for one call and name no approver in common, so that it is denied. Name a \
-                 group in both, or let them match different calls."
-            }
+            Self::RequesterUnmapped => REQUESTER_UNMAPPED,
+            Self::NoCommonApprover => NO_COMMON_APPROVER,
             Self::TooManyPolicies => {
                 "More ApprovalPolicies hold than one Approval can stand for. Merge some."
             }
+            Self::NoApprovers => NO_APPROVERS,
+            Self::CredentialConflict => CREDENTIAL_CONFLICT,
         }
     }
 
@@ -257,12 +261,23 @@ impl Reason {
             | Self::NoEffect
             | Self::MadeByGateways
             | Self::RequesterUnmapped
-            | Self::TooManyPolicies => ConditionType::Accepted,
-            Self::NoCommonApprover => ConditionType::Conflicted,
+            | Self::TooManyPolicies
+            | Self::NoApprovers => ConditionType::Accepted,
+            Self::NoCommonApprover | Self::CredentialConflict => ConditionType::Conflicted,
             Self::RequiredPolicyMissing | Self::Suspended => ConditionType::Ready,
         }
     }
 }
+
+// What some reasons mean, at length.
+const REQUESTER_UNMAPPED: &str = "An ApprovalPolicy holds for callers of whom nobody can tell under which user names they could vote, on \
+     calls of their own. Write kubernetesUsernames for the issuer, or serve no callers without a token.";
+const NO_COMMON_APPROVER: &str = "Two ApprovalPolicies can hold for one call and name no approver in common, so that it is denied. Name a \
+     group in both, or let them match different calls.";
+const NO_APPROVERS: &str = "A CommandRule lets calls wait for approval, and no ApprovalPolicy is enforced for the connection, so that \
+     they are denied. Attach one.";
+const CREDENTIAL_CONFLICT: &str = "Two rules of CommandRules can allow one call and choose different credentials for it, so that it is \
+     denied. Choose the same in both, or let them be about different effects or tools.";
 
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

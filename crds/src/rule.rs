@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 32] = [
+pub const RULES: [Rule; 34] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -60,6 +60,8 @@ pub const RULES: [Rule; 32] = [
     SOMEBODY_APPROVES,
     GROUP_OF_PEOPLE,
     JSON_IS_SIGNED,
+    CREDENTIAL_WITH_ALLOW,
+    STATEMENT_SIZE_IN_RANGE,
 ];
 
 /// A gateway that nobody can call is a mistake.
@@ -310,4 +312,19 @@ pub const JSON_IS_SIGNED: Rule = Rule {
     message: "missing; what is sent as Json is signed, so that no receiver takes a forged message for one: name the \
               Secret with the key",
     member: Some(".signingSecretRef"),
+};
+
+/// What is denied or waits is not sent, so that nothing is injected.
+pub const CREDENTIAL_WITH_ALLOW: Rule = Rule {
+    expression: "!has(self.credential) || self.action == 'Allow'",
+    message: "goes with action: Allow alone; remove it, or write a rule of its own that allows with it",
+    member: Some(".credential"),
+};
+
+/// What can be read in a bounded time.
+pub const STATEMENT_SIZE_IN_RANGE: Rule = Rule {
+    expression: "type(self) == int ? self >= 1 && self <= 65536 : \
+                 quantity(self).compareTo(quantity('64Ki')) <= 0",
+    message: "write a size of at most 64Ki",
+    member: None,
 };

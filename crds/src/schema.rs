@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::approval::transitions;
 use crate::text::Format;
-use crate::{Approval, ApprovalPolicy, MaskingRule, McpConnection, McpGateway};
+use crate::{Approval, ApprovalPolicy, CommandRule, MaskingRule, McpConnection, McpGateway};
 
 /// One kind as the API server is told of it.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub fn definitions() -> Result<Vec<Definition>, serde_json::Error> {
         ("McpGateway", McpGateway::crd()),
         ("McpConnection", McpConnection::crd()),
         ("MaskingRule", MaskingRule::crd()),
+        ("CommandRule", CommandRule::crd()),
         ("ApprovalPolicy", ApprovalPolicy::crd()),
         ("Approval", Approval::crd()),
     ]

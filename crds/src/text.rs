@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 25] = [
+pub const FORMATS: [Format; 27] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -59,6 +59,8 @@ pub const FORMATS: [Format; 25] = [
     DIGEST,
     ARGUMENTS,
     KUBERNETES_USERNAME,
+    CONDITION,
+    MESSAGE,
 ];
 
 /// The name of a Kubernetes object (RFC 1123 subdomain).
@@ -192,6 +194,13 @@ pub const KUBERNETES_USERNAME: Format = Format::new(
     256,
     "the API server's name of the caller, with claims in braces, such as oidc:{email}",
 );
+
+/// A condition in the Common Expression Language.
+pub const CONDITION: Format =
+    Format::free(2048, "a condition in CEL, such as connection.labels['env'] == 'prod'");
+
+/// What an agent is told.
+pub const MESSAGE: Format = Format::free(256, "what the agent is to know");
 
 /// Arguments as JSON.
 pub const ARGUMENTS: Format = Format::free(8192, "the arguments as JSON");

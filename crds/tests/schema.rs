@@ -89,6 +89,10 @@ fn keys_of_lists_are_required_or_have_a_default() {
 #[test]
 fn choices_are_camel_case() {
     each_schema(|path, schema| {
+        // Servers of databases go by names of their own, in lower case.
+        if path.ends_with(".dialect") {
+            return;
+        }
         for choice in schema["enum"].as_array().into_iter().flatten() {
             let choice = choice.as_str().unwrap();
             assert!(choice.starts_with(|first: char| first.is_ascii_uppercase()), "{path}: {choice}");
@@ -152,6 +156,7 @@ fn names_are_those_that_people_type() {
         ("mcpgateways", "mcpgw"),
         ("mcpconnections", "mcpc"),
         ("maskingrules", "mask"),
+        ("commandrules", "cmdr"),
         ("approvalpolicies", "appp"),
         ("approvals", "appr"),
     ];

@@ -139,6 +139,10 @@ impl Reporter {
             let status = status::masking_rule(&self.policy(namespace, &subject));
             errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
         }
+        for subject in subjects("CommandRule") {
+            let status = status::command_rule(&self.policy(namespace, &subject));
+            errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
+        }
         let guard = context.guard.borrow().status();
         for subject in subjects("ApprovalPolicy") {
             let facts = self.policy(namespace, &subject);

@@ -23,14 +23,15 @@ use crate::queue::Queue;
 use crate::world::{Change, Child, Id, Key, Pod, Seen, Source, World, version};
 
 /// The kinds of ours, with their plurals.
-pub const OWN_KINDS: [(&str, &str); 4] = [
+pub const OWN_KINDS: [(&str, &str); 5] = [
     ("McpGateway", "mcpgateways"),
     ("McpConnection", "mcpconnections"),
     ("MaskingRule", "maskingrules"),
+    ("CommandRule", "commandrules"),
     ("ApprovalPolicy", "approvalpolicies"),
 ];
 /// Those that are policies.
-pub const POLICY_KINDS: [&str; 2] = ["MaskingRule", "ApprovalPolicy"];
+pub const POLICY_KINDS: [&str; 3] = ["MaskingRule", "CommandRule", "ApprovalPolicy"];
 /// The plural of the kind by which calls wait for people.
 const APPROVAL_POLICIES: &str = "approvalpolicies";
 /// The label with the name of the Deployment that a pod belongs to.

@@ -5,10 +5,10 @@ of the operator uses.
 */}}
 {{- define "lychgate.gateway-rules" -}}
 - apiGroups: [lychgate.dev]
-  resources: [approvalpolicies, maskingrules, mcpconnections, mcpgateways]
+  resources: [approvalpolicies, commandrules, maskingrules, mcpconnections, mcpgateways]
   verbs: [list, watch]
 - apiGroups: [lychgate.dev]
-  resources: [approvalpolicies/status, maskingrules/status, mcpconnections/status, mcpgateways/status]
+  resources: [approvalpolicies/status, commandrules/status, maskingrules/status, mcpconnections/status, mcpgateways/status]
   verbs: [patch]
 # It writes what votes amount to, and deletes what has ended. What else is here it grants to gateways, and uses as dry
 # runs, to try the admission policies: they let it create nothing but its canary, and refuse its votes.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lychgate_crds::approval::ApprovalPolicySpec;
+use lychgate_crds::command::CommandRuleSpec;
 use lychgate_crds::connection::McpConnectionSpec;
 use lychgate_crds::gateway::McpGatewaySpec;
 use lychgate_crds::masking::MaskingRuleSpec;
@@ -24,6 +25,7 @@ pub struct Inventory {
     pub(crate) gateways: Vec<Entry<McpGatewaySpec>>,
     pub(crate) connections: Vec<Entry<McpConnectionSpec>>,
     pub(crate) masking_rules: Vec<Entry<MaskingRuleSpec>>,
+    pub(crate) command_rules: Vec<Entry<CommandRuleSpec>>,
     pub(crate) approval_policies: Vec<Entry<ApprovalPolicySpec>>,
     pub(crate) secrets: Vec<Entry<BTreeMap<String, SecretValue>>>,
     pub(crate) config_maps: Vec<Entry<BTreeMap<String, String>>>,
@@ -109,7 +111,8 @@ impl Inventory {
     pub(crate) fn policies(&self) -> Vec<(&ObjectKey, &Targets)> {
         let approvals = self.approval_policies.iter().map(|entry| (&entry.key, &entry.targets));
         let masking = self.masking_rules.iter().map(|entry| (&entry.key, &entry.targets));
-        let mut policies: Vec<_> = approvals.chain(masking).collect();
+        let commands = self.command_rules.iter().map(|entry| (&entry.key, &entry.targets));
+        let mut policies: Vec<_> = approvals.chain(commands).chain(masking).collect();
         policies.sort_by_key(|(key, _)| *key);
         policies
     }

@@ -8,6 +8,7 @@
 
 mod approval;
 pub mod approvals;
+mod command;
 mod explain;
 mod inventory;
 mod manifest;

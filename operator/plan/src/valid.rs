@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
-    API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, ConfigMapKey, Credential, CredentialSource,
-    GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification, ObjectName, SecretKey,
-    ServerRequests, ServiceAccountToken, Upstream,
+    API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, CommandRule, ConfigMapKey, Credential,
+    CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification,
+    ObjectName, SecretKey, ServerRequests, ServiceAccountToken, Upstream,
 };
 
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
@@ -29,6 +29,7 @@ pub struct ValidConnection {
     pub(crate) namespace: Namespace,
     pub(crate) name: Name,
     pub(crate) uid: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) generation: Option<i64>,
     pub(crate) child: ChildName,
     pub(crate) gateway: ValidGateway,
@@ -36,6 +37,8 @@ pub struct ValidConnection {
     pub(crate) credential: Option<ValidCredential>,
     pub(crate) access: Vec<Grant>,
     pub(crate) masking: Vec<MaskingRule>,
+    /// The CommandRules, in the order of their names.
+    pub(crate) commands: Vec<CommandRule>,
     /// The ApprovalPolicies, in the order of their names.
     pub(crate) approvals: Vec<ApprovalPolicy>,
     /// The policies that hold, in the order of their names.
@@ -236,7 +239,7 @@ impl ValidConnection {
             api_version: API_VERSION.to_owned(),
             sequence,
             connection: self.key.clone(),
-            connection_labels: BTreeMap::new(),
+            connection_labels: self.labels_for_conditions(),
             gateway: ObjectName {
                 namespace: self.namespace.as_str().to_owned(),
                 name: self.gateway.name.as_str().to_owned(),
@@ -254,7 +257,7 @@ impl ValidConnection {
             credentials: self.credential.iter().map(ValidCredential::to_config).collect(),
             access: self.access.clone(),
             masking: self.masking.clone(),
-            commands: Vec::new(),
+            commands: self.commands.clone(),
             approval: self.approval(),
             server_requests: self.server_requests.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },
@@ -279,6 +282,16 @@ impl ValidConnection {
     /// Whether the gateway asks the API server for anything.
     pub(crate) fn needs_api_server(&self) -> bool {
         self.gateway.watches || self.has_approvals()
+    }
+
+    /// The labels, where a condition may ask for them; nothing where there is none, so that the document does not change
+    /// with them.
+    fn labels_for_conditions(&self) -> BTreeMap<String, String> {
+        let of_commands = self.commands.iter().flat_map(|rule| &rule.rules).map(|clause| &clause.when);
+        let of_grants = self.access.iter().map(|grant| &grant.when);
+        let of_approvals = self.approvals.iter().map(|policy| &policy.matching.when);
+        let mut conditions = of_commands.chain(of_grants).chain(of_approvals);
+        if conditions.any(Option::is_some) { self.labels.clone() } else { BTreeMap::new() }
     }
 
     /// Nothing where no policy holds, so that the documents of other connections do not change with their

@@ -18,7 +18,8 @@ use mlua::serde::ser::Options as SerializeOptions;
 use mlua::{Lua, LuaOptions, LuaSerdeExt as _, StdLib};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 5] = ["McpGateway", "McpConnection", "MaskingRule", "ApprovalPolicy", "Approval"];
+const KINDS: [&str; 6] =
+    ["McpGateway", "McpConnection", "MaskingRule", "CommandRule", "ApprovalPolicy", "Approval"];
 const UPDATE: &str =
     "Run `UPDATE_GOLDEN=1 cargo test -p lychgate-operator-plan --test argocd` and look at the difference.";
 
@@ -104,6 +105,7 @@ fn approval(phase: Option<Phase>) -> Value {
 fn fixtures() -> Vec<(&'static str, Value, &'static str)> {
     let broken = problem();
     let rule = |problems, state| object("MaskingRule", status::masking_rule(&policy(problems, state)));
+    let commands = |problems, state| object("CommandRule", status::command_rule(&policy(problems, state)));
     let guarded = |problems, state, guard: &Guard| {
         object("ApprovalPolicy", status::approval_policy(&policy(problems, state), guard))
     };
@@ -125,6 +127,9 @@ fn fixtures() -> Vec<(&'static str, Value, &'static str)> {
         ("healthy", rule(vec![], State::True), "Healthy"),
         ("progressing", rule(vec![], State::Unknown), "Progressing"),
         ("degraded", rule(vec![&broken], State::True), "Degraded"),
+        ("healthy", commands(vec![], State::True), "Healthy"),
+        ("progressing", commands(vec![], State::Unknown), "Progressing"),
+        ("degraded", commands(vec![&broken], State::True), "Degraded"),
         ("healthy", guarded(vec![], State::True, &Guard::Guarded), "Healthy"),
         ("progressing", guarded(vec![], State::True, &Guard::Unknown(None)), "Progressing"),
         ("degraded", guarded(vec![&broken], State::True, &Guard::Guarded), "Degraded"),

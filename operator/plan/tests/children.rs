@@ -268,7 +268,14 @@ fn the_shell_learns_what_it_needs_of_a_connection() {
     assert_eq!((billing.replicas(), billing.admin_port()), (3, 9090));
     assert!(!billing.wants_certificate() && billing.closed().is_none());
     let policies: Vec<String> = billing.policies().iter().map(ToString::to_string).collect();
-    assert_eq!(policies, ["ApprovalPolicy agents/billing-writes", "MaskingRule agents/personal-data"]);
+    assert_eq!(
+        policies,
+        [
+            "ApprovalPolicy agents/billing-writes",
+            "CommandRule agents/statements",
+            "MaskingRule agents/personal-data"
+        ]
+    );
     let objects = render(&billing, &options());
     let selector = &objects.last().unwrap()["spec"]["selector"]["matchLabels"];
     assert_eq!(&json!(billing.selected_labels()), selector);

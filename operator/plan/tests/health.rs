@@ -136,6 +136,13 @@ fn a_policy_is_told_by_the_conditions_that_its_kind_has() {
             Health::Progressing,
             vec!["Programmed is Unknown (ConnectionsPending): not yet"],
         ),
+        ("CommandRule", vec![ACCEPTED, PROGRAMMED, no_conflict], Health::Healthy, vec![]),
+        (
+            "CommandRule",
+            vec![ACCEPTED, PROGRAMMED, ["Conflicted", "True", "CredentialConflict", "two"]],
+            Health::Healthy,
+            vec!["Conflicted is True (CredentialConflict): two"],
+        ),
         ("ApprovalPolicy", vec![ACCEPTED, PROGRAMMED, no_conflict, guarded], Health::Healthy, vec![]),
         (
             "ApprovalPolicy",

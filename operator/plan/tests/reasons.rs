@@ -11,7 +11,9 @@ use lychgate_gateway_policy::config::OidcIssuer;
 use lychgate_operator_plan::{Options, Severity};
 use serde_json::{Value, json};
 
-use support::{FULL, MINIMAL, approval_policy, check, complete, documents, in_cluster, of_kind, set, write};
+use support::{
+    FULL, MINIMAL, approval_policy, check, command_rule, complete, documents, in_cluster, of_kind, set, write,
+};
 
 const OBJECT: &str = "apiVersion: lychgate.dev/v1alpha1\nkind: McpConnection\nmetadata: {name: docs}\n";
 
@@ -79,8 +81,9 @@ fn rows_of_reading() -> Vec<(Reason, String, &'static str)> {
         (Reason::UnknownKind, OBJECT.replace("McpConn", "MCPConn"), "did you mean McpConnection?"),
         (
             Reason::UnknownKind,
-            OBJECT.replace("McpConnection", "CommandRule"),
-            "kind: there is no kind CommandRule in lychgate.dev; write one of ApprovalPolicy, MaskingRule, McpConnection, McpGateway",
+            OBJECT.replace("McpConnection", "ToolPin"),
+            "kind: there is no kind ToolPin in lychgate.dev; write one of ApprovalPolicy, CommandRule, MaskingRule, \
+             McpConnection, McpGateway",
         ),
         (Reason::UnknownKind, OBJECT.replace("v1alpha1", "v1"), "write apiVersion: lychgate.dev/v1alpha1"),
         (
@@ -207,6 +210,12 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
             ),
             "spec.identity.kubernetes: is an issuer under oidc as well",
         ),
+    ]
+}
+
+/// The same for what policies say of connections and of each other.
+fn rows_of_policies() -> Vec<(Reason, String, &'static str)> {
+    vec![
         (
             Reason::RequesterUnmapped,
             format!("{MINIMAL}{}", approval_policy("dba", "approvers: {groups: [dba]}")),
@@ -243,6 +252,51 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
             "McpConnection default/docs: 9 ApprovalPolicies are enforced for it, and an Approval stands for 8",
         ),
         (
+            Reason::CredentialConflict,
+            format!(
+                "{}{}{}",
+                minimal_with("McpConnection", "spec.credentials", Some(json!([with_token("docs")]))),
+                command_rule("one", "{name: reads, effects: [Read], action: Allow, credential: own}"),
+                command_rule(
+                    "other",
+                    "{name: reads, effects: [Read, Write], action: Allow, credential: owner}, \
+                     {name: writes, effects: [Write], action: RequireApproval}"
+                )
+            ),
+            "warning: CommandRule default/one: spec.rules[0].credential: CommandRule other rules[0] reads chooses another \
+             credential for the same effect",
+        ),
+        (
+            Reason::InvalidValue,
+            format!(
+                "{MINIMAL}{}",
+                command_rule("sql", "{name: reads, effects: [Read], action: Allow, credential: read-only}")
+            ),
+            "McpConnection default/docs: spec.credentials: there is no credential read-only, which CommandRule default/sql \
+             rules[0] reads chooses; add it",
+        ),
+        (
+            Reason::NoApprovers,
+            format!(
+                "{MINIMAL}{}",
+                command_rule("sql", "{name: bulk, effects: [WriteAll], action: RequireApproval}")
+            ),
+            "warning: McpConnection default/docs: no ApprovalPolicy is enforced for it, so that what waits for approval by \
+             CommandRule default/sql rules[0] bulk is denied; attach one",
+        ),
+        (
+            Reason::NoEffect,
+            format!(
+                "{MINIMAL}{}",
+                command_rule(
+                    "sql",
+                    "{name: never, effects: [Write, Schema], action: Deny}, {name: sometimes, effects: [Write], action: Allow}"
+                )
+            ),
+            "warning: CommandRule default/sql: spec.rules[1]: never counts: for each of its effects never, which always holds, \
+             says the stricter thing",
+        ),
+        (
             Reason::NoEffect,
             minimal_with("McpConnection", "spec.access[0].users", Some(json!(["anonymous"]))),
             "spec.access[0].users[0]: the gateway serves no callers without a token",
@@ -251,7 +305,7 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
 }
 
 fn rows() -> impl Iterator<Item = (Reason, String, &'static str)> {
-    rows_of_reading().into_iter().chain(rows_of_validation())
+    rows_of_reading().into_iter().chain(rows_of_validation()).chain(rows_of_policies())
 }
 
 #[test]

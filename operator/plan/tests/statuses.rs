@@ -182,5 +182,14 @@ fn gateways_and_rules_are_programmed_when_all_their_connections_are() {
     assert_eq!(said(&rule(vec![]).conditions), ["False/NoTarget", "False/NotAccepted"]);
     let holds = rule(vec![("agents/a".into(), State::True)]);
     assert_eq!(said(&holds.conditions), ["True/Accepted", "True/Programmed"]);
+    let contradicted = problem(Reason::CredentialConflict, Severity::Warning);
+    for (problems, expected) in
+        [(vec![], "False/NoConflict"), (vec![&contradicted], "True/CredentialConflict")]
+    {
+        let connections = vec![("agents/a".to_owned(), State::True)];
+        let commands = status::command_rule(&PolicyFacts { observed, problems, connections });
+        assert_eq!(said(&commands.conditions), ["True/Accepted", "True/Programmed", expected]);
+        assert_eq!(commands.connections, ["agents/a"]);
+    }
     assert_eq!((holds.connection_count, holds.connections), (Some(1), vec!["agents/a".to_owned()]));
 }

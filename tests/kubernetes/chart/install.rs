@@ -179,6 +179,7 @@ async fn people_have_their_roles(cluster: &Cluster) {
         ("mcpconnections", &["editor", "admin"][..]),
         ("mcpgateways", &["admin"]),
         ("maskingrules", &["author"]),
+        ("commandrules", &["author"]),
         ("approvalpolicies", &["author"]),
         ("approvals", &[]),
         ("mcpconnections/status", &[]),

@@ -270,6 +270,7 @@ pub fn resource(kind: &str) -> ApiResource {
         "McpGateway" => ("lychgate.dev", "v1alpha1", "mcpgateways"),
         "McpConnection" => ("lychgate.dev", "v1alpha1", "mcpconnections"),
         "MaskingRule" => ("lychgate.dev", "v1alpha1", "maskingrules"),
+        "CommandRule" => ("lychgate.dev", "v1alpha1", "commandrules"),
         "ApprovalPolicy" => ("lychgate.dev", "v1alpha1", "approvalpolicies"),
         "Approval" => ("lychgate.dev", "v1alpha1", "approvals"),
         "ServiceAccount" => ("", "v1", "serviceaccounts"),

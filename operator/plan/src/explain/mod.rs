@@ -4,6 +4,7 @@
 //! Nothing is decided in here. The verdicts are those of [`crate::targets`], by which the plan itself is
 //! made; here they are gathered for one connection and put into words.
 
+mod commands;
 mod text;
 mod words;
 
@@ -41,6 +42,8 @@ pub struct Explanation {
     pub policies: Vec<Attachment>,
     /// The policies that could hold for it, by where they lie, and do not.
     pub others: Vec<Attachment>,
+    /// What the CommandRules that hold for it say of commands, in words.
+    pub commands: Vec<String>,
     /// The kinds of policies that its gateway requires.
     pub required: Vec<Required>,
     /// What each entry of `spec.access` grants, in words.
@@ -126,6 +129,7 @@ pub fn explain(
         urls: valid.map(ValidConnection::resources).unwrap_or_default(),
         upstream: spec.map(|spec| spec.upstream.url.clone()),
         credentials: spec.iter().flat_map(|spec| &spec.credentials).map(words::credential).collect(),
+        commands: effective.commands.iter().flat_map(commands::in_words).collect(),
         policies,
         others,
         required: of_gateway.map(|gateway| required(gateway, &effective)).unwrap_or_default(),

@@ -4,12 +4,15 @@
 //! meant (empty for the field itself) and what to write. What needs other objects, or options, is in
 //! [`crate::validate`]; what the gateway checks as well is asked of its own code.
 
+use std::ops::RangeInclusive;
+
 use lychgate_crds::{rule, text, units};
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
 use lychgate_gateway_policy::destination;
 use serde_json::Value;
 
 use super::fits;
+use crate::command;
 use crate::values::is_of_the_api_server;
 
 /// What is wrong with a field: a member of it, and what to write.
@@ -46,6 +49,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
             values_with_in(value)
         }
         ("ApprovalPolicy", _) => approval_policy(place, value),
+        ("CommandRule", _) => command_rule(place, value),
         ("MaskingRule", "spec.match") => names_a_tool(value),
         ("MaskingRule", "spec.match.tools[]") => violated(
             content(value) == "!" || content(value).starts_with("!!"),
@@ -92,6 +96,19 @@ fn approval_policy(place: &str, value: &Value) -> Found {
             violated(content(value).starts_with("system:"), rule::GROUP_OF_PEOPLE)
         }
         "spec.expiresAfter" | "spec.grant.validFor" | "spec.wait.for" => timeout(value),
+        _ => Found::new(),
+    }
+}
+
+/// Those of CommandRules.
+fn command_rule(place: &str, value: &Value) -> Found {
+    match place {
+        "spec" => holds_for_something(value),
+        "spec.rules[]" => {
+            let is_allowed = value.get("action") == Some(&Value::from("Allow"));
+            violated(has(value, "credential") && !is_allowed, rule::CREDENTIAL_WITH_ALLOW)
+        }
+        "spec.limits.statementBytes" => statement_bytes(value),
         _ => Found::new(),
     }
 }
@@ -173,13 +190,20 @@ fn grant(value: &Value) -> Found {
 }
 
 fn message_bytes(value: &Value) -> Found {
-    let bytes = value.as_u64().or_else(|| units::parse_size(content(value)));
-    let wrong = match bytes {
-        Some(bytes) => !MESSAGE_BYTES.contains(&bytes),
+    violated(is_beyond(value, &MESSAGE_BYTES), rule::SIZE_IN_RANGE)
+}
+
+fn statement_bytes(value: &Value) -> Found {
+    violated(is_beyond(value, &command::STATEMENT_BYTES), rule::STATEMENT_SIZE_IN_RANGE)
+}
+
+/// Whether a size is one, and outside of a range.
+fn is_beyond(value: &Value, range: &RangeInclusive<u64>) -> bool {
+    match value.as_u64().or_else(|| units::parse_size(content(value))) {
+        Some(bytes) => !range.contains(&bytes),
         // A negative number; what is no size at all fails by its form.
         None => value.is_number(),
-    };
-    violated(wrong, rule::SIZE_IN_RANGE)
+    }
 }
 
 fn holds_for_something(value: &Value) -> Found {

@@ -109,6 +109,7 @@ impl Loader {
         problems.extend(mark_duplicates(&mut inventory.gateways));
         problems.extend(mark_duplicates(&mut inventory.connections));
         problems.extend(mark_duplicates(&mut inventory.masking_rules));
+        problems.extend(mark_duplicates(&mut inventory.command_rules));
         problems.extend(mark_duplicates(&mut inventory.approval_policies));
         problems.extend(mark_duplicates(&mut inventory.secrets));
         problems.extend(mark_duplicates(&mut inventory.config_maps));
@@ -193,6 +194,12 @@ impl Loader {
                 let spec = object.typed(spec);
                 self.loaded.problems.extend(object.problems());
                 inventory.connections.push(object.into_entry(spec, Targets::default()));
+            }
+            (Some(_), "CommandRule") => {
+                let spec = object.typed(spec);
+                self.loaded.problems.extend(object.problems());
+                let targets = targets::read(&object, &fields_of_spec(kind));
+                inventory.command_rules.push(object.into_entry(spec, targets));
             }
             (Some(_), "ApprovalPolicy") => {
                 let spec = object.typed(spec);

@@ -124,6 +124,7 @@ fn by_status(object: &Value, findings: &mut Vec<Finding>) -> Health {
 fn conditions_of(kind: &str) -> &'static [ConditionType] {
     match kind {
         "MaskingRule" => &[ConditionType::Accepted, ConditionType::Programmed],
+        "CommandRule" => &[ConditionType::Accepted, ConditionType::Programmed, ConditionType::Conflicted],
         "ApprovalPolicy" => &[
             ConditionType::Accepted,
             ConditionType::Programmed,

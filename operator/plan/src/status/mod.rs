@@ -21,7 +21,7 @@ pub use connection::{
 pub use gateway::{GatewayFacts, gateway};
 pub use health::{Diagnosis, Finding, Health, Workload, diagnose};
 pub use lead::lead;
-pub use policy::{Guard, PolicyFacts, approval_policy, masking_rule};
+pub use policy::{Guard, PolicyFacts, approval_policy, command_rule, masking_rule};
 
 use crate::problem::Problem;
 

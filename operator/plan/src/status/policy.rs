@@ -1,6 +1,7 @@
 //! The statuses of policies.
 
 use lychgate_crds::approval::policy::ApprovalPolicyStatus;
+use lychgate_crds::command::CommandRuleStatus;
 use lychgate_crds::masking::MaskingRuleStatus;
 use lychgate_crds::{ConditionType, Progress, Reason};
 
@@ -43,6 +44,26 @@ pub fn masking_rule(facts: &PolicyFacts<'_>) -> MaskingRuleStatus {
         conditions: conditions(
             facts.observed,
             vec![(ConditionType::Accepted, accepted), (ConditionType::Programmed, programmed)],
+        ),
+        connection_count: i64::try_from(facts.connections.len()).ok(),
+        connections: listed(facts),
+    }
+}
+
+/// The status of a CommandRule.
+#[must_use]
+pub fn command_rule(facts: &PolicyFacts<'_>) -> CommandRuleStatus {
+    let accepted = accepted_policy(facts);
+    let programmed = programmed(&accepted, &facts.connections);
+    CommandRuleStatus {
+        observed_generation: Some(facts.observed.generation),
+        conditions: conditions(
+            facts.observed,
+            vec![
+                (ConditionType::Accepted, accepted),
+                (ConditionType::Programmed, programmed),
+                (ConditionType::Conflicted, conflicted(facts)),
+            ],
         ),
         connection_count: i64::try_from(facts.connections.len()).ok(),
         connections: listed(facts),

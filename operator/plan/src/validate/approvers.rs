@@ -155,7 +155,7 @@ fn matches_all(matching: &ApprovalMatch) -> bool {
 
 /// Whether some text matches both patterns. Two that both have an asterisk do if their beginnings and their ends
 /// agree: whatever stands between fits between the asterisks of the other.
-fn globs_meet(left: &str, right: &str) -> bool {
+pub(super) fn globs_meet(left: &str, right: &str) -> bool {
     match (left.split_once('*'), right.split_once('*')) {
         (None, _) => Glob::new(right).matches(left),
         (_, None) => Glob::new(left).matches(right),

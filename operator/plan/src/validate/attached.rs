@@ -1,18 +1,19 @@
 //! The policies of every kind, and those that hold for one connection.
 
 use lychgate_crds::gateway::RequiredPolicy;
-use lychgate_gateway_policy::config::{ApprovalPolicy, MaskingRule};
+use lychgate_gateway_policy::config::{ApprovalPolicy, CommandRule, MaskingRule};
 
 use super::policies::Policies;
 use super::{Options, PolicyReach};
 use crate::inventory::Inventory;
 use crate::problem::{ObjectKey, Problem};
 use crate::targets::candidates;
-use crate::{approval, masking};
+use crate::{approval, command, masking};
 
 /// The policies of every kind.
 pub(crate) struct Attached<'a> {
     pub(super) approvals: Policies<'a, ApprovalPolicy>,
+    pub(super) commands: Policies<'a, CommandRule>,
     masking: Policies<'a, MaskingRule>,
 }
 
@@ -23,6 +24,7 @@ pub(crate) struct Effective<'a> {
     /// Those that are broken.
     pub(crate) broken: Vec<&'a ObjectKey>,
     pub(crate) approvals: Vec<ApprovalPolicy>,
+    pub(crate) commands: Vec<CommandRule>,
     pub(crate) masking: Vec<MaskingRule>,
 }
 
@@ -34,6 +36,14 @@ impl<'a> Attached<'a> {
             masking: Policies::validate(
                 &inventory.masking_rules,
                 |entry, spec| masking::to_config(&entry.key.name, spec),
+                &candidates,
+                inventory,
+                options,
+                problems,
+            ),
+            commands: Policies::validate(
+                &inventory.command_rules,
+                command::to_config,
                 &candidates,
                 inventory,
                 options,
@@ -52,11 +62,20 @@ impl<'a> Attached<'a> {
 
     /// The policies that hold for the connection at a place of the inventory.
     pub(crate) fn effective(&self, place: usize, connection: &ObjectKey) -> Effective<'a> {
-        let mut effective =
-            Effective { keys: Vec::new(), broken: Vec::new(), approvals: Vec::new(), masking: Vec::new() };
+        let mut effective = Effective {
+            keys: Vec::new(),
+            broken: Vec::new(),
+            approvals: Vec::new(),
+            commands: Vec::new(),
+            masking: Vec::new(),
+        };
         for policy in self.approvals.holding(place) {
             effective.add(policy.key, policy.config.is_some());
             effective.approvals.extend(policy.config.clone());
+        }
+        for policy in self.commands.holding(place) {
+            effective.add(policy.key, policy.config.is_some());
+            effective.commands.extend(policy.config.clone());
         }
         for policy in self.masking.holding(place) {
             effective.add(policy.key, policy.config.is_some());
@@ -68,12 +87,13 @@ impl<'a> Attached<'a> {
 
     /// Whether a policy can be enforced.
     pub(crate) fn is_valid(&self, policy: &ObjectKey) -> bool {
-        self.approvals.is_valid(policy) || self.masking.is_valid(policy)
+        self.approvals.is_valid(policy) || self.commands.is_valid(policy) || self.masking.is_valid(policy)
     }
 
     /// What each policy holds for.
     pub(super) fn reach(&self, inventory: &Inventory) -> Vec<PolicyReach> {
-        self.approvals.reach(inventory).chain(self.masking.reach(inventory)).collect()
+        let approvals = self.approvals.reach(inventory);
+        approvals.chain(self.commands.reach(inventory)).chain(self.masking.reach(inventory)).collect()
     }
 }
 
@@ -90,6 +110,7 @@ impl<'a> Effective<'a> {
     pub(crate) fn fulfils(&self, required: RequiredPolicy) -> bool {
         match required {
             RequiredPolicy::MaskingRule => !self.masking.is_empty(),
+            RequiredPolicy::CommandRule => self.enforced_commands().next().is_some(),
             RequiredPolicy::ApprovalPolicy => self.enforced_approvals().next().is_some(),
         }
     }
@@ -97,6 +118,11 @@ impl<'a> Effective<'a> {
     /// The ApprovalPolicies that are enforced.
     pub(crate) fn enforced_approvals(&self) -> impl Iterator<Item = &ApprovalPolicy> {
         self.approvals.iter().filter(|policy| !policy.audit)
+    }
+
+    /// The CommandRules that are enforced.
+    pub(crate) fn enforced_commands(&self) -> impl Iterator<Item = &CommandRule> {
+        self.commands.iter().filter(|rule| !rule.audit)
     }
 }
 

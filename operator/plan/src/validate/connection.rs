@@ -11,6 +11,7 @@ use lychgate_gateway_policy::config::{self, Closed, ObjectName};
 
 use super::approvers::unmapped;
 use super::attached::{Attached, Effective};
+use super::commands;
 use super::gateway::{Gateways, bundle};
 use super::references::{References, not_found};
 use super::{Options, check_audience, names_in};
@@ -51,6 +52,7 @@ pub(super) fn validate(
     let policies = context.attached.effective(place, &entry.key);
     judgement.policies(&policies, context);
     judgement.approvals(&policies, gateway);
+    judgement.findings.extend(commands::demands(&policies, &spec.credentials));
     judgement.plaintext(spec);
     let warnings = warnings(spec, gateway, &policies);
     let valid = match gateway {
@@ -276,6 +278,7 @@ fn build(
         namespace: Namespace::parse(namespace)?,
         name: Name::parse(name)?,
         uid: entry.uid.clone(),
+        labels: entry.labels.clone(),
         generation: entry.generation,
         child: ChildName::of(name),
         closed: closed(spec, &gateway, &policies),
@@ -291,6 +294,7 @@ fn build(
         access: spec.access.iter().map(build_grant).collect(),
         policies: policies.keys.into_iter().cloned().collect(),
         masking: policies.masking,
+        commands: policies.commands,
         approvals: policies.approvals,
         server_requests: config::ServerRequests { sampling, elicitation, roots },
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,

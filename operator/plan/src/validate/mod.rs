@@ -5,6 +5,7 @@
 
 mod approvers;
 mod attached;
+mod commands;
 mod connection;
 mod gateway;
 mod notification;
@@ -99,6 +100,7 @@ pub fn validate(inventory: &Inventory, options: &Options) -> Validated {
     let gateways = gateway::validate(inventory, options, &mut problems);
     let attached = Attached::validate(inventory, options, &mut problems);
     approvers::check(inventory, &attached, &gateways, &mut problems);
+    commands::check(inventory, &attached, &mut problems);
     let context = connection::Context { inventory, options, gateways: &gateways, attached: &attached };
     let mut connections = Vec::new();
     for (index, entry) in inventory.connections.iter().enumerate() {

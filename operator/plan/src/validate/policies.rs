@@ -62,6 +62,11 @@ impl<'a, Config> Policies<'a, Config> {
         self.0.iter().any(|known| known.key == key && known.config.is_some())
     }
 
+    /// A policy as the gateway knows it; nothing if it is broken.
+    pub(super) fn config(&self, key: &ObjectKey) -> Option<&Config> {
+        self.0.iter().find(|known| known.key == key)?.config.as_ref()
+    }
+
     /// What each policy holds for.
     pub(super) fn reach(&self, inventory: &Inventory) -> impl Iterator<Item = PolicyReach> {
         let name = |place: &usize| inventory.connections.get(*place).map(|entry| object_name(&entry.key));

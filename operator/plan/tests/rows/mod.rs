@@ -1,6 +1,7 @@
 //! The wrong values themselves: for every field of every kind, and for rules across fields.
 
 mod approvals;
+mod commands;
 mod notifications;
 
 use serde_json::{Value, json};
@@ -413,6 +414,17 @@ pub(crate) fn combined_rows() -> Vec<CombinedRow> {
             "spec",
             "holds for nothing: write targetRefs, connectionSelector or namespaceSelector",
         ),
+        ("CommandRule", vec![("spec.extract", None)], "spec.extract", "missing; write it"),
+        (
+            "CommandRule",
+            vec![
+                ("spec.targetRefs", None),
+                ("spec.connectionSelector", None),
+                ("spec.namespaceSelector", None),
+            ],
+            "spec",
+            "holds for nothing: write targetRefs, connectionSelector or namespaceSelector",
+        ),
         ("McpConnection", vec![("spec", None)], "spec", "missing; write it"),
         ("McpConnection", vec![("metadata", None)], "metadata.name", "missing"),
         ("McpConnection", vec![("spec.gatewayRef", None)], "spec.gatewayRef", "missing"),
@@ -437,5 +449,6 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let connection = connection_rows().into_iter().map(with("McpConnection"));
     let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
     let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));
-    gateway.chain(connection).chain(rule).chain(policy)
+    let commands = target_rows().into_iter().chain(commands::rows()).map(with("CommandRule"));
+    gateway.chain(connection).chain(rule).chain(policy).chain(commands)
 }

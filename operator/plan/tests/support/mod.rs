@@ -38,6 +38,15 @@ pub(crate) fn approval_policy(name: &str, spec: &str) -> String {
     )
 }
 
+/// A CommandRule for the connection `docs` with these rules.
+pub(crate) fn command_rule(name: &str, rules: &str) -> String {
+    format!(
+        "\n---\napiVersion: lychgate.dev/v1alpha1\nkind: CommandRule\nmetadata: {{name: {name}, uid: u-{name}, \
+         generation: 4}}\nspec: {{targetRefs: [{{kind: McpConnection, name: docs}}], extract: [{{tools: [query], \
+         argument: $.sql, language: SQL, dialect: postgresql}}], rules: [{rules}]}}\n"
+    )
+}
+
 pub(crate) fn load_text(text: &str) -> Loaded {
     load(&[SourceFile { name: "test.yaml".to_owned(), text: text.to_owned() }])
 }

@@ -6,6 +6,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::command::condition;
 use crate::gateway::{CaReference, data_key, object_name};
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
@@ -14,7 +15,9 @@ use crate::text as format;
 /// One MCP server behind a gateway: where it is, which credential is injected, and who may call what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::PLAINTEXT_IS_WRITTEN])))]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::PLAINTEXT_IS_WRITTEN, rule::CREDENTIAL_OF_GRANT_EXISTS]
+)))]
 #[kube(
     group = "lychgate.dev",
     version = "v1alpha1",
@@ -57,10 +60,11 @@ pub struct McpConnectionSpec {
     pub gateway_ref: GatewayReference,
     /// Where the MCP server is.
     pub upstream: Upstream,
-    /// What is injected into requests to the server. A caller never sees it.
+    /// What is injected into requests to the server. A caller never sees it. One that a grant or a CommandRule names is
+    /// injected only where it is chosen, in place of others in the same header; the others always.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(max = 1),
+        length(max = 8),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub credentials: Vec<Credential>,
@@ -230,6 +234,16 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "globs")]
     pub prompts: Vec<String>,
+    /// A condition in CEL over caller, tool, args, connection and now. Where it is false, the grant does not count. Where
+    /// it cannot be evaluated, the call is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "condition")]
+    pub when: Option<String>,
+    /// The credential that is injected into calls by this grant, in place of others in the same header. Of several grants
+    /// that allow a call, the first counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "credential_name")]
+    pub credential: Option<String>,
 }
 
 /// Which requests a server may send to the client during a session.

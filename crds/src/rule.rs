@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 34] = [
+pub const RULES: [Rule; 35] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -62,6 +62,7 @@ pub const RULES: [Rule; 34] = [
     JSON_IS_SIGNED,
     CREDENTIAL_WITH_ALLOW,
     STATEMENT_SIZE_IN_RANGE,
+    CREDENTIAL_OF_GRANT_EXISTS,
 ];
 
 /// A gateway that nobody can call is a mistake.
@@ -285,8 +286,8 @@ pub const BREAK_GLASS_IS_APART: Rule = Rule {
 pub const MATCH_NAMES_SOMETHING: Rule = Rule {
     expression: "(has(self.tools) && size(self.tools) > 0) || \
                  (has(self.resources) && size(self.resources) > 0) || \
-                 (has(self.prompts) && size(self.prompts) > 0)",
-    message: "matches nothing; add tools, resources or prompts, or leave match out, which means every call",
+                 (has(self.prompts) && size(self.prompts) > 0) || has(self.when)",
+    message: "matches nothing; add tools, resources, prompts or when, or leave match out, which means every call",
     member: None,
 };
 
@@ -327,4 +328,12 @@ pub const STATEMENT_SIZE_IN_RANGE: Rule = Rule {
                  quantity(self).compareTo(quantity('64Ki')) <= 0",
     message: "write a size of at most 64Ki",
     member: None,
+};
+
+/// A grant cannot choose what is not there.
+pub const CREDENTIAL_OF_GRANT_EXISTS: Rule = Rule {
+    expression: "!has(self.access) || self.access.all(grant, !has(grant.credential) || (has(self.credentials) && \
+                 self.credentials.exists(credential, credential.name == grant.credential)))",
+    message: "names no credential of the connection; write one of those under spec.credentials",
+    member: Some(".access"),
 };

@@ -101,12 +101,15 @@ async fn guarded_cluster() -> Cluster {
     cluster
 }
 
-/// The definitions as they are, but for the number of credentials, of which there will be more one day.
+/// The definitions as they are, but for the number of credentials: the policy is to hold even where the schema lets more
+/// pass than it can check.
 fn definitions() -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(workspace().join("crds/yaml")).unwrap() {
         text.push_str("---\n");
-        text.push_str(&read(&entry.unwrap().path()).replace("maxItems: 1\n", "maxItems: 12\n"));
+        let path = entry.unwrap().path();
+        let more = if path.ends_with("mcpconnections.yaml") { "maxItems: 12\n" } else { "maxItems: 8\n" };
+        text.push_str(&read(&path).replace("maxItems: 8\n", more));
     }
     text
 }

@@ -6,6 +6,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::command::condition;
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
@@ -115,7 +116,7 @@ pub enum Mode {
     Audit,
 }
 
-/// Which calls a policy is about. A call must match one pattern of its own kind.
+/// Which calls a policy is about. A call must match one pattern of its own kind, if there are any patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::MATCH_NAMES_SOMETHING])))]
@@ -132,6 +133,11 @@ pub struct ApprovalMatch {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "globs")]
     pub prompts: Vec<String>,
+    /// A condition in CEL over caller, tool, args, connection and now, which must be true besides. Where it cannot be
+    /// evaluated, the call is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "condition")]
+    pub when: Option<String>,
 }
 
 /// Who decides.

@@ -57,8 +57,8 @@ pub(crate) fn to_config(
 }
 
 fn match_to_config(matching: &ApprovalMatch) -> config::ApprovalMatch {
-    let ApprovalMatch { tools, resources, prompts } = matching.clone();
-    config::ApprovalMatch { tools, resources, prompts, when: None }
+    let ApprovalMatch { tools, resources, prompts, when } = matching.clone();
+    config::ApprovalMatch { tools, resources, prompts, when }
 }
 
 fn count(number: i32) -> u32 {

@@ -34,7 +34,7 @@ pub struct ValidConnection {
     pub(crate) child: ChildName,
     pub(crate) gateway: ValidGateway,
     pub(crate) upstream: ValidUpstream,
-    pub(crate) credential: Option<ValidCredential>,
+    pub(crate) credentials: Vec<ValidCredential>,
     pub(crate) access: Vec<Grant>,
     pub(crate) masking: Vec<MaskingRule>,
     /// The CommandRules, in the order of their names.
@@ -154,7 +154,7 @@ impl ValidConnection {
     /// Whether anything is injected into requests.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        self.credential.is_some()
+        !self.credentials.is_empty()
     }
 
     /// Why nothing may pass, if that is so.
@@ -254,7 +254,7 @@ impl ValidConnection {
                 connect_timeout_milliseconds: connect_timeout.milliseconds(),
                 call_timeout_milliseconds: call_timeout.milliseconds(),
             },
-            credentials: self.credential.iter().map(ValidCredential::to_config).collect(),
+            credentials: self.credentials.iter().map(ValidCredential::to_config).collect(),
             access: self.access.clone(),
             masking: self.masking.clone(),
             commands: self.commands.clone(),
@@ -328,7 +328,7 @@ impl ValidConnection {
 
     /// The Secrets that the gateway reads, each with the keys that it needs, in the order in which they are named.
     pub(crate) fn secrets(&self) -> Vec<(String, Vec<String>)> {
-        let of_credential = self.credential.iter().flat_map(|credential| match &credential.source {
+        let of_credential = self.credentials.iter().flat_map(|credential| match &credential.source {
             ValidSource::Secret(name, key) => {
                 let name = name.as_str().to_owned();
                 vec![(name.clone(), key.as_str().to_owned()), (name, ALLOWED_HOSTS_KEY.to_owned())]

@@ -381,6 +381,7 @@ fn a_missing_secret_matters_only_where_the_inventory_is_complete() {
         "spec.notifications[1].urlSecretRef.name",
         "spec.upstream.tls.caRef.name",
         "spec.credentials[0].from.secretKeyRef.name",
+        "spec.credentials[1].from.secretKeyRef.name",
     ];
     assert_eq!(missing, BTreeSet::from(expected));
 }

@@ -98,6 +98,12 @@ fn a_connection_is_programmed_when_every_replica_uses_what_was_published() {
         let status = status::connection(&facts(&[], &replicas));
         assert_eq!(said(&status.conditions), expected, "{replicas:?}");
     }
+    let answer = |name: &str| CredentialAnswer { name: name.into(), problem: Some("there is none".into()) };
+    let fine = CredentialAnswer { name: "reader".into(), problem: None };
+    let answer = Answer { credentials: vec![answer("default"), fine, answer("owner")], ..using(7) };
+    let status = status::connection(&facts(&[], &[replica("a", Some(Ok(answer)))]));
+    let expected = "credential default: there is none; credential owner: there is none (pod a)";
+    assert_eq!(status.conditions[1].message, expected);
 }
 
 #[test]

@@ -157,7 +157,7 @@ pub(super) fn credential(credential: &Credential) -> String {
 
 /// What a grant gives to whom.
 pub(super) fn grant(grant: &Grant) -> String {
-    let Grant { groups, users, tools, resources, prompts } = grant;
+    let Grant { groups, users, tools, resources, prompts, when, credential } = grant;
     let mut who = Vec::new();
     if groups.iter().any(|group| group == "*") {
         who.push("everybody with a token".to_owned());
@@ -181,7 +181,10 @@ pub(super) fn grant(grant: &Grant) -> String {
         [] => nothing.to_owned(),
         parts => parts.join(between),
     };
-    format!("{}: {}", or(&who, "nobody", " and "), or(&what, "nothing", "; "))
+    let condition = when.as_ref().map(|when| format!(" when {when}")).unwrap_or_default();
+    let credential =
+        credential.as_ref().map(|name| format!(", with the credential {name}")).unwrap_or_default();
+    format!("{}: {}{credential}{condition}", or(&who, "nobody", " and "), or(&what, "nothing", "; "))
 }
 
 /// The first names of a list, and how many there are beside.

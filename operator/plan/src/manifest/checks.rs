@@ -86,7 +86,7 @@ fn approval_policy(place: &str, value: &Value) -> Found {
         "spec.match" => {
             let something = ["tools", "resources", "prompts"].into_iter();
             let matches = something.filter(|member| is_filled(value, member)).count();
-            violated(matches == 0, rule::MATCH_NAMES_SOMETHING)
+            violated(matches == 0 && !has(value, "when"), rule::MATCH_NAMES_SOMETHING)
         }
         "spec.approvers" => {
             let somebody = is_filled(value, "groups") || is_filled(value, "serviceAccounts");

@@ -82,7 +82,7 @@ fn config(connection: &ValidConnection) -> Volume {
     }
 }
 
-/// The credential with the list of hosts that it may go to, and where people are told of calls that wait.
+/// The credentials, each with the list of hosts that it may go to, and where people are told of calls that wait.
 fn secrets(connection: &ValidConnection) -> Vec<VolumeProjection> {
     let projection = |(name, keys): (String, Vec<String>)| {
         let items = keys.iter().map(|key| item(key, format!("{name}/{key}"))).collect();
@@ -103,7 +103,7 @@ fn tokens(connection: &ValidConnection) -> Vec<VolumeProjection> {
         }
         ValidSource::Secret(..) => None,
     };
-    connection.credential.iter().filter_map(projection).collect()
+    connection.credentials.iter().filter_map(projection).collect()
 }
 
 /// Whether a pod has a volume with tokens for servers.

@@ -144,11 +144,9 @@ fn resolved(facts: &ConnectionFacts<'_>) -> Verdict {
         let refusal = answer.refused.as_ref();
         refused =
             refused.or(refusal.filter(|refusal| is_of(refusal, facts)).map(|refusal| (replica, refusal)));
-        let problem = answer.credentials.iter().find_map(|credential| {
-            credential.problem.as_ref().map(|problem| (credential.name.as_str(), problem))
-        });
-        if let Some((credential, problem)) = problem {
-            let message = format!("credential {credential}: {problem} (pod {})", replica.name);
+        let problems: Vec<String> = answer.credentials.iter().filter_map(in_words).collect();
+        if !problems.is_empty() {
+            let message = format!("{} (pod {})", problems.join("; "), replica.name);
             return Verdict::fails(Progress::CredentialUnusable, message);
         }
     }
@@ -164,6 +162,12 @@ fn resolved(facts: &ConnectionFacts<'_>) -> Verdict {
         let message = "the gateways, which read the credentials, have not been asked yet";
         Verdict::unknown(Progress::Pending, message)
     }
+}
+
+/// Why a credential cannot be used, if it cannot.
+fn in_words(credential: &CredentialAnswer) -> Option<String> {
+    let CredentialAnswer { name, problem } = credential;
+    problem.as_ref().map(|problem| format!("credential {name}: {problem}"))
 }
 
 /// Whether a refusal is one of what was published.

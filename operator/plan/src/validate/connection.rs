@@ -12,6 +12,7 @@ use lychgate_gateway_policy::config::{self, Closed, ObjectName};
 use super::approvers::unmapped;
 use super::attached::{Attached, Effective};
 use super::commands;
+use super::credentials;
 use super::gateway::{Gateways, bundle};
 use super::references::{References, not_found};
 use super::{Options, check_audience, names_in};
@@ -53,6 +54,7 @@ pub(super) fn validate(
     judgement.policies(&policies, context);
     judgement.approvals(&policies, gateway);
     judgement.findings.extend(commands::demands(&policies, &spec.credentials));
+    judgement.findings.extend(credentials::check(spec, &policies));
     judgement.plaintext(spec);
     let warnings = warnings(spec, gateway, &policies);
     let valid = match gateway {
@@ -272,7 +274,7 @@ fn build(
         Some(tls) => Some(bundle(&tls.ca_ref)?),
         None => None,
     };
-    let mut credentials = spec.credentials.iter().map(build_credential).collect::<Option<Vec<_>>>()?;
+    let credentials = spec.credentials.iter().map(build_credential).collect::<Option<Vec<_>>>()?;
     Some(ValidConnection {
         key: ObjectName { namespace: namespace.clone(), name: name.clone() },
         namespace: Namespace::parse(namespace)?,
@@ -290,7 +292,7 @@ fn build(
             connect_timeout: Timeout::parse(&timeouts.connect)?,
             call_timeout: Timeout::parse(&timeouts.call)?,
         },
-        credential: credentials.pop(),
+        credentials,
         access: spec.access.iter().map(build_grant).collect(),
         policies: policies.keys.into_iter().cloned().collect(),
         masking: policies.masking,
@@ -321,6 +323,6 @@ fn build_credential(credential: &Credential) -> Option<ValidCredential> {
 }
 
 fn build_grant(grant: &Grant) -> config::Grant {
-    let Grant { groups, users, tools, resources, prompts } = grant.clone();
-    config::Grant { groups, users, tools, resources, prompts, when: None, credential: None }
+    let Grant { groups, users, tools, resources, prompts, when, credential } = grant.clone();
+    config::Grant { groups, users, tools, resources, prompts, when, credential }
 }

@@ -7,6 +7,7 @@ mod approvers;
 mod attached;
 mod commands;
 mod connection;
+mod credentials;
 mod gateway;
 mod notification;
 mod policies;

@@ -8,13 +8,15 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         ("spec.mode", json!("audit"), "", "did you mean Audit?"),
         ("spec.when", json!("true"), "", "there is no such field"),
-        ("spec.match", json!({}), "", "matches nothing; add tools, resources or prompts"),
+        ("spec.match", json!({}), "", "matches nothing; add tools, resources, prompts or when"),
         ("spec.match", json!("execute_*"), "", "write a mapping"),
         ("spec.match.tools", json!("execute_*"), "", "write a list"),
         ("spec.match.tools", json!([""]), "spec.match.tools[0]", "is empty"),
         ("spec.match.tools", json!(["a", "a"]), "spec.match.tools[1]", "stands twice"),
         ("spec.match.resources", json!([long(257)]), "spec.match.resources[0]", "write at most 256"),
         ("spec.match.prompts", json!([7]), "spec.match.prompts[0]", "write it in quotes"),
+        ("spec.match.when", json!([]), "", "write a text"),
+        ("spec.match.when", json!(""), "", "is empty"),
         ("spec.approvers", json!(["dba-leads"]), "", "write a mapping"),
         (
             "spec.approvers",

@@ -37,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-tests", &["lychgate-tests-cluster"]),
     ("lychgate-tests-cluster", &[]),
     ("lychgate-tests-databases", &[]),
+    ("lychgate-tests-fixture", &[]),
     ("lychgate-tests-image", &[]),
     ("lychgate-tests-node", &["lychgate-tests-cluster", "lychgate-tests-image"]),
 ];

@@ -1,8 +1,6 @@
 //! What is wrong with a condition, before it is used or when it is asked. No message repeats a value of a call, so that
 //! each may be shown to the caller, logged and recorded.
 
-use crate::input::Budget;
-
 /// One thing that is wrong with the text of a condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
@@ -37,12 +35,9 @@ pub struct EvaluationError {
 }
 
 impl EvaluationError {
-    pub(crate) fn over_budget() -> Self {
-        let message = format!(
-            "the conditions of this call take more than {} steps; send less, or ask less of long lists and texts",
-            Budget::STEPS
-        );
-        Self { line: 1, column: 1, message }
+    pub(crate) fn new(text: &str, at: usize, message: String) -> Self {
+        let (line, column) = place(text, at);
+        Self { line, column, message }
     }
 }
 
@@ -52,4 +47,16 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
     (line, before.get(line_start..).unwrap_or_default().chars().count() + 1)
+}
+
+/// A part of a condition as errors quote it: on one line, and not too long.
+pub(crate) fn short(own: &str) -> String {
+    const MOST: usize = 100;
+    let mut line: String =
+        own.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{fffd}");
+    if let Some((at, _)) = line.char_indices().nth(MOST) {
+        line.truncate(at);
+        line.push('…');
+    }
+    line
 }

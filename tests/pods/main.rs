@@ -13,8 +13,11 @@
 #[path = "../kubernetes/support/agent.rs"]
 mod agent;
 mod governed;
+mod killed;
 mod load;
+mod outage;
 mod renewal;
+mod replaced;
 mod rotation;
 mod stage;
 mod steady;
@@ -30,62 +33,86 @@ use tokio::sync::RwLock;
 
 use crate::stage::Stage;
 
-fn main() -> ExitCode {
-    inside(|| {
-        let mut arguments = Arguments::from_args();
-        // They share a node, and one of them mostly waits.
-        arguments.test_threads = Some(arguments.test_threads.unwrap_or(2));
-        if arguments.list {
-            return libtest_mimic::run(&arguments, Vec::new()).exit_code();
-        }
-        let runtime = Arc::new(Runtime::new().unwrap());
-        let stage = Arc::new(RwLock::new(runtime.block_on(Stage::set())));
-        let trials = trials(&runtime, &stage);
-        libtest_mimic::run(&arguments, trials).exit_code()
-    })
+/// A test on the stage that all share.
+#[derive(Clone, Copy)]
+enum Test {
+    /// Others run at the same time.
+    Beside(fn(&Runtime, &Stage)),
+    /// Nothing else may.
+    Alone(fn(&Runtime, &mut Stage)),
 }
 
 /// In the order in which they begin: what mostly waits beside the others, then what nothing else may run beside.
-fn trials(runtime: &Arc<Runtime>, stage: &Arc<RwLock<Stage>>) -> Vec<Trial> {
-    let beside = |name: &str, test: fn(&Runtime, &Stage)| {
-        let (runtime, stage) = (Arc::clone(runtime), Arc::clone(stage));
-        Trial::test(name, move || {
-            let stage = runtime.block_on(stage.read());
-            test(&runtime, &stage);
-            Ok(())
-        })
-    };
-    let alone = |name: &str, test: fn(&Runtime, &mut Stage)| {
-        let (runtime, stage) = (Arc::clone(runtime), Arc::clone(stage));
-        Trial::test(name, move || {
-            let mut stage = runtime.block_on(stage.write());
-            test(&runtime, &mut stage);
-            Ok(())
-        })
-    };
-    vec![
-        beside(
-            "an_agents_projected_token_gets_a_masked_answer_through_pods_that_are_restricted",
-            |runtime, stage| runtime.block_on(governed::test(stage)),
-        ),
-        beside("a_changed_secret_reaches_the_server_mounted_and_watched", |runtime, stage| {
-            runtime.block_on(rotation::test(stage))
-        }),
-        beside("a_new_configuration_and_new_gateways_lose_no_call", |runtime, stage| {
-            runtime.block_on(steady::rolling(stage))
-        }),
-        beside("a_killed_gateway_loses_only_calls_under_way_in_it", |runtime, stage| {
-            runtime.block_on(steady::killed(stage))
-        }),
-        beside("a_drained_node_keeps_a_gateway_and_loses_no_call", |runtime, stage| {
-            runtime.block_on(steady::drained(stage))
-        }),
-        alone("without_an_api_server_gateways_serve_and_start_again", |runtime, stage| {
-            runtime.block_on(steady::outage(stage))
-        }),
-        alone("without_the_operator_gateways_serve_and_are_replaced", |runtime, stage| {
-            runtime.block_on(steady::uninstalled(stage))
-        }),
-        beside("a_renewed_token_reaches_the_server", |runtime, stage| runtime.block_on(renewal::test(stage))),
-    ]
+const TESTS: [(&str, Test); 11] = [
+    (
+        "an_agents_projected_token_gets_a_masked_answer_through_pods_that_are_restricted",
+        Test::Beside(|runtime, stage| runtime.block_on(governed::test(stage))),
+    ),
+    (
+        "a_changed_secret_reaches_the_server_mounted_and_watched",
+        Test::Beside(|runtime, stage| runtime.block_on(rotation::test(stage))),
+    ),
+    (
+        "a_new_configuration_and_new_gateways_lose_no_call",
+        Test::Beside(|runtime, stage| runtime.block_on(replaced::rolling(stage))),
+    ),
+    (
+        "a_deleted_gateway_loses_no_call",
+        Test::Beside(|runtime, stage| runtime.block_on(replaced::deleted(stage))),
+    ),
+    (
+        "a_new_operator_loses_no_call_and_no_configuration",
+        Test::Beside(|runtime, stage| runtime.block_on(replaced::upgraded(stage))),
+    ),
+    (
+        "a_killed_gateway_loses_only_calls_under_way_in_it",
+        Test::Beside(|runtime, stage| runtime.block_on(killed::killed(stage))),
+    ),
+    (
+        "a_gateway_that_runs_out_of_memory_loses_only_calls_under_way_in_it",
+        Test::Beside(|runtime, stage| runtime.block_on(killed::out_of_memory(stage))),
+    ),
+    (
+        "a_drained_node_keeps_a_gateway_and_loses_no_call",
+        Test::Beside(|runtime, stage| runtime.block_on(replaced::drained(stage))),
+    ),
+    (
+        "for_two_minutes_without_an_api_server_gateways_serve_and_start_again",
+        Test::Alone(|runtime, stage| runtime.block_on(outage::test(stage))),
+    ),
+    (
+        "without_the_operator_gateways_serve_and_are_replaced",
+        Test::Alone(|runtime, stage| runtime.block_on(replaced::uninstalled(stage))),
+    ),
+    (
+        "a_renewed_token_reaches_the_server",
+        Test::Beside(|runtime, stage| runtime.block_on(renewal::test(stage))),
+    ),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if arguments.list {
+        let names = TESTS.map(|(name, _)| Trial::test(name, || Ok(())));
+        return libtest_mimic::run(&arguments, names.into()).exit_code();
+    }
+    inside(move || {
+        // They share a node, and one of them mostly waits.
+        arguments.test_threads = Some(arguments.test_threads.unwrap_or(2));
+        let runtime = Arc::new(Runtime::new().unwrap());
+        let stage = Arc::new(RwLock::new(runtime.block_on(Stage::set())));
+        let trials = TESTS.map(|(name, test)| trial(name, test, &runtime, &stage));
+        libtest_mimic::run(&arguments, trials.into()).exit_code()
+    })
+}
+
+fn trial(name: &str, test: Test, runtime: &Arc<Runtime>, stage: &Arc<RwLock<Stage>>) -> Trial {
+    let (runtime, stage) = (Arc::clone(runtime), Arc::clone(stage));
+    Trial::test(name, move || {
+        match test {
+            Test::Beside(test) => test(&runtime, &*runtime.block_on(stage.read())),
+            Test::Alone(test) => test(&runtime, &mut *runtime.block_on(stage.write())),
+        }
+        Ok(())
+    })
 }

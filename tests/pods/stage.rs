@@ -41,7 +41,7 @@ impl Stage {
             panic!("{error}\n{}", describe(node.cluster(), HOME).await);
         }
         println!("the chart is installed and checked after {:?}", begin.elapsed());
-        let mut stage = Self { node, steady: steady::Shared::new(), renewed: Upstream::default() };
+        let mut stage = Self { node, steady: steady::Shared::default(), renewed: Upstream::default() };
         stage.renewed = renewal::begin(&stage).await;
         stage
     }

@@ -1,28 +1,27 @@
-//! Two gateways under 200 calls in a second, while something happens to them: what is replaced in order loses no call,
-//! and what is killed loses only what it had under way.
+//! Two gateways that serve calls at a steady rate, for tests of what happens to them meanwhile.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use lychgate_tests_cluster::eventually;
-use lychgate_tests_node::HOME;
 use serde_json::Value;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::agent::Agent;
 use crate::governed::connection;
-use crate::load::{CLIENTS, Load, Tally};
+use crate::load::{BUSY, Load, Tally};
 use crate::rotation::{INITIALIZE, secret};
 use crate::stage::{PATIENCE, STEADY, Stage, processes};
 use crate::upstream::Upstream;
 
-const GATEWAY: &str = "lychgate-customers";
-const SELECTOR: &str = "app.kubernetes.io/name=lychgate-gateway";
+pub const GATEWAY: &str = "lychgate-customers";
 /// How many calls there are before and after what happens.
-const SOME: u64 = 400;
+pub const SOME: u64 = 400;
+const SELECTOR: &str = "app.kubernetes.io/name=lychgate-gateway";
 const POLICY: &str = "
 apiVersion: lychgate.dev/v1alpha1
 kind: McpGateway
@@ -32,16 +31,31 @@ spec: {identity: {kubernetes: {enabled: true}}, secretAccess: Watch}
 
 /// What all of these tests call.
 pub struct Steady {
-    agent: Arc<Agent>,
-    token: String,
-    session: String,
-    upstream: String,
+    pub agent: Arc<Agent>,
+    pub token: String,
+    pub session: String,
+    upstream: Upstream,
+    /// The connection, as it was applied last.
+    connection: String,
+}
+
+/// Made by the first of these tests, and held by one at a time.
+pub type Shared = Mutex<Option<Steady>>;
+
+/// Waits until no other test has it.
+pub async fn steady(stage: &Stage) -> MutexGuard<'_, Option<Steady>> {
+    let mut shared = stage.steady.lock().await;
+    if shared.is_none() {
+        *shared = Some(Steady::set(stage).await);
+    }
+    shared
 }
 
 impl Steady {
     async fn set(stage: &Stage) -> Self {
-        let (_, upstream) = Upstream::open().await;
-        let objects = format!("{POLICY}---{}---{}", connection(&upstream), secret("first"));
+        let (upstream, url) = Upstream::open().await;
+        let connection = connection(&url);
+        let objects = format!("{POLICY}---{connection}---{}", secret("first"));
         stage.cluster().apply_yaml_in(STEADY, &objects).await;
         stage.until_ready(STEADY).await;
         stage.until_available(STEADY, GATEWAY).await;
@@ -49,158 +63,81 @@ impl Steady {
         let token = stage.cluster().token(STEADY, "agent", &[&agent.url()], 3600).await;
         let (status, session, text) = agent.post(Some(&token), None, INITIALIZE).await;
         assert_eq!(status, StatusCode::OK, "{text}");
-        Self { agent, token, session: session.unwrap(), upstream }
+        Self { agent, token, session: session.unwrap(), upstream, connection }
     }
 
-    async fn load(&self) -> Load {
-        let load = Load::start(&self.agent, &self.token, &self.session);
+    /// Calls, of which some were answered.
+    pub async fn load(&self) -> Load {
+        let load = self.load_every(BUSY);
         load.more(SOME).await;
         load
     }
-}
 
-/// Shared by these tests, of which one runs at a time.
-pub type Shared = OnceCell<Steady>;
+    /// Calls of each client in each period.
+    pub fn load_every(&self, period: Duration) -> Load {
+        Load::start(&self.agent, &self.token, &self.session, period)
+    }
 
-async fn steady(stage: &Stage) -> &Steady {
-    stage.steady.get_or_init(|| Steady::set(stage)).await
-}
+    /// The same agent, at the address of this pod.
+    pub fn at(&self, pod: &Value) -> Agent {
+        Agent {
+            address: pod["status"]["podIP"].as_str().unwrap().to_owned(),
+            host: self.agent.host.clone(),
+            authority: self.agent.authority.clone(),
+        }
+    }
 
-pub async fn rolling(stage: &Stage) {
-    let steady = steady(stage).await;
-    let load = steady.load().await;
-    // A grant reaches gateways that watch, and replaces none of them.
-    let before = pods(stage).await;
-    let sequence = served(stage).await;
-    let wider = connection(&steady.upstream).replace("['*']", "['*', 'look']");
-    stage.cluster().apply_yaml_in(STEADY, &wider).await;
-    eventually("the new configuration", PATIENCE, async || {
-        let now = served(stage).await;
-        if now == sequence { Err(now) } else { Ok(()) }
-    })
-    .await;
-    stage.until_ready(STEADY).await;
-    assert_eq!(names(&pods(stage).await), names(&before));
-    load.more(SOME).await;
+    /// Applies the connection with something in the place of something else.
+    pub async fn change(&mut self, stage: &Stage, from: &str, to: &str) {
+        let changed = self.connection.replace(from, to);
+        assert_ne!(changed, self.connection, "{from} is nowhere");
+        self.connection = changed;
+        stage.cluster().apply_yaml_in(STEADY, &self.connection).await;
+    }
 
-    // The longest call is an argument of gateways, so that each is replaced.
-    let slower = wider.replace("upstream: {", "upstream: {timeouts: {call: 61s}, ");
-    stage.cluster().apply_yaml_in(STEADY, &slower).await;
-    eventually("other pods", PATIENCE, async || {
-        let now = names(&pods(stage).await);
-        let replaced = now.len() == 2 && now.iter().all(|name| !names(&before).contains(name));
-        if replaced { Ok(()) } else { Err(now.join(" ")) }
-    })
-    .await;
-    load.more(SOME).await;
-    nothing_was_lost("rolling", &load.end().await);
-}
+    /// Every call has its answer, and the server made it once.
+    pub fn nothing_was_lost(&self, what: &str, tally: &Tally) {
+        assert!(tally.lost.is_empty(), "{what}: {tally:?}");
+        self.no_call_is_in_doubt(what, tally);
+    }
 
-pub async fn killed(stage: &Stage) {
-    let steady = steady(stage).await;
-    let load = steady.load().await;
-    let pod = pods(stage).await.remove(0);
-    kill(&pod).await;
-    until_restarted(stage, &pod).await;
-    load.more(SOME).await;
-    let tally = load.end().await;
-    println!("killed: {tally:?}");
-    assert!(tally.wrong.is_empty(), "{tally:?}");
-    // Each connection has one call under way at most, and half of them lead to the other gateway.
-    assert!((tally.lost.len() as u64) < CLIENTS, "{tally:?}");
-}
-
-pub async fn drained(stage: &Stage) {
-    let steady = steady(stage).await;
-    let load = steady.load().await;
-    // Of all gateways on the node only these.
-    let hash = pods(stage).await[0]["metadata"]["labels"]["pod-template-hash"].as_str().unwrap().to_owned();
-    let selector = format!("--pod-selector=pod-template-hash={hash}");
-    let drain = ["drain", "node", &selector, "--delete-emptydir-data", "--timeout=25s"];
-    // There is no other node, so that the second may not go before the first is back.
-    let refused = stage.cluster().kubectl(&drain).fail().await;
-    assert!(refused.contains("disruption budget"), "{refused}");
-    load.more(SOME).await;
-    let left = stage.get(STEADY, "deployment", GATEWAY).await;
-    assert_eq!(left["status"]["availableReplicas"], 1, "{}", left["status"]);
-    stage.cluster().kubectl(&["uncordon", "node"]).succeed().await;
-    stage.until_available(STEADY, GATEWAY).await;
-    load.more(SOME).await;
-    nothing_was_lost("drained", &load.end().await);
-}
-
-pub async fn outage(stage: &mut Stage) {
-    steady(stage).await;
-    let pod = pods(stage).await.remove(0);
-    stage.node.cluster_mut().stop_apiserver();
-    let steady = stage.steady.get().unwrap();
-    let load = steady.load().await;
-    kill(&pod).await;
-    // At its own address, since nobody tells kube-proxy that it is back.
-    let one = Agent {
-        address: pod["status"]["podIP"].as_str().unwrap().to_owned(),
-        host: steady.agent.host.clone(),
-        authority: steady.agent.authority.clone(),
-    };
-    eventually("the gateway to serve again", PATIENCE, async || {
-        drop(one.connect().await.map_err(|error| error.to_string())?);
-        let (status, _, text) = one.post(Some(&steady.token), None, INITIALIZE).await;
-        if status == StatusCode::OK { Ok(()) } else { Err(format!("{status} {text}")) }
-    })
-    .await;
-    load.more(SOME).await;
-    let tally = load.end().await;
-    println!("outage: {tally:?}");
-    assert!(tally.wrong.is_empty() && (tally.lost.len() as u64) < CLIENTS, "{tally:?}");
-
-    let load = steady.load().await;
-    stage.node.cluster_mut().start_apiserver().await;
-    stage.until_available(STEADY, GATEWAY).await;
-    load.more(SOME).await;
-    nothing_was_lost("the API server is back", &load.end().await);
-}
-
-pub async fn uninstalled(stage: &Stage) {
-    let steady = steady(stage).await;
-    let load = steady.load().await;
-    let before = names(&pods(stage).await);
-    stage.cluster().helm(&["uninstall", "lychgate", "--namespace", HOME, "--wait"]).succeed().await;
-    eventually("the operator to be gone", PATIENCE, async || {
-        let found = processes("/lychgate-operator");
-        if found.is_empty() { Ok(()) } else { Err(format!("{found:?}")) }
-    })
-    .await;
-    load.more(SOME).await;
-    assert_eq!(names(&pods(stage).await), before);
-    stage.cluster().kubectl(&["delete", "pod", &before[0], "-n", STEADY]).succeed().await;
-    stage.until_available(STEADY, GATEWAY).await;
-    load.more(SOME).await;
-    nothing_was_lost("uninstalled", &load.end().await);
-}
-
-fn nothing_was_lost(what: &str, tally: &Tally) {
-    println!("{what}: {tally:?}");
-    assert!(tally.lost.is_empty() && tally.wrong.is_empty(), "{what}: {tally:?}");
+    /// Every call has its answer, or the client knows that it has none, and for each it is right about the server.
+    pub fn no_call_is_in_doubt(&self, what: &str, tally: &Tally) {
+        println!("{what}: {tally:?}");
+        assert!(tally.wrong.is_empty(), "{what}: {tally:?}");
+        tally.is_true_of(&self.upstream);
+    }
 }
 
 /// The gateways, but for those that are about to go.
-async fn pods(stage: &Stage) -> Vec<Value> {
+pub async fn pods(stage: &Stage) -> Vec<Value> {
     let get = ["get", "pods", "-n", STEADY, "-l", SELECTOR, "-o", "json"];
     let list: Value = serde_json::from_str(&stage.cluster().kubectl(&get).succeed().await).unwrap();
     list["items"].as_array().unwrap().clone()
 }
 
-fn names(pods: &[Value]) -> Vec<String> {
+/// The names of pods.
+pub fn names(pods: &[Value]) -> Vec<String> {
     pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What the operator has published.
-async fn served(stage: &Stage) -> String {
+pub async fn served(stage: &Stage) -> String {
     stage.get(STEADY, "configmap", GATEWAY).await["metadata"]["annotations"].to_string()
 }
 
+/// Waits until the operator has published something else, and gateways use it.
+pub async fn until_other_than(stage: &Stage, before: &str) {
+    eventually("the new configuration", PATIENCE, async || {
+        let now = served(stage).await;
+        if now == before { Err(now) } else { Ok(()) }
+    })
+    .await;
+    stage.until_ready(STEADY).await;
+}
+
 /// Kills the gateway of a pod, as the kernel does.
-async fn kill(pod: &Value) {
+pub async fn kill(pod: &Value) {
     let process = process(pod).expect("a gateway runs");
     let number = process.file_name().unwrap();
     assert!(Command::new("kill").arg("-KILL").arg(number).status().await.unwrap().success());
@@ -214,14 +151,14 @@ fn process(pod: &Value) -> Option<PathBuf> {
     processes("/lychgate-gateway").into_iter().find(of_pod)
 }
 
-/// Waits until the pod's gateway is another one that is ready.
-async fn until_restarted(stage: &Stage, pod: &Value) {
+/// Waits until the pod's gateway is another one that is ready; gives its container's status.
+pub async fn until_restarted(stage: &Stage, pod: &Value) -> Value {
     let name = pod["metadata"]["name"].as_str().unwrap();
     let before = &pod["status"]["containerStatuses"][0]["restartCount"];
     eventually("the gateway to be started again", PATIENCE, async || {
         let now = stage.get(STEADY, "pod", name).await["status"]["containerStatuses"][0].clone();
         let restarted = now["ready"] == true && now["restartCount"] != *before;
-        if restarted { Ok(()) } else { Err(now.to_string()) }
+        if restarted { Ok(now) } else { Err(now.to_string()) }
     })
-    .await;
+    .await
 }

@@ -33,20 +33,35 @@ impl Node {
     ///
     /// What helm says where it fails.
     pub async fn install_lychgate(&self, values: &[&str]) -> Result<String, StartError> {
-        let chart = workspace().join("charts/lychgate").display().to_string();
         let images = ["operator", "gateway"]
             .map(|name| format!("{name}.image.repository={REPOSITORY}/lychgate-{name}"));
-        let mut arguments = vec!["install", "lychgate", &chart, "--namespace", HOME, "--create-namespace"];
-        arguments.extend(["--wait", "--timeout", "3m"]);
         let tags = ["operator.image.tag=dev", "gateway.image.tag=dev"];
-        for value in images.iter().map(String::as_str).chain(tags).chain(values.iter().copied()) {
+        let all: Vec<&str> =
+            images.iter().map(String::as_str).chain(tags).chain(values.iter().copied()).collect();
+        self.helm(&["install", "--create-namespace"], &all).await
+    }
+
+    /// Changes these values of the release, and waits as for an installation.
+    ///
+    /// # Errors
+    ///
+    /// What helm says where it fails.
+    pub async fn upgrade_lychgate(&self, values: &[&str]) -> Result<String, StartError> {
+        self.helm(&["upgrade", "--reuse-values"], values).await
+    }
+
+    async fn helm(&self, verb: &[&str], values: &[&str]) -> Result<String, StartError> {
+        let chart = workspace().join("charts/lychgate").display().to_string();
+        let mut arguments = verb.to_vec();
+        arguments.extend(["lychgate", &chart, "--namespace", HOME, "--wait", "--timeout", "3m"]);
+        for value in values {
             arguments.extend(["--set", value]);
         }
         let finished = self.cluster().helm(&arguments).finish().await;
         if finished.code == Some(0) {
             return Ok(finished.output);
         }
-        Err(StartError::new(format!("helm install: {}{}", finished.output, finished.errors)))
+        Err(StartError::new(format!("helm {}: {}{}", verb.concat(), finished.output, finished.errors)))
     }
 }
 

@@ -17,17 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const IMAGE: &str = "lychgate.test/answer:1";
 const SERVICE: &str = "10.0.0.100";
 
+const TEST: &str = "a_pod_runs_restricted_and_is_reached_through_a_service";
+
 fn main() -> ExitCode {
-    inside(|| {
+    let mut arguments = Arguments::from_args();
+    if arguments.list {
+        return libtest_mimic::run(&arguments, vec![Trial::test(TEST, || Ok(()))]).exit_code();
+    }
+    inside(move || {
         let runtime = Arc::new(Runtime::new().unwrap());
         let node = match runtime.block_on(Node::start(Options::default())) {
             Ok(node) => Arc::new(node),
             Err(error) => panic!("the node did not start: {error}"),
         };
-        let mut arguments = Arguments::from_args();
         arguments.test_threads = Some(1);
-        let name = "a_pod_runs_restricted_and_is_reached_through_a_service";
-        let trial = Trial::test(name, move || {
+        let trial = Trial::test(TEST, move || {
             runtime.block_on(a_pod_runs_restricted_and_is_reached_through_a_service(&node));
             Ok(())
         });

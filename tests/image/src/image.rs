@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bill::bill;
 use crate::libraries::libraries;
 use crate::{Error, USER};
 
@@ -74,6 +75,20 @@ impl Image {
             return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
         }
         Self::of(&copy)
+    }
+
+    /// The same with the bill of materials of the package after which the binary is named, beside it, where
+    /// scanners of images look for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::bill`].
+    pub fn with_bill(mut self, workspace: &Path) -> Result<Self, Error> {
+        let package = self.entrypoint.first().map(|path| path.trim_start_matches('/')).unwrap_or_default();
+        let text = bill(workspace, package)?;
+        let path = format!("{package}.cdx.json");
+        self.insert(Path::new(&path), 0o644, Content::Bytes(text.into_bytes()));
+        Ok(self)
     }
 
     /// One more file.

@@ -3,11 +3,13 @@
 //!
 //! Images for people are made by the `Containerfile`; what containers find in them is the same.
 
+mod bill;
 mod image;
 mod layer;
 mod layout;
 mod libraries;
 
+pub use bill::bill;
 pub use image::{Content, Image};
 pub use layout::{Layout, archive};
 
@@ -31,6 +33,16 @@ pub enum Error {
         /// Which binary.
         binary: String,
         /// What `ldd` said.
+        reason: String,
+    },
+    /// Nobody can say which crates are linked into a package's binary.
+    #[error(
+        "{package}: its crates are not known: {reason}; is it a package of this workspace, and cargo there?"
+    )]
+    Bill {
+        /// Which package.
+        package: String,
+        /// What cargo said.
         reason: String,
     },
     /// A tool of binutils failed.

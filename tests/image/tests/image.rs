@@ -12,9 +12,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use lychgate_tests_image::{Content, Image, Layout, USER};
+use lychgate_tests_image::{Content, Image, Layout, USER, bill};
 use serde_json::Value;
 
 /// A blob of a layout, checked against its descriptor.
@@ -57,11 +57,14 @@ fn written(image: &Image, folder: &Path) -> Layout {
     image.write(folder, "lychgate.test/image:dev").unwrap()
 }
 
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
+}
+
 /// What people build and what is tested do not drift apart.
 #[test]
 fn the_containerfile_makes_an_image_of_each_binary_with_our_rust_and_as_nobody() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let text = fs::read_to_string(workspace.join("Containerfile")).unwrap();
+    let text = fs::read_to_string(workspace().join("Containerfile")).unwrap();
     let rust = concat!("docker.io/library/rust:", env!("CARGO_PKG_RUST_VERSION"), "-slim-bookworm\n");
     assert!(text.contains(rust), "{rust}");
     let stages: Vec<&str> = text.split("\nFROM ").skip(2).collect();
@@ -69,8 +72,8 @@ fn the_containerfile_makes_an_image_of_each_binary_with_our_rust_and_as_nobody()
     for (stage, name) in stages.into_iter().zip(["operator", "gateway"]) {
         let binary = format!("lychgate-{name}");
         let expected = format!(
-            "${{BASE_IMAGE}} AS {name}\nCOPY --from=build /binaries/{binary} /{binary}\nUSER {USER}:{USER}\n\
-             ENTRYPOINT [\"/{binary}\"]"
+            "${{BASE_IMAGE}} AS {name}\nCOPY --from=build /binaries/{binary} /binaries/{binary}.cdx.json /\n\
+             USER {USER}:{USER}\nENTRYPOINT [\"/{binary}\"]"
         );
         assert_eq!(stage.trim_end(), expected);
     }
@@ -164,10 +167,15 @@ fn the_binaries_run_from_their_images_as_nobody_on_a_root_that_nobody_can_write(
     for name in ["lychgate-operator", "lychgate-gateway"] {
         let folder = tempfile::tempdir().unwrap();
         let image = Image::stripped(&built(name), folder.path()).unwrap();
+        let image = image.with_bill(workspace()).unwrap();
         let layout = written(&image, &folder.path().join("layout"));
         println!("{name}: {} MB", layout.size / 1_000_000);
         let root = folder.path().join("root");
         unpack(&layout, &root);
+        assert_eq!(
+            fs::read_to_string(root.join(format!("{name}.cdx.json"))).unwrap(),
+            bill(workspace(), name).unwrap()
+        );
         if !is_root {
             println!("SKIPPED: only root can change its root; {name} was not run");
             continue;
@@ -188,4 +196,58 @@ fn the_binaries_run_from_their_images_as_nobody_on_a_root_that_nobody_can_write(
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(text.split_whitespace().next(), Some(name));
     }
+}
+
+/// Whoever scans images finds every crate with its version, its licence and its digest, and nothing that only tests
+/// are built with.
+#[test]
+fn a_bill_of_materials_is_as_its_schema_says_and_names_what_is_linked_and_nothing_else() {
+    for (package, linked, not) in [
+        (
+            "lychgate-gateway",
+            ["hyper", "rustls", "aws-lc-sys", "lychgate-gateway-policy"],
+            "lychgate-operator",
+        ),
+        ("lychgate-operator", ["kube", "rustls", "aws-lc-sys", "lychgate-operator-plan"], "lychgate-gateway"),
+    ] {
+        let text = bill(workspace(), package).unwrap();
+        assert_eq!(schema_says(&text), r#"{"ok":true}"#);
+        let bill = json(text.as_bytes());
+        assert_eq!(bill["metadata"]["component"]["name"], package);
+        let components = bill["components"].as_array().unwrap();
+        let names: Vec<&str> = components.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        for name in linked {
+            assert!(names.contains(&name), "{package} is built with {name}: {names:?}");
+        }
+        for name in [not, "tempfile", "rmcp", "serde_derive", "cc"] {
+            assert!(!names.contains(&name), "{package} is not linked with {name}");
+        }
+        let lock = fs::read_to_string(workspace().join("Cargo.lock")).unwrap();
+        for one in components {
+            assert!(one["licenses"][0]["expression"].is_string(), "{one}");
+            let digest = one["hashes"][0]["content"].as_str();
+            let is_ours = one["name"].as_str().unwrap().starts_with("lychgate-");
+            assert_eq!(digest.is_none(), is_ours, "{one}");
+            assert!(digest.is_none_or(|digest| lock.contains(digest)), "{one}");
+        }
+    }
+    let wrong = schema_says(r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "crates": []}"#);
+    assert!(wrong.contains("crates"), "{wrong}");
+    let error = bill(workspace(), "lychgate-nothing").unwrap_err().to_string();
+    assert!(error.contains("lychgate-nothing"), "{error}");
+}
+
+/// What the library of CycloneDX says of a bill.
+fn schema_says(bill: &str) -> String {
+    let node = workspace().join("target/counterparts/bin/node");
+    assert!(node.exists(), "{} is missing; run tests/counterparts/install", node.display());
+    let mut verifier = Command::new(node)
+        .arg(workspace().join("tests/counterparts/clients/verify_bill.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    verifier.stdin.take().unwrap().write_all(bill.as_bytes()).unwrap();
+    let output = verifier.wait_with_output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

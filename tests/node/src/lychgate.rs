@@ -20,7 +20,7 @@ impl Node {
     pub async fn import_lychgate(&self) -> Result<(), StartError> {
         for name in BINARIES {
             let folder = tempfile::tempdir_in(self.directory())?;
-            let image = Image::stripped(&built(name)?, folder.path())?;
+            let image = Image::stripped(&built(name)?, folder.path())?.with_bill(&workspace())?;
             self.import(&image, &format!("{REPOSITORY}/{name}:dev")).await?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo node test test-node lint lint-format golden soak
+.PHONY: demo node test test-machine test-node lint lint-format golden soak
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -19,24 +19,29 @@ node:
 	cargo build --locked --quiet --package lychgate-tests-image --package lychgate-tests-node --bins
 	$(or $(CARGO_TARGET_DIR),target)/debug/lychgate-test-node
 
-## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, the demo
+## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, the demo;
+## and where there is root, a node, beside all of that
 test:
 	tests/counterparts/install
 	tests/cluster/install
 	tests/databases/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
+	cargo test --locked --workspace --no-run
+	tests/node/beside $(MAKE) --no-print-directory test-machine
+
+# What needs no node, once everything is installed and built.
+test-machine:
 	cargo test --locked --workspace
 	$(NODE) --test tests/counterparts/counterparts.test.mjs
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
 
-## test-node: what runs as pods on a node of its own; needs root, and is not part of test
+## test-node: what runs as pods on a node of its own; needs root
 test-node:
 	tests/counterparts/install --node-only
 	tests/node/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
 	cargo build --locked --package lychgate-tests-image --package lychgate-tests-node --bins
-	cargo test --locked --package lychgate-tests-node --test leaves --test node
-	cargo test --locked --package lychgate-tests --test pods
+	cargo test --locked --workspace --test leaves --test node --test pods
 
 lint-format:
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo node test test-machine test-node lint lint-format golden soak
+.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -11,6 +11,13 @@ demo:
 	tests/counterparts/install --node-only
 	cargo build --locked --quiet --package lychgate
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
+
+## conformance: the official MCP conformance suite, direct and through a gateway, compared check by check
+conformance:
+	tests/counterparts/install --node-only
+	cargo build --locked --quiet --package lychgate --package lychgate-tests-fixture
+	$(NODE) --test tests/conformance/compare.test.mjs
+	$(NODE) tests/conformance/conformance.mjs --lychgate $(LYCHGATE) --fixture $(dir $(LYCHGATE))lychgate-test-fixture
 
 ## node: a node of Kubernetes with Lychgate on it, until Ctrl-C; needs root, and prints a kubeconfig
 node:

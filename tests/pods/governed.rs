@@ -11,10 +11,11 @@ use tokio::process::Command;
 use crate::stage::{Stage, processes, restricted};
 
 const NAMESPACE: &str = "agents";
-const DATABASE: &str = "10.0.0.200";
+const DATABASE: &str = "database.agents.svc";
 const IMAGE: &str = "lychgate.test/dbhub:1";
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
-const CALL: &str = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"execute_sql","arguments":{"sql":"select name, email from customers"}}}"#;
+const SCRIPT: &str =
+    r#"[{"op":"callTool","name":"execute_sql","arguments":{"sql":"select name, email from customers"}}]"#;
 
 pub async fn test(stage: &Stage) {
     import_dbhub(stage).await;
@@ -24,15 +25,17 @@ pub async fn test(stage: &Stage) {
     stage.until_available(NAMESPACE, "database").await;
 
     let agent = stage.agent(NAMESPACE).await;
-    stage.cluster().apply_yaml_in(NAMESPACE, &agent_pod(&agent.url())).await;
-    let token = stage.projected(NAMESPACE, "agent", "token/token").await;
-    let (status, session, text) = agent.post(Some(&token), None, INITIALIZE).await;
-    assert_eq!(status, StatusCode::OK, "{text}");
-    let (status, _, text) = agent.post(Some(&token), session.as_deref(), CALL).await;
-    assert_eq!(status, StatusCode::OK, "{text}");
-    assert!(text.contains("[REDACTED:Email]") && !text.contains("alice@example.com"), "{text}");
     let (status, _, _) = agent.post(None, None, INITIALIZE).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
+    stage.cluster().apply_yaml_in(NAMESPACE, &agent_pod(&agent.url())).await;
+    let wait = ["wait", "pod/agent", "--for=condition=Ready", "--timeout=120s", "-n", NAMESPACE];
+    stage.cluster().kubectl(&wait).succeed().await;
+    // A client as it is published, which knows the gateway by nothing but its URL and what is mounted.
+    let url = agent.url();
+    let client =
+        ["exec", "-i", "agent", "-n", NAMESPACE, "--", "/node", "/app/clients/legacy.mjs", "--url", &url];
+    let answer = stage.cluster().kubectl(&client).input(SCRIPT).succeed().await;
+    assert!(answer.contains("[REDACTED:Email]") && !answer.contains("alice@example.com"), "{answer}");
 
     for (name, least) in [("lychgate-operator", 2), ("lychgate-gateway", 2)] {
         let found = processes(&format!("/{name}"));
@@ -52,20 +55,23 @@ fn is_restricted(name: &str, process: &Path) {
     assert!(root.split(' ').nth(5).unwrap().split(',').any(|option| option == "ro"), "{name}: {root}");
 }
 
-/// dbhub from its npm package, with Node and a database of customers.
+/// dbhub and clients from their npm packages, with Node and a database of customers.
 async fn import_dbhub(stage: &Stage) {
     let counterparts = binary("kubectl").ancestors().nth(3).unwrap().join("counterparts");
     let node = counterparts.join("bin/node");
     assert!(node.exists(), "{} is missing; run tests/counterparts/install", node.display());
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("customers.sqlite");
-    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts/servers/seed-customers.mjs");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("counterparts");
+    let (seed, clients) = (sources.join("servers/seed-customers.mjs"), sources.join("clients"));
     let seeded = Command::new(&node).arg(seed).arg("--database").arg(&database).status().await.unwrap();
     assert!(seeded.success());
     let modules = fs::canonicalize(counterparts.join("node_modules")).unwrap();
     let image = Image::of(&node)
         .unwrap()
         .tree("app/node_modules", &modules)
+        .unwrap()
+        .tree("app/clients", &clients)
         .unwrap()
         .file("app/customers.sqlite", 0o644, Content::File(database))
         .arguments(&["/app/node_modules/@bytebase/dbhub/dist/index.js"]);
@@ -84,7 +90,7 @@ stringData: {{token: credential-of-dbhub, lychgate-allowed-hosts: {DATABASE}}}
 apiVersion: v1
 kind: Service
 metadata: {{name: database}}
-spec: {{clusterIP: {DATABASE}, selector: {{app: database}}, ports: [{{port: 8080}}]}}
+spec: {{selector: {{app: database}}, ports: [{{port: 8080}}]}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -148,8 +154,9 @@ spec:
     )
 }
 
-/// A pod whose service account has a token for the gateway.
-pub fn agent_pod(audience: &str) -> String {
+/// A pod whose service account has a token for the gateway, and the gateway's authority beside it. It waits for
+/// somebody who starts a client in it.
+fn agent_pod(audience: &str) -> String {
     format!(
         "
 apiVersion: v1
@@ -165,16 +172,22 @@ spec:
   securityContext: {{runAsNonRoot: true, runAsUser: 65532, seccompProfile: {{type: RuntimeDefault}}}}
   containers:
   - name: agent
-    image: lychgate.test/pause:1
+    image: {IMAGE}
+    command: [/node, --eval, 'setInterval(() => {{}}, 1000)']
+    env:
+    - {{name: MCP_TOKEN_FILE, value: /lychgate/token}}
+    - {{name: NODE_EXTRA_CA_CERTS, value: /lychgate/ca.crt}}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
       capabilities: {{drop: [ALL]}}
-    volumeMounts: [{{name: token, mountPath: /token}}]
+    volumeMounts: [{{name: lychgate, mountPath: /lychgate}}]
   volumes:
-  - name: token
+  - name: lychgate
     projected:
-      sources: [{{serviceAccountToken: {{path: token, audience: '{audience}', expirationSeconds: 600}}}}]
+      sources:
+      - serviceAccountToken: {{path: token, audience: '{audience}', expirationSeconds: 600}}
+      - configMap: {{name: lychgate-customers-ca, items: [{{key: ca.crt, path: ca.crt}}]}}
 "
     )
 }

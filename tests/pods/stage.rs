@@ -96,17 +96,6 @@ impl Stage {
         .await;
         agent
     }
-
-    /// What the kubelet put into a file of a pod's projected volume.
-    pub async fn projected(&self, namespace: &str, pod: &str, file: &str) -> String {
-        let pod = self.get(namespace, "pod", pod).await;
-        let pods = self.node.directory().join("kubelet/pods").join(pod["metadata"]["uid"].as_str().unwrap());
-        let path = pods.join("volumes/kubernetes.io~projected").join(file);
-        eventually("what is projected", PATIENCE, async || {
-            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
-        })
-        .await
-    }
 }
 
 /// A namespace that admits only pods that pass Pod Security `restricted`.

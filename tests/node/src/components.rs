@@ -1,4 +1,4 @@
-//! The command lines of containerd, kubelet, kube-proxy and kube-scheduler, and the files they read.
+//! The command lines of containerd, kubelet, kube-proxy, kube-scheduler and CoreDNS, and the files they read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,6 +15,8 @@ use crate::lychgate::workspace;
 const PODS: &str = "10.181.0.0/24";
 /// The image of the first process of each pod.
 pub(crate) const PAUSE: &str = "lychgate.test/pause:1";
+/// Where CoreDNS says whether it is ready.
+pub(crate) const DNS_READY: (&str, u16) = ("127.0.0.1", 8181);
 const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// The directory of a node.
@@ -32,7 +34,7 @@ impl Layout {
         fs::write(layout.path("containerd.toml"), layout.containerd_configuration())?;
         fs::write(layout.path("network/pods.conflist"), layout.network_configuration())?;
         fs::write(layout.path("kubelet.yaml"), layout.kubelet_configuration())?;
-        // No name is looked up outside.
+        // No name is looked up outside; those of the cluster are CoreDNS's.
         fs::write(layout.path("resolv.conf"), "")?;
         Ok(layout)
     }
@@ -127,6 +129,8 @@ address: {ADDRESS}
 authentication: {{anonymous: {{enabled: true}}, webhook: {{enabled: false}}}}
 authorization: {{mode: AlwaysAllow}}
 containerRuntimeEndpoint: unix://{SOCKET}
+clusterDNS: [{ADDRESS}]
+clusterDomain: cluster.local
 cgroupDriver: cgroupfs
 cgroupRoot: /
 failCgroupV1: false
@@ -162,6 +166,28 @@ conntrack: {{maxPerCore: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}}
         fs::write(self.path("kube-proxy.yaml"), configuration)?;
         let mut command = kubernetes("kube-proxy");
         command.arg(format!("--config={}", self.show("kube-proxy.yaml")));
+        Ok(command)
+    }
+
+    /// It answers at the node's address, and tells at [`DNS_READY`] when it has seen the cluster.
+    pub(crate) fn dns(&self, kubeconfig: &Path) -> io::Result<Command> {
+        let configuration = format!(
+            "cluster.local {{
+  bind {ADDRESS}
+  errors
+  ready {}:{}
+  kubernetes {{
+    kubeconfig {}
+  }}
+}}
+",
+            DNS_READY.0,
+            DNS_READY.1,
+            kubeconfig.display()
+        );
+        fs::write(self.path("Corefile"), configuration)?;
+        let mut command = installed("coredns");
+        command.arg("-conf").arg(self.path("Corefile"));
         Ok(command)
     }
 

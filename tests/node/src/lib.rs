@@ -1,4 +1,4 @@
-//! A node of Kubernetes for tests: containerd, kubelet, kube-proxy and kube-scheduler beside a control plane of
+//! A node of Kubernetes for tests: containerd, kubelet, kube-proxy, kube-scheduler and CoreDNS beside a control plane of
 //! `lychgate-tests-cluster`, all of it in namespaces of their own. What is installed by `tests/node/install` is run;
 //! nothing is installed on the machine, and nothing of it is changed.
 //!

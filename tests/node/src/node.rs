@@ -11,9 +11,11 @@ use k8s_openapi::api::core::v1::Node as Object;
 use kube::Api;
 use lychgate_tests_cluster::{Caller, Cluster, Options};
 use lychgate_tests_image::{Image, Layout as ImageLayout};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::components::{Layout, PAUSE, ctr};
+use crate::components::{DNS_READY, Layout, PAUSE, ctr};
 use crate::{ADDRESS, images, reach, sandbox};
 
 /// How long a start may take on a machine with much else to do. Usually it takes ten seconds.
@@ -82,6 +84,7 @@ impl Node {
         node.import(&Image::of(&built("lychgate-test-pause")?)?, PAUSE).await?;
         node.launch(&layout)?;
         node.wait_for("the node to be ready", Self::is_ready).await?;
+        node.wait_for("names to be known", async |_| names_are_known().await).await?;
         Ok(node)
     }
 
@@ -90,6 +93,7 @@ impl Node {
         let commands = [
             ("kubelet", layout.kubelet(&kubeconfig("system:node:node", &["system:nodes"]))),
             ("kube-proxy", layout.kube_proxy(&kubeconfig("system:kube-proxy", &[]))?),
+            ("coredns", layout.dns(&self.cluster.kubeconfig(&Caller::Admin))?),
             ("kube-scheduler", layout.scheduler(&kubeconfig("system:kube-scheduler", &[]))),
         ];
         for (name, command) in commands {
@@ -185,6 +189,19 @@ impl Node {
     pub fn tails(&self) -> String {
         self.components.iter().map(Component::tail).collect()
     }
+}
+
+/// Asks CoreDNS, by the least that it takes for an answer in HTTP.
+async fn names_are_known() -> Result<(), String> {
+    let ask = async {
+        let mut stream = TcpStream::connect(DNS_READY).await?;
+        stream.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, io::Error>(answer)
+    };
+    let answer = ask.await.map_err(|error| error.to_string())?;
+    if answer.split(' ').nth(1) == Some("200") { Ok(()) } else { Err(answer) }
 }
 
 /// The API server is where pods can reach it, and knows what a kubelet may do.

@@ -3,18 +3,19 @@
 // TypeScript SDK share the methods used here; what differs is handed in.
 
 import { Console } from "node:console";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 // The SDKs log with console.debug, which would land between our lines.
 globalThis.console = new Console(process.stderr);
 
-/** Reads `--url`, `--token` (or MCP_TOKEN), `--header`, `--answer` and what else the client names. */
+/** Reads `--url`, `--token` (or MCP_TOKEN, or the file MCP_TOKEN_FILE), `--header`, `--answer` and what else the client names. */
 export function readOptions(extra = {}) {
   const { values } = parseArgs({
     options: {
       url: { type: "string" },
-      token: { type: "string", default: process.env.MCP_TOKEN },
+      token: { type: "string", default: process.env.MCP_TOKEN ?? tokenOfFile() },
       header: { type: "string", multiple: true, default: [] },
       answer: { type: "string", default: "" },
       ...extra,
@@ -22,6 +23,12 @@ export function readOptions(extra = {}) {
   });
   if (values.url === undefined) throw new Error("--url is missing");
   return values;
+}
+
+/** A kubelet mounts tokens as files. */
+function tokenOfFile() {
+  const { MCP_TOKEN_FILE } = process.env;
+  return MCP_TOKEN_FILE === undefined ? undefined : readFileSync(MCP_TOKEN_FILE, "utf8");
 }
 
 /** The headers that a user of the SDK would set by `requestInit`. */

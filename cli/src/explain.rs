@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::api::{ApiResource, ListParams};
 use lychgate_operator_plan::status::{Workload, diagnose};
 use lychgate_operator_plan::{Explanation, Inventory, Options, Standing, explain, load_objects, shown};
@@ -105,8 +105,14 @@ async fn explain_in_cluster(
     let cluster = arguments.access.connect().await?;
     let namespace = namespace.unwrap_or(&cluster.namespace);
     let operator_namespace = arguments.operator_namespace.as_deref().unwrap_or(OPERATOR_NAMESPACE);
-    let objects = objects(&cluster, namespace, operator_namespace).await?;
-    let options = Options { operator_namespace: Some(operator_namespace.to_owned()), ..Options::default() };
+    let mut objects = objects(&cluster, namespace, operator_namespace).await?;
+    let services = services(&cluster, namespace).await?;
+    let options = Options {
+        operator_namespace: Some(operator_namespace.to_owned()),
+        knows_services: services.is_some(),
+        ..Options::default()
+    };
+    objects.extend(services.into_iter().flatten());
     let inventory = load_objects(&objects).inventory;
     let mut explanation = explain_one(&inventory, &options, Some(namespace), name)?;
     let is_it = |object: &&Value| {
@@ -149,6 +155,18 @@ async fn objects(
         }
     }
     Ok(objects)
+}
+
+/// The Services of a namespace, if they may be read.
+async fn services(cluster: &Cluster, namespace: &str) -> Result<Option<Vec<Value>>, CommandError> {
+    match cluster.list(&built_in::<Service>(), Some(namespace), ListParams::default()).await {
+        Ok(services) => Ok(Some(services)),
+        Err(error @ ReadError::Forbidden(_)) => {
+            note(&format!("whether a Service that is named exists cannot be told: {error}"));
+            Ok(None)
+        }
+        Err(error @ ReadError::Other(_)) => Err(CommandError::from_display(error)),
+    }
 }
 
 /// The policies of a kind in the operator's namespace that select namespaces.

@@ -10,13 +10,14 @@ use crate::command::condition;
 use crate::gateway::{CaReference, data_key, object_name};
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
+use crate::service::ServiceReference;
 use crate::text as format;
 
 /// One MCP server behind a gateway: where it is, which credential is injected, and who may call what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(
-    &[rule::PLAINTEXT_IS_WRITTEN, rule::CREDENTIAL_OF_GRANT_EXISTS]
+    &[rule::PLAINTEXT_IS_WRITTEN, rule::SERVICE_PLAINTEXT_IS_WRITTEN, rule::CREDENTIAL_OF_GRANT_EXISTS]
 )))]
 #[kube(
     group = "lychgate.dev",
@@ -53,6 +54,12 @@ use crate::text as format;
         priority = 1
     ),
     printcolumn(name = "Upstream", type_ = "string", json_path = ".spec.upstream.url", priority = 1),
+    printcolumn(
+        name = "Service",
+        type_ = "string",
+        json_path = ".spec.upstream.serviceRef.name",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct McpConnectionSpec {
@@ -92,16 +99,22 @@ pub struct GatewayReference {
     pub name: String,
 }
 
-/// Where an MCP server is.
+/// Where an MCP server is: exactly one of url and serviceRef.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::TLS_WITH_HTTPS])))]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::ONE_UPSTREAM, rule::TLS_WITH_HTTPS, rule::SERVICE_WITH_AUTHORITY]
+)))]
 pub struct Upstream {
     /// The http or https URL of the server's Streamable HTTP endpoint, without user name and fragment.
     /// Link-local, metadata, multicast and unspecified addresses are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "upstream_url")]
-    pub url: String,
-    /// How the server's certificate is checked. Without it, the public authorities are trusted.
+    pub url: Option<String>,
+    /// A Service in the same namespace with the server's pods, in place of an URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_ref: Option<ServiceReference>,
+    /// How the server's certificate is checked. Without it, the public authorities are trusted for an URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<UpstreamTls>,
     /// Whether a credential may travel to the server over plain http, where whoever reads the network reads

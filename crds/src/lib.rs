@@ -17,6 +17,7 @@ pub mod progress;
 pub mod reason;
 pub mod rule;
 mod schema;
+pub mod service;
 pub mod target;
 pub mod text;
 pub mod units;

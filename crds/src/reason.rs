@@ -53,6 +53,11 @@ impl fmt::Display for ConditionType {
     }
 }
 
+/// What [`Reason::ServiceNotAllowed`] means.
+const SERVICE_NOT_ALLOWED: &str = "The Service that is named as the server leads outside of the cluster (ExternalName), \
+                                   to a gateway, or to the API server. Name the Service of the MCP server, or write its \
+                                   url.";
+
 /// Why an object, or a manifest, is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -70,7 +75,7 @@ pub enum Reason {
     MissingField,
     /// A field's value is of the wrong type, form or size, or does not fit to another field.
     InvalidValue,
-    /// An object that is named does not exist, or has not the key that is named.
+    /// An object that is named does not exist, or has not the key or port that is named.
     RefNotFound,
     /// An object that is named is itself invalid.
     RefInvalid,
@@ -78,6 +83,8 @@ pub enum Reason {
     PolicyInvalid,
     /// The Secret's lychgate-allowed-hosts does not admit the host of the upstream.
     HostNotAllowed,
+    /// The Service that is named as the server leads outside, to a gateway, or to the API server.
+    ServiceNotAllowed,
     /// A policy holds for nothing that exists.
     NoTarget,
     /// The configuration does not fit into a ConfigMap.
@@ -110,7 +117,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -122,6 +129,7 @@ impl Reason {
         Self::RefInvalid,
         Self::PolicyInvalid,
         Self::HostNotAllowed,
+        Self::ServiceNotAllowed,
         Self::NoTarget,
         Self::ConfigTooLarge,
         Self::DeniesEveryone,
@@ -153,6 +161,7 @@ impl Reason {
             Self::RefInvalid => "RefInvalid",
             Self::PolicyInvalid => "PolicyInvalid",
             Self::HostNotAllowed => "HostNotAllowed",
+            Self::ServiceNotAllowed => "ServiceNotAllowed",
             Self::NoTarget => "NoTarget",
             Self::ConfigTooLarge => "ConfigTooLarge",
             Self::DeniesEveryone => "DeniesEveryone",
@@ -191,7 +200,7 @@ impl Reason {
                  says what to write."
             }
             Self::RefNotFound => {
-                "An object that is named does not exist, or has not the key that is named. Make it, or name another."
+                "An object that is named does not exist, or has not the key or port that is named. Make it, or name another."
             }
             Self::RefInvalid => "An object that is named is itself invalid. Mend that one first.",
             Self::PolicyInvalid => {
@@ -202,6 +211,7 @@ impl Reason {
                 "The Secret's lychgate-allowed-hosts does not admit the host of the upstream. Whoever owns the \
                  Secret adds the line that the message names, if the server may have it."
             }
+            Self::ServiceNotAllowed => SERVICE_NOT_ALLOWED,
             Self::NoTarget => "A policy holds for nothing that exists. Correct its targetRefs.",
             Self::ConfigTooLarge => {
                 "The configuration does not fit into a ConfigMap. Use patterns in place of long lists, or split \
@@ -253,6 +263,7 @@ impl Reason {
             | Self::RefInvalid
             | Self::PolicyInvalid
             | Self::HostNotAllowed
+            | Self::ServiceNotAllowed
             | Self::NoTarget
             | Self::ConfigTooLarge
             | Self::DeniesEveryone

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 35] = [
+pub const RULES: [Rule; 38] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -36,9 +36,12 @@ pub const RULES: [Rule; 35] = [
     URL_NAMES_A_HOST,
     URL_WITHOUT_USER,
     URL_OUTSIDE_REFUSED_ADDRESSES,
+    ONE_UPSTREAM,
     TLS_WITH_HTTPS,
+    SERVICE_WITH_AUTHORITY,
     TIMEOUT_WITHIN_A_DAY,
     PLAINTEXT_IS_WRITTEN,
+    SERVICE_PLAINTEXT_IS_WRITTEN,
     HEADER_IS_FREE,
     FORMAT_HAS_ONE_VALUE,
     ONE_SOURCE,
@@ -133,10 +136,26 @@ pub const URL_OUTSIDE_REFUSED_ADDRESSES: Rule = Rule {
     member: None,
 };
 
+/// A server is in one place.
+pub const ONE_UPSTREAM: Rule = Rule {
+    expression: "has(self.url) != has(self.serviceRef)",
+    message: "write exactly one of url and serviceRef",
+    member: None,
+};
+
 /// A certificate authority that nobody asks would mislead.
 pub const TLS_WITH_HTTPS: Rule = Rule {
-    expression: "!has(self.tls) || self.url.startsWith('https://')",
-    message: "the URL is plain http, where no certificate is checked; remove tls, or write an https URL",
+    expression: "!has(self.tls) || ((!has(self.url) || self.url.startsWith('https://')) && \
+                 (!has(self.serviceRef) || self.serviceRef.scheme == 'HTTPS'))",
+    message: "the server is spoken to in plain http, where no certificate is checked; remove tls, or write https",
+    member: Some(".tls"),
+};
+
+/// What public authorities certify are names that all the world has.
+pub const SERVICE_WITH_AUTHORITY: Rule = Rule {
+    expression: "!has(self.serviceRef) || self.serviceRef.scheme != 'HTTPS' || has(self.tls)",
+    message: "missing; no public authority certifies names in a cluster: name the ConfigMap with the server's own \
+              authority under tls.caRef, or write scheme: HTTP",
     member: Some(".tls"),
 };
 
@@ -149,10 +168,18 @@ pub const TIMEOUT_WITHIN_A_DAY: Rule = Rule {
 
 /// Whoever reads the network reads the credential.
 pub const PLAINTEXT_IS_WRITTEN: Rule = Rule {
-    expression: "!has(self.credentials) || size(self.credentials) == 0 || \
+    expression: "!has(self.credentials) || size(self.credentials) == 0 || !has(self.upstream.url) || \
                  self.upstream.url.startsWith('https://') || self.upstream.insecurePlaintext",
     message: "a credential would travel over plain http; write https, or insecurePlaintext: true",
     member: Some(".upstream.url"),
+};
+
+/// Within a cluster, too.
+pub const SERVICE_PLAINTEXT_IS_WRITTEN: Rule = Rule {
+    expression: "!has(self.credentials) || size(self.credentials) == 0 || !has(self.upstream.serviceRef) || \
+                 self.upstream.serviceRef.scheme == 'HTTPS' || self.upstream.insecurePlaintext",
+    message: "a credential would travel over plain http; write HTTPS, or insecurePlaintext: true",
+    member: Some(".upstream.serviceRef.scheme"),
 };
 
 /// Headers that belong to the connection, to the message or to the protocol.

@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 27] = [
+pub const FORMATS: [Format; 28] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -42,6 +42,7 @@ pub const FORMATS: [Format; 27] = [
     AUDIENCE,
     CLAIM,
     URL,
+    PATH,
     DURATION,
     SIZE,
     HEADER,
@@ -114,6 +115,13 @@ pub const URL: Format = Format::new(
     r"^https?://[^/?#]+[^#]*$",
     2048,
     "the server's URL without a fragment, such as https://server.example.com/mcp",
+);
+
+/// The path of an URL (RFC 3986, section 3.3), without query.
+pub const PATH: Format = Format::new(
+    r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$",
+    1024,
+    "the path of the server's endpoint, beginning with '/' and without a query, such as /mcp",
 );
 
 /// A length of time. Six digits keep every value within what CEL's durations can hold.

@@ -127,7 +127,7 @@ async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, Reconc
     if errors.is_empty() { Ok(again) } else { Err(ReconcileError(errors.join("; "))) }
 }
 
-/// The objects that count for a namespace: its own, the policies of the operator's namespace that may hold for
+/// The objects that count for a namespace: its own, its Services, the policies of the operator's namespace that may hold for
 /// it, and the namespace with its labels, if they are known.
 fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
     // A connection that is being deleted is served no longer; a policy that is, holds until it is gone.
@@ -147,6 +147,7 @@ fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
                 .map(|(_, object)| object),
         );
     }
+    objects.extend(place.services.values().cloned());
     // A namespace that was not seen yet may have any label. Where single namespaces are watched, none is ever seen.
     let nobody_tells = !context.settings.watch_namespaces.is_empty();
     if let Some(labels) = place.labels.clone().or_else(|| nobody_tells.then(BTreeMap::new)) {
@@ -173,6 +174,7 @@ fn judge(
         operator_namespace: Some(context.settings.namespace.clone()),
         secret_watch: context.settings.secret_watch.clone(),
         cluster: cluster.as_ref().clone(),
+        knows_services: true,
         ..Options::default()
     };
     let validated = validate(inventory, &options);

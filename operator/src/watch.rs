@@ -1,14 +1,15 @@
 //! The watches that tell the [`World`] what is in the cluster.
 //!
 //! Objects of ours are watched whole and untyped, so that one object of a newer version stops nothing;
-//! children by their metadata alone; pods by their label. Secrets are watched nowhere.
+//! children by their metadata alone; pods by their label; of Services is kept where they lead. Secrets are watched
+//! nowhere.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Namespace, Pod as CorePod, Volume};
+use k8s_openapi::api::core::v1::{Namespace, Pod as CorePod, Service, ServicePort, ServiceSpec, Volume};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
@@ -17,10 +18,11 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use lychgate_operator_plan::{
     CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, MANAGER, MANAGER_LABEL, SEQUENCE_ANNOTATION,
 };
+use serde_json::json;
 
 use crate::apply::{api_resource, fingerprint};
 use crate::queue::Queue;
-use crate::world::{Change, Child, Id, Key, Pod, Seen, Source, World, version};
+use crate::world::{ALL_SERVICES, Change, Child, Id, Key, Pod, Seen, Source, World, version};
 
 /// The kinds of ours, with their plurals.
 pub const OWN_KINDS: [(&str, &str); 5] = [
@@ -47,7 +49,7 @@ fn watched_children() -> impl Iterator<Item = &'static lychgate_operator_plan::C
 pub fn sources(namespaces: &[String]) -> Vec<Source> {
     let own = OWN_KINDS.iter().map(|(_, plural)| *plural);
     let plurals: Vec<&'static str> =
-        own.chain(watched_children().map(|kind| kind.plural)).chain(["pods"]).collect();
+        own.chain(watched_children().map(|kind| kind.plural)).chain(["pods", ALL_SERVICES]).collect();
     let mut sources = Vec::new();
     for namespace in scopes(namespaces) {
         sources.extend(plurals.iter().map(|plural| Source { plural, namespace: namespace.clone() }));
@@ -95,6 +97,8 @@ pub fn start(
         let config = Config::default().labels(&format!("{MANAGER_LABEL}={MANAGER}"));
         let stream = watcher(typed::<CorePod>(client, scope.as_deref()), config);
         tasks.spawn(follower("pods").follow(stream, |object| pod(&object)));
+        let stream = watcher(typed::<Service>(client, scope.as_deref()), Config::default());
+        tasks.spawn(follower(ALL_SERVICES).follow(stream, |object| service(&object)));
     }
     if namespaces.is_empty() {
         let source = Source { plural: "namespaces", namespace: None };
@@ -222,6 +226,22 @@ fn pod(object: &CorePod) -> Option<(Key, Seen)> {
         ending: object.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")),
     };
     Some((key("Pod", object), Seen::Pod(pod)))
+}
+
+/// Where a Service leads, and nothing else of it: there may be thousands that nobody names.
+fn service(object: &Service) -> Option<(Key, Seen)> {
+    let ServiceSpec { type_, external_name, selector, ports, .. } = object.spec.clone()?;
+    let port = |port: ServicePort| ServicePort {
+        port: port.port,
+        target_port: port.target_port,
+        protocol: port.protocol,
+        ..ServicePort::default()
+    };
+    let ports = ports.map(|ports| ports.into_iter().map(port).collect());
+    let spec = ServiceSpec { type_, external_name, selector, ports, ..ServiceSpec::default() };
+    let metadata = json!({"namespace": object.namespace(), "name": object.name_any()});
+    let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    Some((key("Service", object), Seen::Service(Arc::new(value))))
 }
 
 fn namespace(object: &PartialObjectMeta<Namespace>) -> Option<(Key, Seen)> {

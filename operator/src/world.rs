@@ -6,6 +6,8 @@
 //! when it was last applied.
 
 mod revision;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +19,13 @@ use tokio::sync::{Notify, watch};
 pub use self::revision::Revision;
 use self::revision::revision;
 
+/// The name by which the watch of all Services goes; one of those that the operator made goes by their plural.
+pub const ALL_SERVICES: &str = "services of everybody";
+
 /// Who tells about a part of the world: one watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The plural of the kind that is watched.
+    /// The plural of the kind that is watched, or [`ALL_SERVICES`].
     pub plural: &'static str,
     /// The namespace that is watched; all if there is none.
     pub namespace: Option<String>,
@@ -51,6 +56,8 @@ pub enum Seen {
     Child(Child),
     /// A pod of a gateway.
     Pod(Pod),
+    /// A Service that a connection may name: as much of it as the plan reads.
+    Service(Arc<Value>),
     /// A namespace.
     Namespace {
         /// Its labels.
@@ -103,6 +110,8 @@ pub struct Place {
     pub children: BTreeMap<Id, Child>,
     /// The gateways' pods, by name.
     pub pods: BTreeMap<String, Pod>,
+    /// All Services, by name.
+    pub services: BTreeMap<String, Arc<Value>>,
 }
 
 /// An event of a watch.
@@ -321,6 +330,11 @@ impl Inner {
                 place.pods.insert(key.id.name.clone(), pod);
                 changed
             }
+            Seen::Service(service) => {
+                let changed = place.services.get(&key.id.name) != Some(&service);
+                place.services.insert(key.id.name.clone(), service);
+                changed && place.has_connections()
+            }
             Seen::Namespace { labels, terminating } => {
                 let inhabited = !place.objects.is_empty();
                 let changed = place.labels.as_ref() != Some(&labels) || place.terminating != terminating;
@@ -347,6 +361,12 @@ impl Inner {
             "pods" => {
                 place.pods.remove(&key.id.name);
             }
+            ALL_SERVICES => {
+                place.services.remove(&key.id.name);
+                if !place.has_connections() {
+                    return BTreeSet::new();
+                }
+            }
             _ => {
                 let gone = place.objects.remove(&key.id);
                 self.revised |= gone.is_some_and(|gone| revision(&key.id, &gone).is_some());
@@ -357,12 +377,19 @@ impl Inner {
     }
 }
 
+impl Place {
+    /// Whether anybody is here who could name a Service.
+    fn has_connections(&self) -> bool {
+        self.objects.keys().any(|id| id.kind == "McpConnection")
+    }
+}
+
 impl Seen {
     fn version(&self) -> Option<Version> {
         match self {
             Self::Object(object) => object_version(object),
             Self::Child(child) => child.version,
-            Self::Pod(_) | Self::Namespace { .. } => None,
+            Self::Pod(_) | Self::Service(_) | Self::Namespace { .. } => None,
         }
     }
 }
@@ -393,108 +420,4 @@ fn object_version(object: &Value) -> Option<Version> {
 
 fn is_less(new: Option<Version>, known: Option<Version>) -> bool {
     new.zip(known).is_some_and(|(new, known)| new < known)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::sync::Arc;
-
-    use serde_json::{Value, json};
-
-    use super::{Change, Child, Id, Key, Seen, Source, World};
-
-    fn source() -> Source {
-        Source { plural: "mcpconnections", namespace: None }
-    }
-
-    fn key(name: &str) -> Key {
-        Key { namespace: "agents".into(), id: Id::new("McpConnection", name) }
-    }
-
-    fn object(version: &str) -> Seen {
-        Seen::Object(Arc::new(json!({"metadata": {"uid": "u", "resourceVersion": version}})))
-    }
-
-    fn version(world: &World, name: &str) -> Option<Value> {
-        let place = world.place("agents");
-        place
-            .objects
-            .get(&key(name).id)
-            .and_then(|object| object.pointer("/metadata/resourceVersion").cloned())
-    }
-
-    #[test]
-    fn what_a_new_list_does_not_hold_is_gone_and_everything_else_stays() {
-        let world = World::new([source()]);
-        assert!(!world.is_complete());
-        world.tell(&source(), Change::Begin);
-        world.tell(&source(), Change::Listed(key("a"), object("1")));
-        world.tell(&source(), Change::Listed(key("b"), object("2")));
-        assert!(!world.is_complete());
-        assert_eq!(world.tell(&source(), Change::End), BTreeSet::new());
-        assert!(world.is_complete());
-
-        world.tell(&source(), Change::Begin);
-        assert_eq!(world.tell(&source(), Change::Listed(key("a"), object("1"))), BTreeSet::new());
-        assert_eq!(world.tell(&source(), Change::End), BTreeSet::from(["agents".to_owned()]));
-        assert_eq!(version(&world, "a"), Some(json!("1")));
-        assert_eq!(version(&world, "b"), None);
-    }
-
-    #[test]
-    fn an_echo_of_something_older_changes_nothing() {
-        let world = World::new([source()]);
-        world.tell(&source(), Change::Present(key("a"), object("10")));
-        assert_eq!(world.tell(&source(), Change::Present(key("a"), object("9"))), BTreeSet::new());
-        assert_eq!(version(&world, "a"), Some(json!("10")));
-        world.tell(&source(), Change::Present(key("a"), object("11")));
-        assert_eq!(version(&world, "a"), Some(json!("11")));
-        assert_eq!(world.tell(&source(), Change::Absent(key("a"), Some(12))).len(), 1);
-        assert_eq!(version(&world, "a"), None);
-    }
-
-    #[test]
-    fn a_namespace_has_no_labels_that_are_known_before_it_is_seen_itself() {
-        let world = World::new([source()]);
-        world.tell(&source(), Change::Present(key("a"), object("1")));
-        assert_eq!(world.place("agents").labels, None);
-        let namespaces = Source { plural: "namespaces", namespace: None };
-        let own = Key { namespace: "agents".into(), id: Id::new("Namespace", "agents") };
-        let seen = Seen::Namespace { labels: BTreeMap::new(), terminating: false };
-        let touched = world.tell(&namespaces, Change::Present(own, seen));
-        assert_eq!(touched, BTreeSet::from(["agents".to_owned()]), "what was assumed is looked at again");
-        assert_eq!(world.place("agents").labels, Some(BTreeMap::new()));
-    }
-
-    #[test]
-    fn an_answer_that_is_read_after_the_watch_has_gone_on_brings_nothing_back() {
-        let world = World::new([source()]);
-        world.tell(&source(), Change::Answered(key("a"), object("10")));
-        assert_eq!(version(&world, "a"), Some(json!("10")), "an answer is faster than the watch, as a rule");
-        world.tell(&source(), Change::Absent(key("a"), Some(12)));
-        assert_eq!(world.tell(&source(), Change::Answered(key("a"), object("11"))), BTreeSet::new());
-        assert_eq!(version(&world, "a"), None, "it was deleted after that answer");
-
-        let child = |version, fingerprint: &str| Child {
-            uid: "u".into(),
-            version: Some(version),
-            fingerprint: fingerprint.into(),
-            connection: None,
-            annotations: BTreeMap::new(),
-        };
-        let config_map = Key { namespace: "agents".into(), id: Id::new("ConfigMap", "a") };
-        let config_maps = Source { plural: "configmaps", namespace: None };
-        let tell = |change| world.tell(&config_maps, change).len();
-        let fingerprint = || world.child("agents", &config_map.id).map(|child| child.fingerprint);
-        let present = |child| Change::Present(config_map.clone(), Seen::Child(child));
-        let answered = |child| Change::Answered(config_map.clone(), Seen::Child(child));
-        assert_eq!(tell(present(child(21, "edited"))), 1);
-        assert_eq!(tell(answered(child(20, "applied"))), 0);
-        assert_eq!(fingerprint().as_deref(), Some("edited"), "it was edited after that answer");
-        assert_eq!(tell(answered(child(23, "mended"))), 1);
-        assert_eq!(tell(present(child(22, "edited again"))), 0, "an echo of what is mended");
-        assert_eq!(tell(present(child(24, "mended"))), 0, "its status has changed, no more");
-        assert_eq!(fingerprint().as_deref(), Some("mended"));
-    }
 }

@@ -32,6 +32,7 @@ mod outage;
 mod questions;
 mod references;
 mod repair;
+mod services;
 mod support;
 mod told;
 mod watch;

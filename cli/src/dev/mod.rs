@@ -264,6 +264,13 @@ fn missing_without_cluster(connection: &ValidConnection) -> Vec<String> {
              issues them; use the token of a persona"
         ));
     }
+    if let Some(service) = connection.service() {
+        let url = config.upstream.url;
+        missing.push(format!(
+            "warning: McpConnection {name}: {url} is in a cluster only; to reach it from here, let kubectl port-forward \
+             service/{service} listen at its port, and write its host into /etc/hosts as 127.0.0.1"
+        ));
+    }
     for credential in config.credentials {
         if let CredentialSource::ServiceAccountToken(_) = credential.from {
             missing.push(format!(
@@ -319,12 +326,14 @@ mod tests {
 
     #[test]
     fn what_only_a_cluster_can_give_is_told_and_nothing_else() {
-        let warnings = |identity: &str, credentials: &str| {
+        let warnings = |identity: &str, rest: &str| {
+            let upstream =
+                if rest.contains("upstream:") { "" } else { "upstream: {url: 'https://a.example/mcp'}, " };
             let text = format!(
                 "apiVersion: lychgate.dev/v1alpha1\nkind: McpGateway\nmetadata: {{name: gateway}}\n\
                  spec: {{identity: {{{identity}}}}}\n---\n\
                  apiVersion: lychgate.dev/v1alpha1\nkind: McpConnection\nmetadata: {{name: docs}}\n\
-                 spec: {{gatewayRef: {{name: gateway}}, upstream: {{url: 'https://a.example/mcp'}}, {credentials}}}\n"
+                 spec: {{gatewayRef: {{name: gateway}}, {upstream}{rest}}}\n"
             );
             let loaded = load(&[SourceFile { name: "all.yaml".to_owned(), text }]);
             let validated = validate(&loaded.inventory, &Options::default());
@@ -338,5 +347,8 @@ mod tests {
         assert!(
             warnings("anonymous: true", token).contains("the credential own is a token that only a cluster")
         );
+        let service = "upstream: {serviceRef: {name: docs, port: 8080, scheme: HTTP}}";
+        let told = warnings("anonymous: true", service);
+        assert!(told.contains("http://docs.default.svc:8080/mcp is in a cluster only"), "{told}");
     }
 }

@@ -14,6 +14,7 @@ use lychgate_crds::masking::MaskingRuleSpec;
 use crate::manifest::node::Lines;
 use crate::problem::{Finding, ObjectKey, Problem, Source};
 use crate::secret::SecretValue;
+use crate::service::Service;
 use crate::targets::Targets;
 
 /// The label of ConfigMaps that name the personas of `lychgate dev`.
@@ -29,6 +30,7 @@ pub struct Inventory {
     pub(crate) approval_policies: Vec<Entry<ApprovalPolicySpec>>,
     pub(crate) secrets: Vec<Entry<BTreeMap<String, SecretValue>>>,
     pub(crate) config_maps: Vec<Entry<BTreeMap<String, String>>>,
+    pub(crate) services: Vec<Entry<Service>>,
     /// Namespaces, of which the labels alone matter.
     pub(crate) namespaces: Vec<Entry<()>>,
     /// What was found wrong when they were read.

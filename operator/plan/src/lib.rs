@@ -17,6 +17,7 @@ mod names;
 mod problem;
 mod render;
 mod secret;
+mod service;
 mod shown;
 pub mod status;
 mod suggest;

@@ -17,6 +17,7 @@ use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 use crate::approval::NO_UID;
 use crate::names::{ChildName, sha256};
 use crate::problem::ObjectKey;
+use crate::service::ValidService;
 use crate::values::{
     Audience, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes, Name, Namespace,
     Replicas, Timeout, TokenSeconds, UpstreamUrl,
@@ -90,6 +91,8 @@ pub(crate) enum Tls {
 #[derive(Clone, Debug)]
 pub(crate) struct ValidUpstream {
     pub(crate) url: UpstreamUrl,
+    /// The Service that the URL is of, if a connection names one.
+    pub(crate) service: Option<ValidService>,
     pub(crate) ca: Option<CaBundle>,
     pub(crate) insecure_plaintext: bool,
     pub(crate) connect_timeout: Timeout,
@@ -157,6 +160,12 @@ impl ValidConnection {
         !self.credentials.is_empty()
     }
 
+    /// The name of the Service that is its server, in its own namespace, if it names one.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.upstream.service.as_ref().map(|service| service.name.as_str())
+    }
+
     /// Why nothing may pass, if that is so.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
@@ -185,11 +194,7 @@ impl ValidConnection {
     /// so these cannot, either.
     #[must_use]
     pub fn selected_labels(&self) -> BTreeMap<String, String> {
-        let pairs = [
-            ("app.kubernetes.io/name", "lychgate-gateway"),
-            ("app.kubernetes.io/instance", self.child.as_str()),
-        ];
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        selected_labels(&self.child)
     }
 
     /// Whether the operator makes the connection's certificate.
@@ -234,7 +239,8 @@ impl ValidConnection {
     /// The document for the gateway. `sequence` is raised when anything else in it changes.
     #[must_use]
     pub fn config(&self, sequence: u64) -> GatewayConfig {
-        let ValidUpstream { url, ca, insecure_plaintext, connect_timeout, call_timeout } = &self.upstream;
+        let ValidUpstream { url, service: _, ca, insecure_plaintext, connect_timeout, call_timeout } =
+            &self.upstream;
         GatewayConfig {
             api_version: API_VERSION.to_owned(),
             sequence,
@@ -363,6 +369,13 @@ impl ValidConnection {
             None => vec![format!("{}.cluster.local:{GATEWAY_PORT}", self.service_host())],
         }
     }
+}
+
+/// The labels by which the pods of a gateway are selected.
+pub(crate) fn selected_labels(child: &ChildName) -> BTreeMap<String, String> {
+    let pairs =
+        [("app.kubernetes.io/name", "lychgate-gateway"), ("app.kubernetes.io/instance", child.as_str())];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 impl CaBundle {

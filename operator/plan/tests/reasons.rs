@@ -53,6 +53,14 @@ fn minimal_with_rule(spec: &str) -> String {
     )
 }
 
+/// A Service that stands for a name outside of the cluster.
+const OUTSIDE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: outside}\n\
+                       spec: {type: ExternalName, externalName: db.example.com}\n";
+
+fn to_outside() -> Value {
+    json!({"serviceRef": {"name": "outside", "port": 80, "scheme": "HTTP"}})
+}
+
 const GOOD: &str = "  detectors: [{type: Email, action: {redact: {}}}]\n";
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
 
@@ -93,8 +101,8 @@ fn rows_of_reading() -> Vec<(Reason, String, &'static str)> {
         ),
         (
             Reason::MissingField,
-            minimal_with("McpConnection", "spec.upstream.url", None),
-            "spec.upstream.url: missing; write it",
+            minimal_with("McpConnection", "spec.gatewayRef.name", None),
+            "spec.gatewayRef.name: missing; write it",
         ),
         (
             Reason::InvalidValue,
@@ -142,6 +150,11 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
             Reason::HostNotAllowed,
             FULL.replace("dbhub.data.svc:8443\n", "dbhub.data.svc:443\n"),
             "add the line dbhub.data.svc:8443 to its key lychgate-allowed-hosts",
+        ),
+        (
+            Reason::ServiceNotAllowed,
+            minimal_with("McpConnection", "spec.upstream", Some(to_outside())) + "\n---\n" + OUTSIDE,
+            "spec.upstream.serviceRef.name: Service outside is of type ExternalName and leads to db.example.com",
         ),
         (
             Reason::NoTarget,

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use support::{FULL, MINIMAL, check, complete, documents, of_kind, set, write};
 
+/// A connection to a Service beside it.
+const SERVICE: &str = include_str!("testdata/service.input.yaml");
+
 fn options() -> RenderOptions {
     RenderOptions {
         operator_namespace: Some("lychgate-system".to_owned()),
@@ -61,6 +64,11 @@ fn the_least_connection_renders_as_it_is_held() {
 #[test]
 fn a_connection_with_everything_renders_as_it_is_held() {
     hold("full.golden.yaml", FULL);
+}
+
+#[test]
+fn a_connection_to_a_service_renders_as_it_is_held() {
+    hold("service.golden.yaml", SERVICE);
 }
 
 #[test]

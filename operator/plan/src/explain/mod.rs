@@ -127,7 +127,7 @@ pub fn explain(
         }),
         callers: of_gateway.map(|gateway| words::callers(&gateway.identity)).unwrap_or_default(),
         urls: valid.map(ValidConnection::resources).unwrap_or_default(),
-        upstream: spec.map(|spec| spec.upstream.url.clone()),
+        upstream: spec.and_then(|spec| words::upstream(&spec.upstream, &entry.key.namespace)),
         credentials: spec.iter().flat_map(|spec| &spec.credentials).map(words::credential).collect(),
         commands: effective.commands.iter().flat_map(commands::in_words).collect(),
         policies,
@@ -210,6 +210,8 @@ fn concerned(entry: &Entry<McpConnectionSpec>, policies: &[Attachment]) -> Vec<O
     if let Some(tls) = &spec.upstream.tls {
         keys.push(ObjectKey::new("ConfigMap", namespace, &tls.ca_ref.name));
     }
+    let service = spec.upstream.service_ref.iter();
+    keys.extend(service.map(|service| ObjectKey::new("Service", namespace, &service.name)));
     for credential in &spec.credentials {
         let CredentialSource { secret_key_ref, service_account_token: _ } = &credential.from;
         keys.extend(secret_key_ref.iter().map(|secret| ObjectKey::new("Secret", namespace, &secret.name)));

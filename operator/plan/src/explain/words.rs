@@ -1,14 +1,14 @@
 //! Grounds, obstacles, callers, credentials and grants in words.
 
 use lychgate_crds::connection::{
-    Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken,
+    Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken, Upstream,
 };
 use lychgate_crds::gateway::{Identity, OidcIssuer};
 use lychgate_crds::target::{Operator, Requirement, Selector, TargetKind, TargetReference};
 
 use crate::problem::ObjectKey;
 use crate::targets::{Candidate, Ground, Label, Labels, Obstacle, Part, Targets, Unmet};
-use crate::validate::Options;
+use crate::validate::{Options, service_url};
 
 /// How many names of a list are told, before the rest is counted.
 const NAMES_TOLD: usize = 4;
@@ -136,6 +136,12 @@ fn audiences(audiences: &[String]) -> String {
         return " for the URL that is called".to_owned();
     }
     format!(" for {}", listed(audiences))
+}
+
+/// Where the server is.
+pub(super) fn upstream(upstream: &Upstream, namespace: &str) -> Option<String> {
+    let of_service = |service| format!("{} of Service {}", service_url(service, namespace), service.name);
+    upstream.url.clone().or_else(|| upstream.service_ref.as_ref().map(of_service))
 }
 
 /// What is injected, and where it comes from.

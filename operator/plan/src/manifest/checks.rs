@@ -34,7 +34,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.credentials[].from") => {
             violated(has(value, "secretKeyRef") == has(value, "serviceAccountToken"), rule::ONE_SOURCE)
         }
-        ("McpConnection", "spec.upstream") => tls_with_https(value),
+        ("McpConnection", "spec.upstream") => upstream(value),
         ("McpConnection", "spec.upstream.url") => upstream_url(value),
         ("McpConnection", "spec.upstream.timeouts.connect" | "spec.upstream.timeouts.call") => timeout(value),
         ("McpConnection", "spec.credentials[].inject.header") => header(value),
@@ -152,9 +152,16 @@ fn secret_name_with_mode_secret(value: &Value) -> Found {
     found.into_iter().map(|(_, message)| (if named { ".mode" } else { ".secretName" }, message)).collect()
 }
 
-fn tls_with_https(value: &Value) -> Found {
-    let url = value.get("url").and_then(Value::as_str).unwrap_or_default();
-    violated(has(value, "tls") && !url.starts_with("https://"), rule::TLS_WITH_HTTPS)
+fn upstream(value: &Value) -> Found {
+    if has(value, "url") == has(value, "serviceRef") {
+        return violated(true, rule::ONE_UPSTREAM);
+    }
+    let url = value.get("url").map(content).is_some_and(|url| !url.starts_with("https://"));
+    let scheme = value.pointer("/serviceRef/scheme").map(content);
+    let is_plain = url || scheme == Some("HTTP");
+    let mut found = violated(has(value, "tls") && is_plain, rule::TLS_WITH_HTTPS);
+    found.extend(violated(!has(value, "tls") && scheme == Some("HTTPS"), rule::SERVICE_WITH_AUTHORITY));
+    found
 }
 
 fn upstream_url(value: &Value) -> Found {

@@ -1,8 +1,9 @@
 //! From manifests to an [`Inventory`]: everything that can be said of each object by itself.
 //!
 //! Objects of our kinds are checked by their schemas ([`schema`]) and by the rules for single fields
-//! ([`checks`]); Secrets and ConfigMaps are taken for what they hold ([`data`]), Namespaces for their labels;
-//! all other kinds are none of our business and are noted. What objects say of each other is checked in [`crate::validate`].
+//! ([`checks`]); Secrets and ConfigMaps are taken for what they hold ([`data`]), Services for where they lead,
+//! Namespaces for their labels; all other kinds are none of our business and are noted. What objects say of each
+//! other is checked in [`crate::validate`].
 
 mod checks;
 mod data;
@@ -27,6 +28,7 @@ use self::yaml::ReadError;
 use crate::inventory::{Entry, Inventory};
 use crate::masking;
 use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
+use crate::service::Service;
 use crate::suggest::nearest;
 use crate::targets::Targets;
 
@@ -113,6 +115,7 @@ impl Loader {
         problems.extend(mark_duplicates(&mut inventory.approval_policies));
         problems.extend(mark_duplicates(&mut inventory.secrets));
         problems.extend(mark_duplicates(&mut inventory.config_maps));
+        problems.extend(mark_duplicates(&mut inventory.services));
         problems.extend(mark_duplicates(&mut inventory.namespaces));
         inventory.problems.clone_from(&problems);
         Loaded { inventory, problems, ignored }
@@ -145,6 +148,7 @@ impl Loader {
         match (api_version, kind) {
             ("v1", "Secret") => self.add_secret(object),
             ("v1", "ConfigMap") => self.add_config_map(object),
+            ("v1", "Service") => self.add_service(object),
             ("v1", "Namespace") => self.add_namespace(object),
             _ if api_version.split('/').next() == Some(GROUP) => self.add_ours(api_version, kind, object),
             _ => self.loaded.ignored.push((object.source(), object.key)),
@@ -233,6 +237,20 @@ impl Loader {
         let data = data::read_config_map(object.node, &mut object.findings);
         self.loaded.problems.extend(object.problems());
         self.loaded.inventory.config_maps.push(object.into_entry(Some(data), Targets::default()));
+    }
+
+    fn add_service(&mut self, mut object: Object<'_>) {
+        let spec = object.node.get("spec").map(Node::to_json).unwrap_or_default();
+        let service = match Service::read(spec) {
+            Ok(service) => Some(service),
+            Err(error) => {
+                let message = format!("none that an API server takes: {error}; mend it");
+                object.find("spec", Reason::InvalidValue, message);
+                None
+            }
+        };
+        self.loaded.problems.extend(object.problems());
+        self.loaded.inventory.services.push(object.into_entry(service, Targets::default()));
     }
 
     /// A namespace lies in none, and nothing of it matters but its labels.

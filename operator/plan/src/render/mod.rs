@@ -19,7 +19,8 @@ use lychgate_crds::API_VERSION;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::valid::ValidConnection;
+use crate::names::ChildName;
+use crate::valid::{ValidConnection, selected_labels};
 
 pub use certificate::certificate_epoch;
 
@@ -166,7 +167,12 @@ fn named(connection: &ValidConnection, name: String) -> ObjectMeta {
 
 /// The labels that Kubernetes recommends, never those of the connection itself.
 fn labels(connection: &ValidConnection) -> BTreeMap<String, String> {
-    let mut labels = connection.selected_labels();
+    labels_of(&connection.child)
+}
+
+/// The labels of everything that is made under a name, the gateway's pods among it.
+pub(crate) fn labels_of(child: &ChildName) -> BTreeMap<String, String> {
+    let mut labels = selected_labels(child);
     labels.extend(texts([
         ("app.kubernetes.io/component", "gateway"),
         ("app.kubernetes.io/part-of", "lychgate"),

@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::workload::SERVE_PORT_NAME;
 use super::{RenderOptions, metadata, selector, texts};
+use crate::service::Backend;
 use crate::valid::{ADMIN_PORT, GATEWAY_PORT, Tls, ValidConnection};
 
 const DNS_PORT: u16 = 53;
@@ -72,19 +73,39 @@ fn egress(connection: &ValidConnection, options: &RenderOptions) -> Vec<NetworkP
         let ports = options.api_server_ports.iter().copied().map(tcp).collect();
         rules.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });
     }
+    let upstream = &connection.upstream;
+    let backend = upstream.service.as_ref().and_then(|service| service.backend.as_ref());
+    rules.extend(backend.map(egress_to_backend));
     let issuers =
         connection.gateway.identity.oidc.iter().filter_map(|issuer| Url::parse(&issuer.issuer).ok());
     let receivers = connection.notifications().filter_map(|notification| {
         let host = notification.host.as_str();
         Url::parse(&format!("https://{host}/")).ok()
     });
-    for url in issuers.chain([connection.upstream.url.url().clone()]).chain(receivers) {
+    let server = Some(upstream.url.url().clone()).filter(|_| backend.is_none());
+    for url in issuers.chain(server).chain(receivers) {
         let rule = egress_to(&url, connection.namespace.as_str());
         if !rules.contains(&rule) {
             rules.push(rule);
         }
     }
     rules
+}
+
+/// Leave to connect to the pods of a Service. Policies see the port of the pod, and none of the Service.
+fn egress_to_backend(backend: &Backend) -> NetworkPolicyEgressRule {
+    let Backend { selector, port } = backend;
+    let pods = LabelSelector { match_labels: Some(selector.clone()), ..LabelSelector::default() };
+    let pods = NetworkPolicyPeer { pod_selector: Some(pods), ..NetworkPolicyPeer::default() };
+    NetworkPolicyEgressRule {
+        // Without a selector, whoever writes its EndpointSlices says where it leads.
+        to: (!selector.is_empty()).then(|| vec![pods]),
+        ports: Some(vec![NetworkPolicyPort {
+            port: Some(port.clone()),
+            protocol: Some("TCP".to_owned()),
+            ..NetworkPolicyPort::default()
+        }]),
+    }
 }
 
 /// Leave to connect to the host of an URL, as narrow as its form allows.

@@ -15,7 +15,7 @@ use super::commands;
 use super::credentials;
 use super::gateway::{Gateways, bundle};
 use super::references::{References, not_found};
-use super::{Options, check_audience, names_in};
+use super::{Options, check_audience, names_in, upstream_url};
 use crate::inventory::{Entry, Inventory};
 use crate::names::ChildName;
 use crate::problem::{Finding, ObjectKey, Problem};
@@ -59,7 +59,7 @@ pub(super) fn validate(
     let warnings = warnings(spec, gateway, &policies);
     let valid = match gateway {
         Some(gateway) if !entry.broken && !judgement.is_refused() => {
-            judgement.finish(spec, gateway.clone(), policies, context.options)
+            judgement.finish(spec, gateway.clone(), policies, context)
         }
         Some(_) | None => None,
     };
@@ -106,7 +106,10 @@ impl Judgement<'_> {
             let path = "spec.upstream.tls.caRef";
             self.findings.extend(references.check_authorities(path, &tls.ca_ref.name, &tls.ca_ref.key));
         }
-        let upstream = UpstreamUrl::parse(&spec.upstream.url);
+        if let Some(service) = &spec.upstream.service_ref {
+            self.findings.extend(references.check_service(service));
+        }
+        let upstream = upstream_url(&spec.upstream, references.namespace);
         let upstream = upstream.as_ref().map(UpstreamUrl::url);
         for (index, credential) in spec.credentials.iter().enumerate() {
             let path = format!("spec.credentials[{index}].from");
@@ -161,10 +164,15 @@ impl Judgement<'_> {
     }
 
     fn plaintext(&mut self, spec: &McpConnectionSpec) {
-        let Upstream { url, insecure_plaintext, .. } = &spec.upstream;
-        let is_plain = UpstreamUrl::parse(url).is_some_and(|url| url.url().scheme() == "http");
-        if is_plain && !insecure_plaintext && !spec.credentials.is_empty() {
-            self.report("spec.upstream.url", Reason::InvalidValue, rule::PLAINTEXT_IS_WRITTEN.message);
+        let is_plain = upstream_url(&spec.upstream, &self.entry.key.namespace)
+            .is_some_and(|url| url.url().scheme() == "http");
+        if is_plain && !spec.upstream.insecure_plaintext && !spec.credentials.is_empty() {
+            let rule = match &spec.upstream.service_ref {
+                None => rule::PLAINTEXT_IS_WRITTEN,
+                Some(_) => rule::SERVICE_PLAINTEXT_IS_WRITTEN,
+            };
+            let path = format!("spec{}", rule.member.unwrap_or_default());
+            self.report(&path, Reason::InvalidValue, rule.message);
         }
     }
 
@@ -174,9 +182,9 @@ impl Judgement<'_> {
         spec: &McpConnectionSpec,
         gateway: ValidGateway,
         policies: Effective<'_>,
-        options: &Options,
+        context: &Context<'_>,
     ) -> Option<ValidConnection> {
-        let Some(connection) = build(self.entry, spec, gateway, policies, options) else {
+        let Some(connection) = build(self.entry, spec, gateway, policies, context) else {
             self.report(
                 "spec",
                 Reason::InvalidValue,
@@ -265,10 +273,16 @@ fn build(
     spec: &McpConnectionSpec,
     gateway: ValidGateway,
     policies: Effective<'_>,
-    options: &Options,
+    context: &Context<'_>,
 ) -> Option<ValidConnection> {
     let ObjectKey { kind: _, namespace, name } = &entry.key;
-    let Upstream { url, tls, insecure_plaintext, timeouts } = &spec.upstream;
+    let Context { inventory, options, .. } = *context;
+    let references = References { inventory, options, namespace };
+    let Upstream { url: _, service_ref, tls, insecure_plaintext, timeouts } = &spec.upstream;
+    let service = match service_ref {
+        Some(reference) => Some(references.valid_service(reference)?),
+        None => None,
+    };
     let ServerRequests { sampling, elicitation, roots } = spec.server_requests.clone();
     let ca = match tls {
         Some(tls) => Some(bundle(&tls.ca_ref)?),
@@ -286,7 +300,8 @@ fn build(
         closed: closed(spec, &gateway, &policies),
         gateway,
         upstream: ValidUpstream {
-            url: UpstreamUrl::parse(url)?,
+            url: upstream_url(&spec.upstream, namespace)?,
+            service,
             ca,
             insecure_plaintext: *insecure_plaintext,
             connect_timeout: Timeout::parse(&timeouts.connect)?,

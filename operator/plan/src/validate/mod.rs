@@ -12,6 +12,7 @@ mod gateway;
 mod notification;
 mod policies;
 mod references;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use lychgate_gateway_policy::config::{ObjectName, OidcIssuer};
 
 pub(crate) use self::attached::{Attached, Effective};
 pub(crate) use self::policies::reaches_out;
+pub(crate) use self::service::{service_url, upstream_url};
 use crate::inventory::Inventory;
 use crate::problem::{Finding, ObjectKey, Problem};
 use crate::valid::ValidConnection;
@@ -38,6 +40,10 @@ pub struct Options {
     /// does not exist. Otherwise those that are in it are looked into, and a Secret that is missing beside
     /// others of its namespace is a warning.
     pub complete: bool,
+    /// Whether the inventory holds every Service that there is, so that one that is not in it does not exist.
+    /// Otherwise those that are in it are looked into, and one that is missing beside others of its namespace
+    /// is a warning.
+    pub knows_services: bool,
     /// The namespace of the operator, in which policies may select namespaces. Without it, as from files,
     /// they may anywhere.
     pub operator_namespace: Option<String>,

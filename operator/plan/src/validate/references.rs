@@ -1,4 +1,4 @@
-//! Secrets and ConfigMaps that objects name: whether they exist and hold what they should.
+//! Secrets, ConfigMaps and Services that objects name: whether they exist and hold what they should.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use super::{Options, names_in};
 use crate::inventory::{Entry, Inventory};
 use crate::problem::{Finding, ObjectKey};
 use crate::secret::SecretValue;
+use crate::service::Service;
 use crate::suggest::nearest;
 
 /// Begins every certificate in PEM (RFC 7468).
@@ -97,6 +98,13 @@ impl<'a> References<'a> {
         Some(Finding::new(format!("{path}.key"), Reason::RefInvalid, message))
     }
 
+    /// A Service; nothing if it is not here and may be elsewhere.
+    pub(super) fn service(&self, name: &str) -> Result<Option<&'a Service>, Finding> {
+        let path = "spec.upstream.serviceRef.name";
+        let entry = self.find("Service", path, name, &self.inventory.services)?;
+        Ok(entry.and_then(|entry| entry.spec.as_ref()))
+    }
+
     /// The data of a Secret; nothing if it is not here and may be elsewhere.
     fn secret(&self, path: &str, name: &str) -> Result<Option<&'a BTreeMap<String, SecretValue>>, Finding> {
         let entry = self.find("Secret", path, name, &self.inventory.secrets)?;
@@ -119,12 +127,14 @@ impl<'a> References<'a> {
             Some(entry) => Ok(Some(entry)),
             None => {
                 let known = names_in(self.namespace, entries.iter().map(|entry| &entry.key));
-                let is_odd = kind == "Secret" && !known.is_empty();
+                let is_odd = kind != "ConfigMap" && !known.is_empty();
                 let message = not_found(&key, known);
-                if self.options.complete {
+                let Options { complete, knows_services, .. } = self.options;
+                let is_missing = if kind == "Service" { *knows_services } else { *complete };
+                if is_missing {
                     Err(Finding::new(path, Reason::RefNotFound, message))
                 } else if is_odd {
-                    // Who keeps Secrets beside the other manifests most likely misspelt this one.
+                    // Who keeps some beside the other manifests most likely misspelt this one.
                     Err(Finding::warning(path, Reason::RefNotFound, message))
                 } else {
                     Ok(None)

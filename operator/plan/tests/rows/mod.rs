@@ -3,6 +3,7 @@
 mod approvals;
 mod commands;
 mod notifications;
+mod services;
 
 use serde_json::{Value, json};
 
@@ -127,7 +128,7 @@ fn connection_rows() -> Vec<Row> {
         ("spec.gatewayRef.name", json!("a_b"), "", "lower-case letters"),
         ("spec.gatewayRef.namespace", json!("x"), "", "there is no such field; write one of name"),
         ("spec.upstream", json!("https://a.example"), "", "write a mapping"),
-        ("spec.upstream", json!({}), "spec.upstream.url", "missing; write it"),
+        ("spec.upstream", json!({}), "", "write exactly one of url and serviceRef"),
         ("spec.upstream.url", json!("dbhub/mcp"), "", "not an absolute URL"),
         ("spec.upstream.url", json!("ftp://dbhub/mcp"), "", "write https"),
         ("spec.upstream.url", json!("HTTPS://dbhub/mcp"), "", "write the server's URL"),
@@ -145,7 +146,7 @@ fn connection_rows() -> Vec<Row> {
             "spec.upstream.url",
             json!("http://dbhub.data.svc:8443/mcp"),
             "spec.upstream.tls",
-            "write an https URL",
+            "remove tls, or write https",
         ),
         ("spec.upstream.tls", json!({}), "spec.upstream.tls.caRef", "missing"),
         ("spec.upstream.tls", json!(true), "", "write a mapping"),
@@ -388,7 +389,7 @@ pub(crate) type CombinedRow = (&'static str, Vec<(&'static str, Option<Value>)>,
 
 pub(crate) fn combined_rows() -> Vec<CombinedRow> {
     let plain = Some(json!("http://dbhub.data.svc:8443/mcp"));
-    vec![
+    let mut rows = vec![
         (
             "McpConnection",
             vec![
@@ -440,7 +441,9 @@ pub(crate) fn combined_rows() -> Vec<CombinedRow> {
         ("McpConnection", vec![("spec", None)], "spec", "missing; write it"),
         ("McpConnection", vec![("metadata", None)], "metadata.name", "missing"),
         ("McpConnection", vec![("spec.gatewayRef", None)], "spec.gatewayRef", "missing"),
-    ]
+    ];
+    rows.extend(services::combined_rows());
+    rows
 }
 
 fn long(length: usize) -> Value {
@@ -458,7 +461,7 @@ fn many_labels(count: usize) -> Value {
 pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let with = |kind: &'static str| move |row: Row| (kind, row);
     let gateway = gateway_rows().into_iter().chain(notifications::rows()).map(with("McpGateway"));
-    let connection = connection_rows().into_iter().map(with("McpConnection"));
+    let connection = connection_rows().into_iter().chain(services::rows()).map(with("McpConnection"));
     let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
     let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));
     let commands = target_rows().into_iter().chain(commands::rows()).map(with("CommandRule"));

@@ -19,6 +19,7 @@ mod approvals;
 mod approvals_operator;
 mod chaos;
 mod chart;
+mod commands;
 mod edits;
 mod examples;
 mod governed;

@@ -29,6 +29,15 @@ pub fn rule(name: &str, spec: Value) -> Value {
     object("MaskingRule", name, &over(base, spec))
 }
 
+/// A CommandRule for the tool `execute_sql` that denies what is no row, with these fields of its spec besides.
+pub fn command_rule(name: &str, spec: Value) -> Value {
+    let base = json!({
+        "extract": [{"tools": ["execute_sql"], "argument": "$.sql", "language": "SQL", "dialect": "postgresql"}],
+        "rules": [{"name": "no-ddl", "effects": ["Schema", "Admin", "Exec", "Exfiltrate"], "action": "Deny"}],
+    });
+    object("CommandRule", name, &over(base, spec))
+}
+
 /// Says that a rule holds for one connection.
 pub fn targets(connection: &str) -> Value {
     json!({"targetRefs": [{"kind": "McpConnection", "name": connection}]})

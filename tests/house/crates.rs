@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-gateway-condition", &["lychgate-gateway-mcp"]),
     ("lychgate-gateway-record", &[]),
     ("lychgate-gateway-policy", &["lychgate-gateway-command", "lychgate-gateway-mcp"]),
-    ("lychgate-operator-plan", &["lychgate-crds", "lychgate-gateway-policy"]),
+    ("lychgate-operator-plan", &["lychgate-crds", "lychgate-gateway-condition", "lychgate-gateway-policy"]),
     (
         "lychgate-gateway",
         &["lychgate-crds", "lychgate-gateway-mcp", "lychgate-gateway-policy", "lychgate-gateway-record"],

@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 
 use lychgate_crds::{rule, text, units};
+use lychgate_gateway_condition::Scope;
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
 use lychgate_gateway_policy::destination;
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.credentials[].inject.header") => header(value),
         ("McpConnection", "spec.credentials[].inject.format") => format(value),
         ("McpConnection", "spec.access[]") => grant(value),
+        ("McpConnection", "spec.access[].when") => condition(value, Scope::Access),
         ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
         ("MaskingRule", "spec") => holds_for_something(value),
         (_, "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
@@ -88,6 +90,7 @@ fn approval_policy(place: &str, value: &Value) -> Found {
             let matches = something.filter(|member| is_filled(value, member)).count();
             violated(matches == 0 && !has(value, "when"), rule::MATCH_NAMES_SOMETHING)
         }
+        "spec.match.when" => condition(value, Scope::Access),
         "spec.approvers" => {
             let somebody = is_filled(value, "groups") || is_filled(value, "serviceAccounts");
             violated(!somebody, rule::SOMEBODY_APPROVES)
@@ -108,6 +111,7 @@ fn command_rule(place: &str, value: &Value) -> Found {
             let is_allowed = value.get("action") == Some(&Value::from("Allow"));
             violated(has(value, "credential") && !is_allowed, rule::CREDENTIAL_WITH_ALLOW)
         }
+        "spec.rules[].when" => condition(value, Scope::Command),
         "spec.limits.statementBytes" => statement_bytes(value),
         _ => Found::new(),
     }
@@ -194,6 +198,13 @@ fn grant(value: &Value) -> Found {
     let mut found = violated(!somebody, rule::GRANT_NAMES_SOMEBODY);
     found.extend(violated(!something, rule::GRANT_ALLOWS_SOMETHING));
     found
+}
+
+/// Everything that is wrong with a condition, each with its place in it.
+fn condition(value: &Value, scope: Scope) -> Found {
+    let faults = lychgate_gateway_condition::compile(content(value), scope).err().unwrap_or_default();
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    if faults.is_empty() { Found::new() } else { vec![("", faults.join("; "))] }
 }
 
 fn message_bytes(value: &Value) -> Found {

@@ -17,6 +17,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.match.prompts", json!([7]), "spec.match.prompts[0]", "write it in quotes"),
         ("spec.match.when", json!([]), "", "write a text"),
         ("spec.match.when", json!(""), "", "is empty"),
+        ("spec.match.when", json!("tool == "), "", "line 1, column "),
+        ("spec.match.when", json!("size(statement.effects) > 0"), "", "line 1, column 6: "),
         ("spec.approvers", json!(["dba-leads"]), "", "write a mapping"),
         (
             "spec.approvers",

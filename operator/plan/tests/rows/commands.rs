@@ -34,6 +34,12 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.rules[0].when", json!(true), "", "write it in quotes"),
         ("spec.rules[0].when", json!(""), "", "is empty"),
         ("spec.rules[0].when", long(2049), "", "write at most 2048"),
+        (
+            "spec.rules[0].when",
+            json!("connection.labels['env'] == 'prod' &&\n  statment.effects == []"),
+            "",
+            "line 2, column 3: ",
+        ),
         ("spec.rules[0].action", json!("deny"), "", "did you mean Deny?"),
         ("spec.rules[0].action", json!("Ask"), "", "write one of Deny, RequireApproval, Allow"),
         ("spec.rules[0].credential", json!("database"), "", "goes with action: Allow alone; remove it"),

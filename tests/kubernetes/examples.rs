@@ -43,7 +43,7 @@ async fn read(tenant: &Tenant<'_>, folder: &Path) -> Vec<Value> {
 async fn as_it_is(tenant: &Tenant<'_>, written: &Value) -> Value {
     let mut object = written.clone();
     let kind = written["kind"].as_str().unwrap();
-    if ["McpConnection", "ApprovalPolicy"].contains(&kind) {
+    if ["McpConnection", "CommandRule", "ApprovalPolicy"].contains(&kind) {
         let live = tenant.get(kind, &name(written)).await;
         for member in ["uid", "generation"] {
             object["metadata"][member] = live["metadata"][member].clone();

@@ -63,7 +63,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_and_its_gateways_stay()
                  mutatingadmissionpolicy,mutatingadmissionpolicybinding";
     let left = cluster.kubectl(&["get", kinds, "-o", "name"]).succeed().await;
     let left: Vec<&str> = left.lines().filter(|line| line.contains("lychgate")).collect();
-    assert_eq!(left.len(), 5, "only definitions: {left:?}");
+    assert_eq!(left.len(), 6, "only definitions: {left:?}");
     assert!(left.iter().all(|line| line.starts_with("customresourcedefinition")), "{left:?}");
     let kept = cluster.kubectl(&["get", "mcpc,deployment", "-n", AGENTS, "-o", "name"]).succeed().await;
     assert_eq!(kept.lines().count(), 2, "{kept}");

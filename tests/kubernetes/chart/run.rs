@@ -54,6 +54,15 @@ spec:
   connectionSelector: {}
   detectors: [{type: Iban, action: {redact: {}}}]
 ";
+/// A rule for commands.
+const COMMANDS: &str = "
+apiVersion: lychgate.dev/v1alpha1
+kind: CommandRule
+metadata: {name: statements}
+spec:
+  connectionSelector: {}
+  extract: [{tools: [execute_sql], argument: $.sql, language: SQL, dialect: postgresql}]
+";
 /// What is granted and not used here, and why it is granted.
 const UNUSED: &[(&str, &str)] = &[
     ("serve lychgate.dev/mcpconnections", "each gateway is granted it for its own connection"),
@@ -84,7 +93,8 @@ pub async fn everything(release: &Release<'_>) {
     first.until_it_leads().await;
     let mut second = release.operator("operator-1").await;
     cluster.apply_yaml_in(HOME, RULE_OF_HOME).await;
-    let objects = format!("{GATEWAY}---{RULE}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
+    let objects =
+        format!("{GATEWAY}---{RULE}---{COMMANDS}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
     cluster.apply_yaml_in(AGENTS, &objects).await;
     accepted(cluster).await;
     put_right(cluster).await;

@@ -71,6 +71,17 @@ impl fmt::Display for Revision {
     }
 }
 
+/// The requests that the modern era no longer has (MCP 2026-07-28, Key Changes).
+const REMOVED: [&str; 5] =
+    ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
+
+/// Whether a request for `method` is of the earlier revisions alone. A server of the modern era answers that there is
+/// no such method.
+#[must_use]
+pub fn is_removed_in_modern_era(method: &str) -> bool {
+    REMOVED.contains(&method)
+}
+
 /// Whether a version is of the modern era, listed here or not: names are dates and compare as text.
 #[must_use]
 pub fn names_modern_era(version: &str) -> bool {

@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 
+use lychgate_gateway_mcp::headers::is_modern;
 use lychgate_gateway_mcp::json::Kind;
 use lychgate_gateway_mcp::message::{Form, Message};
+use lychgate_gateway_mcp::revision::is_removed_in_modern_era;
 
 /// A message from a client, with what it asks for. The message is owned: what is decided is what is sent.
 #[derive(Clone, Debug)]
@@ -120,6 +122,9 @@ impl Operation {
             Form::Response { .. } | Form::Error { .. } => return Ok(Self::Answer),
         };
         Ok(match method {
+            removed if is_removed_in_modern_era(removed) && is_modern(None, message) => {
+                Self::Unknown { method: removed.to_owned() }
+            }
             "tools/call" => Self::Tool { name: parameter(message, "name")? },
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
                 Self::Resource { uri: parameter(message, "uri")? }
@@ -260,6 +265,19 @@ mod tests {
         ] {
             assert_eq!(operation(method, params), Ok(expected), "{method} {params}");
         }
+    }
+
+    #[test]
+    fn what_the_modern_era_removed_is_unknown_there_and_known_before() {
+        let meta = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+        for method in
+            ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"]
+        {
+            let unknown = Operation::Unknown { method: method.into() };
+            assert_eq!(operation(method, meta), Ok(unknown.clone()), "{method}, without a target");
+            assert_ne!(operation(method, r#"{"uri":"a:1"}"#), Ok(unknown), "{method}");
+        }
+        assert_eq!(operation("tools/list", meta), Ok(Operation::List(ListKind::Tools)));
     }
 
     #[test]

@@ -5,9 +5,12 @@ use http::StatusCode;
 /// A fault of the upstream server. Its own text is for the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// The server cannot be reached, or its connection broke.
+    /// The server cannot be reached, and was sent nothing.
     #[error("upstream unreachable: {0}")]
     Unreachable(String),
+    /// The connection broke when the call was sent, before its answer was whole.
+    #[error("upstream broke off: {0}")]
+    BrokeOff(String),
     /// The server did not answer in time.
     #[error("upstream timed out")]
     Timeout,
@@ -40,6 +43,7 @@ impl Fault {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "UpstreamUnreachable",
+            Self::BrokeOff(_) => "UpstreamBrokeOff",
             Self::Timeout => "UpstreamTimeout",
             Self::CredentialRefused(_) => "UpstreamRefusedCredential",
             Self::Redirect => "UpstreamRedirect",
@@ -56,6 +60,7 @@ impl Fault {
         match self {
             Self::Timeout => 504,
             Self::Unreachable(_)
+            | Self::BrokeOff(_)
             | Self::CredentialRefused(_)
             | Self::Redirect
             | Self::Status(_)
@@ -69,8 +74,16 @@ impl Fault {
     #[must_use]
     pub fn public_message(&self) -> String {
         match self {
-            Self::Unreachable(_) => "The MCP server cannot be reached".to_owned(),
-            Self::Timeout => "The MCP server did not answer in time".to_owned(),
+            Self::Unreachable(_) => "The MCP server cannot be reached; the call was not made".to_owned(),
+            Self::BrokeOff(_) => {
+                "The MCP server broke off before its answer was whole. It may have carried out the call; \
+                 do not just repeat it"
+                    .to_owned()
+            }
+            Self::Timeout => {
+                "The MCP server did not answer in time. It may have carried out the call; do not just repeat it"
+                    .to_owned()
+            }
             Self::CredentialRefused(_) => "The MCP server refused the gateway's credential".to_owned(),
             Self::Redirect => "The MCP server redirects, which is not followed".to_owned(),
             Self::Status(status) => format!("The MCP server answered with HTTP status {}", status.as_u16()),

@@ -276,7 +276,7 @@ impl Relay {
                 }
                 Next::Closed => self.end(End::Completed).await,
                 Next::Broken(error) if self.waits_for_answer() => {
-                    return self.fail(&Fault::Unreachable(error).into()).await;
+                    return self.fail(&Fault::BrokeOff(error).into()).await;
                 }
                 Next::Broken(_) => self.end(End::UpstreamClosed).await,
                 Next::Deadline => return self.fail(&Fault::Timeout.into()).await,

@@ -170,7 +170,10 @@ impl Upstream {
         let answer = tokio::time::timeout(self.call_timeout(), self.client.request(request))
             .await
             .map_err(|_| Fault::Timeout)?
-            .map_err(|error| Fault::Unreachable(chain(&error)))?;
+            .map_err(|error| {
+                let text = chain(&error);
+                if error.is_connect() { Fault::Unreachable(text) } else { Fault::BrokeOff(text) }
+            })?;
         inspect(answer)
     }
 }
@@ -179,7 +182,7 @@ impl Upstream {
 async fn first_answer(mut body: Incoming, id: &Id, limits: Limits) -> Result<Message, Fault> {
     let mut decoder = Decoder::new(limits.bytes);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Fault::Unreachable(format!("the answer broke off: {error}")))?;
+        let frame = frame.map_err(|error| Fault::BrokeOff(error.to_string()))?;
         let Ok(chunk) = frame.into_data() else { continue };
         let events = decoder.push(&chunk).map_err(|error| Fault::Rubbish(error.to_string()))?;
         for data in events.into_iter().filter_map(|event| event.data).filter(|data| !data.is_empty()) {
@@ -261,7 +264,7 @@ pub async fn read_whole(body: Incoming, limit: u64, time: Duration) -> Result<By
     match read.await {
         Err(_) => Err(Fault::Timeout),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Fault::TooLarge { limit }),
-        Ok(Err(error)) => Err(Fault::Unreachable(format!("the answer broke off: {error}"))),
+        Ok(Err(error)) => Err(Fault::BrokeOff(error.to_string())),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }

@@ -50,9 +50,9 @@ async fn each_fault_of_a_server_is_an_error_of_the_gateways_own() {
         ("endless_body", (502, -31_502, "UpstreamTooLarge")),
         ("hang", (504, -31_504, "UpstreamTimeout")),
         ("hang_after_headers", (504, -31_504, "UpstreamTimeout")),
-        ("reset", (502, -31_502, "UpstreamUnreachable")),
-        ("close_before_answer", (502, -31_502, "UpstreamUnreachable")),
-        ("close_mid_body", (502, -31_502, "UpstreamUnreachable")),
+        ("reset", (502, -31_502, "UpstreamBrokeOff")),
+        ("close_before_answer", (502, -31_502, "UpstreamBrokeOff")),
+        ("close_mid_body", (502, -31_502, "UpstreamBrokeOff")),
         ("redirect", (502, -31_502, "UpstreamRedirect")),
         ("redirect_307", (502, -31_502, "UpstreamRedirect")),
         ("unauthorized", (502, -31_502, "UpstreamRefusedCredential")),
@@ -63,7 +63,7 @@ async fn each_fault_of_a_server_is_an_error_of_the_gateways_own() {
         // In a stream the status has left before the fault shows.
         ("endless_sse", (200, -31_504, "UpstreamTimeout")),
         ("endless_line", (200, -31_502, "UpstreamMalformed")),
-        ("close_mid_sse", (200, -31_502, "UpstreamUnreachable")),
+        ("close_mid_sse", (200, -31_502, "UpstreamBrokeOff")),
         ("sse_without_answer", (200, -31_502, "UpstreamMalformed")),
     ] {
         let before = dev.entries().len();
@@ -73,6 +73,9 @@ async fn each_fault_of_a_server_is_an_error_of_the_gateways_own() {
         let answer = Ask::post(&dev.url, call).token(&alice).send().await;
         assert_eq!(answer.status.as_u16(), status, "{fault}: {}", answer.text);
         assert_eq!(answer.code(), code, "{fault}: {}", answer.text);
+        // Who cannot know whether the call was made is told so.
+        let is_open = ["UpstreamBrokeOff", "UpstreamTimeout"].contains(&reason);
+        assert_eq!(answer.text.contains("do not just repeat it"), is_open, "{fault}: {}", answer.text);
         for inside in INSIDE {
             assert!(!answer.text.contains(inside), "{fault} shows {inside}: {}", answer.text);
         }
@@ -134,6 +137,7 @@ async fn a_server_that_is_not_there_is_a_502_and_a_client_that_leaves_is_recorde
     let answer = Ask::post(&dev.url, tool_call("x", &json!({}))).token(&dev.token("alice")).send().await;
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_GATEWAY, -31_502), "{}", answer.text);
     assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+    assert!(answer.text.contains("the call was not made"), "{}", answer.text);
 
     let server = hostile(&log).await;
     dev.write(&Manifests { upstream: &server.url, access: ACCESS, ..Manifests::default() }.to_yaml());

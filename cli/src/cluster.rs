@@ -4,8 +4,12 @@
 
 use std::path::PathBuf;
 
+use http_body_util::{BodyExt as _, Limited};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::fmt::rfc2822::DateTimeParser;
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
 use lychgate_crds::{ApprovalPolicy, CommandRule, MaskingRule, McpConnection, McpGateway};
@@ -16,6 +20,8 @@ use crate::output::CommandError;
 
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
+/// The most that is read of an answer that is no list, such as a gateway's metrics.
+const MAXIMUM_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which cluster, and as whom.
 #[derive(clap::Args)]
@@ -144,6 +150,25 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// What the API server answers to a GET, as text, and when it says that it did so.
+    pub(crate) async fn ask(&self, path: &str) -> Result<(String, Option<Timestamp>), ReadError> {
+        let other = |error: &dyn std::fmt::Display| ReadError::Other(error.to_string());
+        let request = http::Request::get(path).body(Body::empty()).map_err(|error| other(&error))?;
+        let response = self.client.send(request).await.map_err(|error| ReadError::Other(words(&error)))?;
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date =
+            date.and_then(|date| DateTimeParser::new().relaxed_weekday(true).parse_timestamp(date).ok());
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAXIMUM_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| other(&error))?.to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        match status.as_u16() {
+            200..=299 => Ok((text, date)),
+            401 | 403 => Err(ReadError::Forbidden(text)),
+            _ => Err(ReadError::Other(format!("{path}: {status}"))),
+        }
+    }
+
     /// The user name by which the API server knows whoever asks.
     pub(crate) async fn user_name(&self) -> Result<String, CommandError> {
         let api: Api<SelfSubjectReview> = Api::all(self.client.clone());

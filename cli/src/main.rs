@@ -8,6 +8,7 @@ mod approvals;
 mod cluster;
 mod decide;
 mod dev;
+mod doctor;
 mod explain;
 mod inspect;
 mod manifests;
@@ -42,6 +43,8 @@ enum Verb {
     Explain(explain::Arguments),
     /// Say how the objects of a cluster do, what is wrong, and what to do
     Status(status::Arguments),
+    /// Look for what keeps Lychgate from working in a cluster, or lets somebody go round it
+    Doctor(doctor::Arguments),
     /// Say whether a caller may make a call, and by which rules
     Decide(decide::Called),
     /// Print a message as a caller would see it
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Render(arguments) => render::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),

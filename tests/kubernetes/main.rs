@@ -20,6 +20,7 @@ mod approvals_operator;
 mod chaos;
 mod chart;
 mod commands;
+mod doctor;
 mod edits;
 mod examples;
 mod governed;

@@ -8,7 +8,7 @@ use crate::support::process::{Finished, lychgate};
 use crate::support::{GATEWAY, RULE, cluster, connection, eventually, get, until};
 
 /// Lets somebody look at our kinds, Leases, and what the role `view` shows, in a namespace.
-fn looking(name: &str) -> String {
+pub fn looking(name: &str) -> String {
     format!(
         "
 apiVersion: rbac.authorization.k8s.io/v1
@@ -34,7 +34,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {name}}}]
 }
 
 /// Asks as somebody.
-async fn ask(cluster: &Cluster, who: &str, arguments: &[&str]) -> Finished {
+pub async fn ask(cluster: &Cluster, who: &str, arguments: &[&str]) -> Finished {
     let kubeconfig = cluster.kubeconfig(&Caller::user(who, &[]));
     let mut all = arguments.to_vec();
     all.extend(["--kubeconfig", kubeconfig.to_str().unwrap()]);

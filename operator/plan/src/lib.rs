@@ -9,6 +9,7 @@
 mod approval;
 pub mod approvals;
 mod command;
+pub mod doctor;
 mod explain;
 mod inventory;
 mod manifest;

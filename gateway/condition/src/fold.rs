@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::input::{Budget, Caller, Connection, Input};
 use crate::program::{Expr, Field, Node};
 use crate::run::Run;
+use crate::syntax::Operator;
 use crate::value::Value;
 
 /// Puts constants in place of what consists of constants alone.
@@ -48,7 +49,7 @@ impl Folder<'_> {
                 Ok(Some(value)) => return Expr { span: expr.span, node: Node::Constant(value) },
                 Ok(None) => {}
                 Err(failure) if !self.of_connection => {
-                    self.failures.push(failure);
+                    self.failures.push(*failure);
                     return expr;
                 }
                 Err(_) => {}
@@ -93,6 +94,7 @@ impl Folder<'_> {
             | Node::Not(_)
             | Node::Negative(_)
             | Node::Binary { .. }
+            | Node::IsText { .. }
             | Node::All(_)
             | Node::Any(_)
             | Node::Choice(_)
@@ -103,7 +105,7 @@ impl Folder<'_> {
         }
     }
 
-    fn evaluate(&self, expr: &Expr) -> Result<Option<Value<'static>>, Failure> {
+    fn evaluate(&self, expr: &Expr) -> Result<Option<Value<'static>>, Box<Failure>> {
         let nobody = Caller { issuer: "", username: "", subject: "", groups: &[], anonymous: true };
         let input = Input {
             caller: nobody,
@@ -118,7 +120,7 @@ impl Folder<'_> {
     }
 }
 
-/// Leaves out what settles nothing, and the rest where something settles all.
+/// Leaves out what settles nothing, and the rest where something settles all, and finds comparisons with texts.
 fn settle(mut expr: Expr) -> Expr {
     let span = expr.span;
     if let Node::Choice(parts) = &expr.node {
@@ -128,6 +130,17 @@ fn settle(mut expr: Expr) -> Expr {
             Some(false) => otherwise.clone(),
             None => expr,
         };
+    }
+    if let Node::Binary { operator: operator @ (Operator::Equal | Operator::NotEqual), sides } = expr.node {
+        let negated = operator == Operator::NotEqual;
+        let node = match *sides {
+            [of, Expr { node: Node::Constant(Value::Text(text)), .. }]
+            | [Expr { node: Node::Constant(Value::Text(text)), .. }, of] => {
+                Node::IsText { of: Box::new(of), text: text.into(), negated }
+            }
+            sides => Node::Binary { operator, sides: Box::new(sides) },
+        };
+        return Expr { span, node };
     }
     let settled_by = matches!(expr.node, Node::Any(_));
     let (Node::All(parts) | Node::Any(parts)) = &mut expr.node else { return expr };

@@ -40,6 +40,12 @@ pub(crate) enum Node {
         operator: Operator,
         sides: Box<[Expr; 2]>,
     },
+    /// `of == 'text'`, which is what most conditions consist of; made by `fold`.
+    IsText {
+        of: Box<Expr>,
+        text: Box<str>,
+        negated: bool,
+    },
     All(Vec<Expr>),
     Any(Vec<Expr>),
     Choice(Box<[Expr; 3]>),
@@ -108,7 +114,11 @@ impl Expr {
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.node {
             Node::Constant(_) | Node::Field(_) | Node::Item => Vec::new(),
-            Node::Member { of, .. } | Node::Has { of, .. } | Node::Not(of) | Node::Negative(of) => vec![of],
+            Node::Member { of, .. }
+            | Node::Has { of, .. }
+            | Node::IsText { of, .. }
+            | Node::Not(of)
+            | Node::Negative(of) => vec![of],
             Node::Index { of, index } => vec![of, index],
             Node::Binary { sides, .. } => sides.iter().collect(),
             Node::All(parts) | Node::Any(parts) | Node::List(parts) => parts.iter().collect(),
@@ -125,7 +135,11 @@ impl Expr {
     pub(crate) fn children_mut(&mut self) -> Vec<&mut Self> {
         match &mut self.node {
             Node::Constant(_) | Node::Field(_) | Node::Item => Vec::new(),
-            Node::Member { of, .. } | Node::Has { of, .. } | Node::Not(of) | Node::Negative(of) => vec![of],
+            Node::Member { of, .. }
+            | Node::Has { of, .. }
+            | Node::IsText { of, .. }
+            | Node::Not(of)
+            | Node::Negative(of) => vec![of],
             Node::Index { of, index } => vec![of, index],
             Node::Binary { sides, .. } => sides.iter_mut().collect(),
             Node::All(parts) | Node::Any(parts) | Node::List(parts) => parts.iter_mut().collect(),

@@ -6,11 +6,14 @@
 
 mod arithmetic;
 mod convert;
+mod direct;
 mod functions;
 mod macros;
 
 use std::borrow::Cow;
 use std::ops::Deref;
+
+use lychgate_gateway_mcp::json;
 
 use crate::failure::{Failure, Why};
 use crate::input::Input;
@@ -43,22 +46,28 @@ impl<'a> Deref for Held<'_, 'a> {
 }
 
 impl Expr {
-    pub(crate) fn fails(&self, why: Why) -> Failure {
-        Failure { span: self.span, why }
+    /// Boxed, so that what has an answer is small. Most have.
+    #[cold]
+    pub(crate) fn fails(&self, why: Why) -> Box<Failure> {
+        Box::new(Failure { span: self.span, why })
     }
 
-    fn unfit(&self, found: &Value<'_>, wanted: &'static str) -> Failure {
+    fn unfit(&self, found: &Value<'_>, wanted: &'static str) -> Box<Failure> {
         self.fails(Why::Unfit { found: found.kind(), wanted })
     }
 }
 
 impl<'a> Run<'a> {
     /// Yes or no.
-    pub(crate) fn truth(self, expr: &'a Expr, item: &Value<'a>) -> Result<bool, Failure> {
+    pub(crate) fn truth(self, expr: &'a Expr, item: &Value<'a>) -> Result<bool, Box<Failure>> {
+        self.spend(expr, 1)?;
         match &expr.node {
             Node::Constant(Value::Bool(value)) => Ok(*value),
             Node::Field(Field::CallerAnonymous) => Ok(self.input.caller.anonymous),
             Node::Not(of) => self.truth(of, item).map(|value| !value),
+            Node::IsText { of, text, negated } => {
+                self.is_text(expr, of, text, item).map(|same| same != *negated)
+            }
             Node::All(parts) => self.joined(parts, item, false),
             Node::Any(parts) => self.joined(parts, item, true),
             Node::Binary { operator, sides } => match operator {
@@ -75,6 +84,12 @@ impl<'a> Run<'a> {
                 | Operator::Remainder => self.truth_of_value(expr, item),
             },
             Node::Has { of, name } => {
+                if let Some(object) = self.json(of, item)?
+                    && object.kind() == json::Kind::Object
+                {
+                    let found = compare::find(object, name, self.input.budget);
+                    return found.map(|found| found.is_some()).map_err(|why| expr.fails(why));
+                }
                 let map = self.held(of, item)?;
                 let Value::Map(map) = &*map else { return Err(of.unfit(&map, "map")) };
                 compare::has(map, name, self.input.budget).map_err(|why| expr.fails(why))
@@ -102,7 +117,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn truth_of_value(self, expr: &'a Expr, item: &Value<'a>) -> Result<bool, Failure> {
+    fn truth_of_value(self, expr: &'a Expr, item: &Value<'a>) -> Result<bool, Box<Failure>> {
         let held = self.held(expr, item)?;
         match &*held {
             Value::Bool(value) => Ok(*value),
@@ -111,21 +126,22 @@ impl<'a> Run<'a> {
     }
 
     /// `&&` (settled by false) and `||` (settled by true).
-    fn joined(self, parts: &'a [Expr], item: &Value<'a>, settled_by: bool) -> Result<bool, Failure> {
+    fn joined(self, parts: &'a [Expr], item: &Value<'a>, settled_by: bool) -> Result<bool, Box<Failure>> {
         let mut failure = None;
         for part in parts {
-            self.spend(part, 1)?;
             match self.truth(part, item) {
                 Ok(answer) if answer == settled_by => return Ok(settled_by),
                 Ok(_) => {}
                 Err(failed) if failed.why == Why::OverBudget => return Err(failed),
-                Err(failed) => failure = failure.or(Some(failed)),
+                Err(failed) => {
+                    failure.get_or_insert(failed);
+                }
             }
         }
         failure.map_or(Ok(!settled_by), Err)
     }
 
-    fn equal(self, expr: &Expr, sides: &'a [Expr; 2], item: &Value<'a>) -> Result<bool, Failure> {
+    fn equal(self, expr: &Expr, sides: &'a [Expr; 2], item: &Value<'a>) -> Result<bool, Box<Failure>> {
         let [left, right] = sides;
         let left = self.held(left, item)?;
         let right = self.held(right, item)?;
@@ -138,7 +154,7 @@ impl<'a> Run<'a> {
         operator: Operator,
         sides: &'a [Expr; 2],
         item: &Value<'a>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Box<Failure>> {
         let [left, right] = sides;
         let left = self.held(left, item)?;
         let right = self.held(right, item)?;
@@ -161,7 +177,11 @@ impl<'a> Run<'a> {
     }
 
     /// `left in right`: an item of a list, or the name of a member.
-    fn within(self, expr: &Expr, sides: &'a [Expr; 2], item: &Value<'a>) -> Result<bool, Failure> {
+    fn within(self, expr: &Expr, sides: &'a [Expr; 2], item: &Value<'a>) -> Result<bool, Box<Failure>> {
+        if let Some(answer) = self.within_texts(sides) {
+            self.spend(expr, 2)?;
+            return Ok(answer);
+        }
         let [left, right] = sides;
         let wanted = self.held(left, item)?;
         let range = self.held(right, item)?;
@@ -170,7 +190,7 @@ impl<'a> Run<'a> {
             (wanted, Value::List(list)) => {
                 let mut failure = None;
                 let found = list.find(|own| {
-                    let same = spend(budget, 1).and_then(|()| compare::equal(&own?, wanted, budget));
+                    let same = spend(budget, 1).and_then(|()| compare::equal(own?, wanted, budget));
                     match same {
                         Ok(same) => same.then_some(Ok(true)),
                         Err(Why::OverBudget) => Some(Err(Why::OverBudget)),
@@ -192,7 +212,7 @@ impl<'a> Run<'a> {
     }
 
     /// A value, without a copy where it stands somewhere already.
-    pub(crate) fn held<'s>(self, expr: &'a Expr, item: &'s Value<'a>) -> Result<Held<'s, 'a>, Failure> {
+    pub(crate) fn held<'s>(self, expr: &'a Expr, item: &'s Value<'a>) -> Result<Held<'s, 'a>, Box<Failure>> {
         match &expr.node {
             Node::Constant(value) => Ok(Held::Other(value)),
             Node::Item => Ok(Held::Other(item)),
@@ -203,6 +223,7 @@ impl<'a> Run<'a> {
             | Node::Not(_)
             | Node::Negative(_)
             | Node::Binary { .. }
+            | Node::IsText { .. }
             | Node::All(_)
             | Node::Any(_)
             | Node::Choice(_)
@@ -214,7 +235,7 @@ impl<'a> Run<'a> {
     }
 
     /// A value of one's own.
-    pub(crate) fn value(self, expr: &'a Expr, item: &Value<'a>) -> Result<Value<'a>, Failure> {
+    pub(crate) fn value(self, expr: &'a Expr, item: &Value<'a>) -> Result<Value<'a>, Box<Failure>> {
         self.spend(expr, 1)?;
         match &expr.node {
             Node::Constant(value) => Ok(value.borrowed()),
@@ -224,6 +245,11 @@ impl<'a> Run<'a> {
             }
             Node::Field(field) => self.field(*field).map_err(|why| expr.fails(why)),
             Node::Member { of, name } => {
+                if let Some(found) = self.json(expr, item)? {
+                    let value = Value::of_json(found).map_err(|why| expr.fails(why))?;
+                    self.spend(expr, value.weight())?;
+                    return Ok(value);
+                }
                 let map = self.held(of, item)?;
                 let Value::Map(map) = &*map else { return Err(of.unfit(&map, "map")) };
                 self.member(expr, map, name, Why::Absent)
@@ -253,9 +279,12 @@ impl<'a> Run<'a> {
                 | Operator::GreaterOrEqual
                 | Operator::In => self.truth(expr, item).map(Value::Bool),
             },
-            Node::Has { .. } | Node::Not(_) | Node::All(_) | Node::Any(_) | Node::Matches { .. } => {
-                self.truth(expr, item).map(Value::Bool)
-            }
+            Node::Has { .. }
+            | Node::Not(_)
+            | Node::IsText { .. }
+            | Node::All(_)
+            | Node::Any(_)
+            | Node::Matches { .. } => self.truth(expr, item).map(Value::Bool),
             Node::Choice(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let chosen = if self.truth(condition, item)? { then } else { otherwise };
@@ -293,7 +322,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn member(self, expr: &Expr, map: &Map<'a>, name: &str, absent: Why) -> Result<Value<'a>, Failure> {
+    fn member(self, expr: &Expr, map: &Map<'a>, name: &str, absent: Why) -> Result<Value<'a>, Box<Failure>> {
         let found = compare::member(map, name, self.input.budget).map_err(|why| expr.fails(why))?;
         let value = found.ok_or_else(|| expr.fails(absent))?;
         self.spend(expr, value.weight())?;
@@ -306,7 +335,7 @@ impl<'a> Run<'a> {
         of: &'a Expr,
         index: &'a Expr,
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let range = self.held(of, item)?;
         let key = self.held(index, item)?;
         match (&*range, &*key) {
@@ -326,18 +355,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(crate) fn spend(self, expr: &Expr, steps: usize) -> Result<(), Failure> {
+    pub(crate) fn spend(self, expr: &Expr, steps: usize) -> Result<(), Box<Failure>> {
         spend(self.input.budget, steps).map_err(|why| expr.fails(why))
     }
 }
 
 /// The text, if the value is one.
-fn text_of<'v>(expr: &Expr, value: &'v Value<'_>) -> Result<&'v str, Failure> {
+fn text_of<'v>(expr: &Expr, value: &'v Value<'_>) -> Result<&'v str, Box<Failure>> {
     match value {
         Value::Text(text) => Ok(text),
-        other => Err(Failure {
-            span: expr.span,
-            why: Why::Unfit { found: other.kind(), wanted: Kind::Text.name() },
-        }),
+        other => Err(expr.unfit(other, Kind::Text.name())),
     }
 }

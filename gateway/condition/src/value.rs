@@ -209,13 +209,15 @@ impl<'a> List<'a> {
     }
 
     /// Goes through the items until `visit` has an answer.
-    pub(crate) fn find<T>(&self, mut visit: impl FnMut(Result<Value<'a>, Why>) -> Option<T>) -> Option<T> {
-        let text = |text: &'a str| Ok(Value::Text(Cow::Borrowed(text)));
+    pub(crate) fn find<T>(&self, mut visit: impl FnMut(Result<&Value<'a>, Why>) -> Option<T>) -> Option<T> {
         match self {
-            Self::Json(array) => array.items().find_map(|item| visit(Value::of_json(item))),
-            Self::Texts(texts) => texts.iter().find_map(|own| visit(text(own))),
-            Self::Names(names) => names.iter().find_map(|own| visit(text(own))),
-            Self::Own(items) => items.iter().find_map(|item| visit(Ok(item.clone()))),
+            Self::Json(array) => array.items().find_map(|item| match Value::of_json(item) {
+                Ok(item) => visit(Ok(&item)),
+                Err(why) => visit(Err(why)),
+            }),
+            Self::Texts(texts) => texts.iter().find_map(|own| visit(Ok(&Value::Text(Cow::Borrowed(own))))),
+            Self::Names(names) => names.iter().find_map(|own| visit(Ok(&Value::Text(Cow::Borrowed(own))))),
+            Self::Own(items) => items.iter().find_map(|item| visit(Ok(item))),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Run, convert, text_of};
 use crate::failure::{Failure, Why};
 use crate::functions::{Function, Part};
 use crate::program::Expr;
-use crate::value::time::{self, Date, SECOND};
+use crate::value::time::{self, Clock, Date, SECOND};
 use crate::value::{Kind, List, Value};
 
 /// How many steps it takes to search a text for a pattern.
@@ -21,7 +21,7 @@ impl<'a> Run<'a> {
         function: Function,
         arguments: &'a [Expr],
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let Some((of, rest)) = arguments.split_first() else {
             return Err(expr.fails(Why::Unfit { found: Kind::Null, wanted: "an argument" }));
         };
@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
         own: &str,
         rest: &'a [Expr],
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let Some((first, rest)) = rest.split_first() else { return Err(expr.fails(Why::Absent)) };
         let held = self.held(first, item)?;
         let other = text_of(first, &held)?;
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         own: &str,
         rest: &'a [Expr],
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let place = |at: Option<&'a Expr>| {
             at.map(|at| match &*self.held(at, item)? {
                 Value::Int(place) => usize::try_from(*place).map_err(|_| expr.fails(Why::NoSuchKey)),
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
         held: &Value<'a>,
         rest: &'a [Expr],
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let Value::List(list) = held else { return Err(of.unfit(held, "list")) };
         let between = rest.first().map(|between| self.held(between, item)).transpose()?;
         let between = match (&between, rest.first()) {
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         let mut first = true;
         let failed = list.find(|part| {
             let added = part.map_err(|why| of.fails(why)).and_then(|part| {
-                let part = text_of(of, &part)?;
+                let part = text_of(of, part)?;
                 self.spend(expr, 1 + (between.len() + part.len()) / 16)?;
                 if !first {
                     joined.push_str(between);
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         failed.map_or_else(|| Ok(text(joined)), Err)
     }
 
-    fn size(self, expr: &Expr, of: &Expr, held: &Value<'_>) -> Result<Value<'a>, Failure> {
+    fn size(self, expr: &Expr, of: &Expr, held: &Value<'_>) -> Result<Value<'a>, Box<Failure>> {
         let size = match held {
             Value::Text(own) => return Ok(Value::Int(characters(own))),
             Value::List(list) => list.len(),
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
         held: &Value<'_>,
         rest: &'a [Expr],
         item: &Value<'a>,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<Value<'a>, Box<Failure>> {
         let nanoseconds = match (held, part, rest) {
             (Value::Timestamp(nanoseconds), _, _) => *nanoseconds,
             (Value::Duration(own), Part::Hours, []) => return Ok(Value::Int(own / 3_600_000_000_000)),
@@ -186,17 +186,18 @@ impl<'a> Run<'a> {
                 time::offset(text_of(zone, &held)?).ok_or_else(|| expr.fails(unknown))?
             }
         };
-        let date = Date::of(nanoseconds, offset);
+        let clock = Clock::of(nanoseconds, offset);
+        let date = || Date::of(clock.day);
         Ok(Value::Int(match part {
-            Part::FullYear => date.year,
-            Part::Month => date.month - 1,
-            Part::DayOfMonth => date.day - 1,
-            Part::Date => date.day,
-            Part::DayOfYear => date.day_of_year,
-            Part::DayOfWeek => date.day_of_week,
-            Part::Hours => date.second_of_day / 3600,
-            Part::Minutes => date.second_of_day / 60 % 60,
-            Part::Seconds => date.second_of_day % 60,
+            Part::FullYear => date().year,
+            Part::Month => date().month - 1,
+            Part::DayOfMonth => date().day - 1,
+            Part::Date => date().day,
+            Part::DayOfYear => date().day_of_year,
+            Part::DayOfWeek => clock.day_of_week(),
+            Part::Hours => clock.second / 3600,
+            Part::Minutes => clock.second / 60 % 60,
+            Part::Seconds => clock.second % 60,
             Part::Milliseconds => i64::try_from(nanoseconds.rem_euclid(SECOND) / 1_000_000).unwrap_or(0),
         }))
     }

@@ -13,12 +13,10 @@ const EXACT_DOUBLE: u64 = 1 << 53;
 /// `100.0` and `1e2` are the same. Anything else is a double, provided that the double stands for this very number: the
 /// shortest digits that name the double are those that were sent. None for all others, which would be rounded.
 pub(crate) fn of_json(raw: &[u8]) -> Option<Value<'static>> {
-    let text = std::str::from_utf8(raw).ok()?;
-    if raw.len() < 19
-        && let Ok(value) = text.parse()
-    {
+    if let Some(value) = short_int(raw) {
         return Some(Value::Int(value));
     }
+    let text = std::str::from_utf8(raw).ok()?;
     if raw.len() > LONGEST {
         return None;
     }
@@ -32,6 +30,15 @@ pub(crate) fn of_json(raw: &[u8]) -> Option<Value<'static>> {
         .or_else(|| double(text, &decimal));
     }
     double(text, &decimal)
+}
+
+/// The value of up to 18 digits and nothing else, which is what most numbers are.
+fn short_int(raw: &[u8]) -> Option<i64> {
+    if raw.len() > 18 {
+        return None;
+    }
+    raw.iter()
+        .try_fold(0_i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
 fn double(text: &str, decimal: &Decimal) -> Option<Value<'static>> {

@@ -123,9 +123,29 @@ impl<'a> Value<'a> {
     /// The value of the member named `name`, escapes resolved; `None` too if this is no object.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        let mut members = self.members();
-        let member = members.find(|member| member.key.is_text(name))?;
-        Some(member.value)
+        self.get_counted(name).0
+    }
+
+    /// As [`Self::get`], and how many names it was compared with: a measure of the work, for who bounds it.
+    #[must_use]
+    pub fn get_counted(self, name: &str) -> (Option<Self>, usize) {
+        let node = self.node();
+        let mut passed = 0;
+        let mut index = self.index + 1;
+        let end = if node.kind == Kind::Object { node.next } else { index };
+        while index < end
+            && let Some([key, value]) = self.document.nodes.get(index as usize..index as usize + 2)
+        {
+            passed += 1;
+            // Most names differ in length already.
+            let length = key.end.saturating_sub(key.start) as usize;
+            let may_be = key.escaped || length == name.len() + 2;
+            if may_be && (Value { document: self.document, index }).is_text(name) {
+                return (Some(Value { document: self.document, index: index + 1 }), passed);
+            }
+            index = value.next;
+        }
+        (None, passed)
     }
 
     /// The members of an object in the order of the text; none for any other value.
@@ -159,10 +179,17 @@ impl<'a> Value<'a> {
     /// Whether this is a string whose text is `text`, escapes resolved.
     #[must_use]
     pub fn is_text(self, text: &str) -> bool {
-        if self.kind() == Kind::String && !self.node().escaped {
-            return self.inside_quotes() == text.as_bytes();
+        let node = self.node();
+        if node.kind != Kind::String {
+            return false;
         }
-        self.text().is_some_and(|own| own == text)
+        let length = (node.end - node.start).saturating_sub(2) as usize;
+        if !node.escaped {
+            return length == text.len() && self.inside_quotes() == text.as_bytes();
+        }
+        // No escape takes more than six bytes for each byte of text, so that a long string is not resolved for a short
+        // text.
+        length <= text.len().saturating_mul(6) && unescape(self.inside_quotes()) == text
     }
 
     /// The value of `true` and `false`.

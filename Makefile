@@ -32,7 +32,8 @@ test:
 	tests/counterparts/install
 	tests/cluster/install
 	tests/databases/install
-	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator
+	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator \
+		--package lychgate-tests-fixture
 	cargo test --locked --workspace --no-run
 	tests/node/beside $(MAKE) --no-print-directory test-machine
 

@@ -302,6 +302,7 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
     };
     let send = visit.connection.upstream.send(permit, headers.clone());
     let sent = unless_closed(&visit, call.operation(), send).await;
+    let modern = is_modern(header(&visit.headers, MCP_PROTOCOL_VERSION), call.message());
     let labels = ConnectionLabels { connection: visit.connection.label.clone() };
     let seconds = ticket.since_sent().as_secs_f64();
     visit.gateway.metrics.upstream_seconds.get_or_create(&labels).observe(seconds);
@@ -316,6 +317,7 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         },
         known: Arc::clone(&visit.known),
         reply_headers: headers,
+        resumable: (!modern).then(|| visit.session_name.clone()),
     };
     match sent {
         Ok(answer) => respond(&visit, origin, answer, ticket).await,

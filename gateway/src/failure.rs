@@ -74,6 +74,9 @@ pub enum Failure {
     /// The session is unknown, foreign or over.
     #[error("no such session")]
     Session,
+    /// The stream cannot be resumed after that event.
+    #[error("no such event")]
+    Event,
     /// Policy says no.
     #[error("denied: {reason:?}")]
     Denied {
@@ -148,6 +151,7 @@ impl Failure {
             Self::Headers(_) => "HeaderMismatch",
             Self::Revision { .. } => "RevisionUnsupported",
             Self::Session => "SessionUnknown",
+            Self::Event => "EventUnknown",
             Self::Denied { reason, .. } => reason.as_str(),
             Self::Approval(refusal) => refusal.as_str(),
             Self::Recorder => "RecordUnavailable",
@@ -198,6 +202,7 @@ impl Failure {
                 "MCP 2026-07-28 has no answers of clients; put inputResponses into the repeated request",
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
+            Self::Event => own(400, "No such event; open the stream without Last-Event-ID"),
             Self::Denied { reason, operation } => denied(*reason, operation, modern),
             Self::Approval(refusal) => own(refusal.status(), refusal.text()),
             Self::Recorder => {
@@ -361,6 +366,7 @@ mod tests {
             same(Failure::Revision { requested: "2099-01-01".into() }, (400, -32_022)),
             same(Failure::Revision { requested: "1999-01-01".into() }, (400, -31_400)),
             same(Failure::Session, (404, -31_404)),
+            same(Failure::Event, (400, -31_400)),
             same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
             same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
             same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),

@@ -28,7 +28,8 @@ use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metrics::{MaskLabels, ReasonLabels};
-use crate::state::Gateway;
+use crate::session::StreamOf;
+use crate::state::{Gateway, now_seconds};
 use crate::ticket::{self, ServerMessage, Ticket};
 use crate::tools::tells_of_change;
 
@@ -48,6 +49,8 @@ pub struct Origin {
     pub known: Arc<[Known]>,
     /// Headers for answering a request of the server in the client's place.
     pub reply_headers: HeaderMap,
+    /// The name of the session in the record, if streams of it can be resumed: not in MCP 2026-07-28.
+    pub resumable: Option<String>,
 }
 
 /// A message that may pass, in its two forms.
@@ -135,9 +138,14 @@ impl Origin {
         ticket::for_record(policy, Direction::Response, operation, &self.known, message)
     }
 
-    /// Whether a text beside the messages holds what must not be shown.
-    fn holds_known(&self, text: &str) -> bool {
-        self.known.iter().any(|known| known.is_in(text))
+    /// The id under which the client can resume after an event.
+    fn event_id(&self, upstream: &str) -> Option<String> {
+        let stream = StreamOf {
+            connection: &self.connection.label,
+            caller: &self.caller,
+            session: self.resumable.as_deref()?,
+        };
+        self.gateway.sealer.seal_event(&stream, upstream, now_seconds())
     }
 
     /// Whether `message` is the answer that the call waits for. An answer to anything else is an error: it
@@ -196,6 +204,8 @@ struct Relay {
     changes: watch::Receiver<()>,
     finished: bool,
     answered: bool,
+    /// Whether the client has an id to resume after.
+    can_resume: bool,
 }
 
 /// What a stream waits for.
@@ -230,6 +240,7 @@ pub fn events(
         changes,
         finished: false,
         answered: false,
+        can_resume: false,
     };
     relay.origin.gateway.metrics.open_streams.inc();
     futures_util::stream::unfold(relay, |mut relay| async move {
@@ -274,6 +285,9 @@ impl Relay {
                         .fail(&Fault::Rubbish("the stream ended without an answer".to_owned()).into())
                         .await;
                 }
+                Next::Closed if self.origin.id.is_some() && !self.answered => {
+                    self.end(End::UpstreamClosed).await;
+                }
                 Next::Closed => self.end(End::Completed).await,
                 Next::Broken(error) if self.waits_for_answer() => {
                     return self.fail(&Fault::BrokeOff(error).into()).await;
@@ -291,8 +305,10 @@ impl Relay {
         None
     }
 
+    /// Whether the end of the stream leaves the client without an answer. Who can resume gets it there: a server may
+    /// close a stream at any time (MCP 2025-11-25, Transports, Sending Messages to the Server).
     fn waits_for_answer(&self) -> bool {
-        self.origin.id.is_some() && !self.answered
+        self.origin.id.is_some() && !self.answered && !self.can_resume
     }
 
     async fn wait(&mut self) -> Next {
@@ -350,6 +366,7 @@ impl Relay {
     /// nothing to mask, but only their own members are passed on.
     async fn pass(&mut self, event: Event) -> Result<Option<Bytes>, Failure> {
         let event = self.clean(event);
+        self.can_resume |= event.id.is_some();
         let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
             let comment = event.comment.as_ref().map(|_| String::new());
             return Ok(Some(encode(&Event { comment, ..event })));
@@ -381,9 +398,9 @@ impl Relay {
         Ok(Some(encode(&Event { data: Some(passing.masked.into_bytes()), comment: None, ..event })))
     }
 
-    /// What an event may carry beside its message: the type that MCP uses, and an id that hides nothing.
+    /// What an event may carry beside its message: the type that MCP uses, and an id that is the caller's alone.
     fn clean(&self, event: Event) -> Event {
-        let id = event.id.filter(|id| !self.origin.holds_known(id));
+        let id = event.id.and_then(|id| self.origin.event_id(&id));
         Event { id, event: event.event.filter(|kind| kind == "message"), ..event }
     }
 

@@ -4,6 +4,8 @@
 //! the record, and an end. The caller and the connection are authenticated with it, so that an id that was
 //! stolen, forged or carried to another connection opens nothing: it is answered like one that never was.
 //! Any replica with the same key serves any session; nothing is stored.
+//!
+//! The ids of events are sealed likewise, so that a client can resume its own streams and nobody else's.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 pub const LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 /// The longest id that an upstream may give its session, in bytes.
 pub const MAXIMUM_UPSTREAM_ID_BYTES: usize = 1024;
+/// The longest id that an upstream may give an event, in bytes; a longer one is left out.
+const MAXIMUM_EVENT_ID_BYTES: usize = 1024;
 /// The longest id that is unsealed, in bytes.
 const MAXIMUM_SEALED_BYTES: usize = 4 * 1024;
 const NONCE_BYTES: usize = 12;
@@ -49,9 +53,21 @@ pub struct Leg {
     pub expires: u64,
 }
 
+/// What the id of an event seals.
+#[derive(Serialize, Deserialize)]
+struct EventId {
+    /// The upstream's own id.
+    #[serde(rename = "u")]
+    upstream: String,
+    /// When it is worth nothing any more, in seconds since the Unix epoch.
+    #[serde(rename = "e")]
+    expires: u64,
+}
+
 /// The keys that a gateway makes and opens ids with.
 pub struct Sealer {
     sealing: RandomizedNonceKey,
+    events: hmac::Key,
     naming: hmac::Key,
     approving: hmac::Key,
 }
@@ -67,9 +83,10 @@ impl Sealer {
         let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
         let sealing =
             RandomizedNonceKey::new(&AES_256_GCM, derive(b"lychgate session sealing").as_ref()).ok()?;
+        let events = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate event sealing").as_ref());
         let naming = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate session naming").as_ref());
         let approving = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate approval digests").as_ref());
-        Some(Self { sealing, naming, approving })
+        Some(Self { sealing, events, naming, approving })
     }
 
     /// The key for the digests of calls on one connection.
@@ -87,7 +104,7 @@ impl Sealer {
     /// Makes the id of a session; `None` if the system has no randomness to give.
     #[must_use]
     pub fn seal(&self, connection: &str, caller: &Caller, session: &Session) -> Option<String> {
-        self.seal_bytes(binding(connection, caller), serde_json::to_vec(session).ok()?)
+        seal_bytes(&self.sealing, binding(connection, caller), serde_json::to_vec(session).ok()?)
     }
 
     /// Opens an id.
@@ -95,41 +112,48 @@ impl Sealer {
     /// # Errors
     /// The id is not one that this key made for this caller and connection, or its session has ended.
     pub fn open(&self, connection: &str, caller: &Caller, id: &[u8], now: u64) -> Result<Session, NoSession> {
-        let session: Session = self.open_bytes(binding(connection, caller), id).ok_or(NoSession)?;
+        let session: Session = open_bytes(&self.sealing, binding(connection, caller), id).ok_or(NoSession)?;
         if session.expires > now { Ok(session) } else { Err(NoSession) }
     }
 
     /// Makes the state of a leg; `None` if the system has no randomness to give.
     #[must_use]
     pub fn seal_leg(&self, connection: &str, caller: &Caller, leg: &Leg) -> Option<String> {
-        self.seal_bytes(leg_binding(connection, caller), serde_json::to_vec(leg).ok()?)
+        seal_bytes(&self.sealing, leg_binding(connection, caller), serde_json::to_vec(leg).ok()?)
     }
 
     /// Opens the state of a leg; `None` if it is not one that this key made for this caller and connection, or if it
     /// is too old.
     #[must_use]
     pub fn open_leg(&self, connection: &str, caller: &Caller, state: &[u8], now: u64) -> Option<Leg> {
-        let leg: Leg = self.open_bytes(leg_binding(connection, caller), state)?;
+        let leg: Leg = open_bytes(&self.sealing, leg_binding(connection, caller), state)?;
         (leg.expires > now).then_some(leg)
     }
 
-    fn seal_bytes(&self, bound: Vec<u8>, mut sealed: Vec<u8>) -> Option<String> {
-        let nonce = self.sealing.seal_in_place_append_tag(Aad::from(bound), &mut sealed).ok()?;
-        let mut id = nonce.as_ref().to_vec();
-        id.append(&mut sealed);
-        Some(URL_SAFE_NO_PAD.encode(id))
-    }
-
-    fn open_bytes<T: DeserializeOwned>(&self, bound: Vec<u8>, id: &[u8]) -> Option<T> {
-        if id.len() > MAXIMUM_SEALED_BYTES {
+    /// Makes the id of an event in a stream of the session with that name; `None` if the upstream's id is too long,
+    /// or if the system has no randomness to give.
+    #[must_use]
+    pub fn seal_event(&self, stream: &StreamOf<'_>, upstream: &str, now: u64) -> Option<String> {
+        if upstream.len() > MAXIMUM_EVENT_ID_BYTES {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut sealed = sealed.to_vec();
-        let opened = self.sealing.open_in_place(nonce, Aad::from(bound), &mut sealed).ok()?;
-        serde_json::from_slice(opened).ok()
+        let id = EventId { upstream: upstream.to_owned(), expires: now.saturating_add(LIFETIME_SECONDS) };
+        let bound = binding(stream.connection, stream.caller);
+        seal_bytes(&self.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)
+    }
+
+    /// The upstream's id of an event; `None` if it is not one that this key made for this caller, connection and
+    /// session, or if it is too old.
+    #[must_use]
+    pub fn open_event(&self, stream: &StreamOf<'_>, id: &[u8], now: u64) -> Option<String> {
+        let bound = binding(stream.connection, stream.caller);
+        let id: EventId = open_bytes(&self.event_key(stream.session)?, bound, id)?;
+        (id.expires > now).then_some(id.upstream)
+    }
+
+    /// Each session has a key of its own for its events: there are too many of them for one key with random nonces.
+    fn event_key(&self, session: &str) -> Option<RandomizedNonceKey> {
+        RandomizedNonceKey::new(&AES_256_GCM, hmac::sign(&self.events, session.as_bytes()).as_ref()).ok()
     }
 
     /// The name in the record for what one token does without a session: the same for the same token.
@@ -141,6 +165,36 @@ impl Sealer {
         context.update(token.as_bytes());
         format!("t-{}", hex::encode(context.sign().as_ref().get(..8).unwrap_or_default()))
     }
+}
+
+/// Whose stream an event is in.
+#[derive(Clone, Copy)]
+pub struct StreamOf<'a> {
+    /// The connection's label.
+    pub connection: &'a str,
+    /// Who opened the stream.
+    pub caller: &'a Caller,
+    /// The name of the session in the record.
+    pub session: &'a str,
+}
+
+fn seal_bytes(key: &RandomizedNonceKey, bound: Vec<u8>, mut sealed: Vec<u8>) -> Option<String> {
+    let nonce = key.seal_in_place_append_tag(Aad::from(bound), &mut sealed).ok()?;
+    let mut id = nonce.as_ref().to_vec();
+    id.append(&mut sealed);
+    Some(URL_SAFE_NO_PAD.encode(id))
+}
+
+fn open_bytes<T: DeserializeOwned>(key: &RandomizedNonceKey, bound: Vec<u8>, id: &[u8]) -> Option<T> {
+    if id.len() > MAXIMUM_SEALED_BYTES {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
+    let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut sealed = sealed.to_vec();
+    let opened = key.open_in_place(nonce, Aad::from(bound), &mut sealed).ok()?;
+    serde_json::from_slice(opened).ok()
 }
 
 /// A new name in the record for a session; `None` if the system has no randomness to give.
@@ -169,7 +223,7 @@ fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Leg, NoSession, Sealer, Session};
+    use super::{Leg, NoSession, Sealer, Session, StreamOf};
     use lychgate_gateway_policy::Caller;
 
     fn caller(issuer: &str, subject: &str) -> Caller {
@@ -238,5 +292,27 @@ mod tests {
         let session = Session { upstream: None, name: "s-1".into(), expires: 100 };
         let id = sealer.seal("agents/db", &alice, &session).unwrap();
         assert_eq!(sealer.open_leg("agents/db", &alice, id.as_bytes(), 99), None);
+    }
+
+    #[test]
+    fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
+        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1" };
+        let id = sealer.seal_event(&stream, "up/7", 0).unwrap();
+        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 86_399).as_deref(), Some("up/7"));
+        for (what, opened) in [
+            ("too old", sealer.open_event(&stream, id.as_bytes(), 86_400)),
+            ("another caller", sealer.open_event(&StreamOf { caller: &bob, ..stream }, id.as_bytes(), 1)),
+            ("another session", sealer.open_event(&StreamOf { session: "s-2", ..stream }, id.as_bytes(), 1)),
+            (
+                "another connection",
+                sealer.open_event(&StreamOf { connection: "agents/other", ..stream }, id.as_bytes(), 1),
+            ),
+            ("the upstream's own id", sealer.open_event(&stream, b"up/7", 1)),
+        ] {
+            assert_eq!(opened, None, "{what}");
+        }
+        assert_eq!(sealer.seal_event(&stream, &"x".repeat(1025), 0), None, "too long");
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lychgate_gateway_mcp::headers::{LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX};
+use lychgate_gateway_mcp::headers::{MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX};
 use lychgate_gateway_mcp::json::canonical::canonical;
 use lychgate_gateway_mcp::json::{Limits, quote};
 use lychgate_gateway_mcp::message::{Form, Id, Message, request};
@@ -98,12 +98,8 @@ impl ToolLists {
 
 impl Asking<'_> {
     async fn list(mut self, modern: bool) -> Result<HashMap<String, String>, Fault> {
-        let besides = |name: &str| {
-            name == MCP_NAME
-                || name == LAST_EVENT_ID
-                || name == MCP_METHOD
-                || name.starts_with(MCP_PARAM_PREFIX)
-        };
+        let besides =
+            |name: &str| name == MCP_NAME || name == MCP_METHOD || name.starts_with(MCP_PARAM_PREFIX);
         let unfit: Vec<HeaderName> =
             self.headers.keys().filter(|name| besides(name.as_str())).cloned().collect();
         for name in unfit {

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{
-    LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
+    MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
 };
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::{Id, Message};
@@ -29,8 +29,7 @@ use crate::tools::find_answer;
 /// The name under which the gateway calls.
 const AGENT: &str = concat!("lychgate/", env!("CARGO_PKG_VERSION"));
 /// The client's headers that travel on, besides `Mcp-Param-*`: the protocol's own, and trace context.
-const RELAYED: [&str; 6] =
-    [MCP_PROTOCOL_VERSION, MCP_METHOD, MCP_NAME, LAST_EVENT_ID, "traceparent", "tracestate"];
+const RELAYED: [&str; 5] = [MCP_PROTOCOL_VERSION, MCP_METHOD, MCP_NAME, "traceparent", "tracestate"];
 /// The longest header value that travels on, in bytes.
 const MAXIMUM_HEADER_BYTES: usize = 8 * 1024;
 

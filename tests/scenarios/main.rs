@@ -17,6 +17,7 @@ mod canary;
 mod clients;
 mod commands;
 mod credentials;
+mod eras;
 mod faults;
 mod identity;
 mod lifecycle;

@@ -1,7 +1,7 @@
 //! Requests without a message: GET opens the stream of a session, DELETE ends the session.
 
-use http::{Response, StatusCode};
-use lychgate_gateway_mcp::headers::MCP_PROTOCOL_VERSION;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use lychgate_gateway_mcp::headers::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION};
 use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_policy::{Operation, decide_stream};
 use lychgate_gateway_record::End;
@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::relay::{self, Origin};
 use crate::reply::{self, ReplyBody};
+use crate::session::StreamOf;
+use crate::state::now_seconds;
 use crate::ticket::Subject;
 use crate::upstream::{self, BodyForm, EmptyMethod};
 
@@ -33,7 +35,11 @@ pub(super) async fn stream_or_end(
         }
     };
     let mut ticket = open(&visit, subject, revision, Verdict::Allow(permit.rules()), trace).await?;
-    let answered = match prepare(&visit, false, &mut ticket).await {
+    let prepared = match resumed(&visit, method) {
+        Ok(last) => prepare(&visit, false, &mut ticket).await.map(|headers| resuming(headers, last)),
+        Err(failure) => Err(failure),
+    };
+    let answered = match prepared {
         Ok(headers) => {
             let send = visit.connection.upstream.send_empty(&permit, method, headers.clone());
             unless_closed(&visit, &operation, send).await.map(|answer| (answer, headers))
@@ -54,6 +60,7 @@ pub(super) async fn stream_or_end(
             id: None,
             known: visit.known,
             reply_headers: headers,
+            resumable: Some(visit.session_name),
         };
         return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), None)));
     }
@@ -68,4 +75,29 @@ pub(super) async fn stream_or_end(
     };
     ticket.ended(End::Completed).await;
     Ok(reply)
+}
+
+/// The server's id of the event after which a stream is to be resumed, if the client says one.
+fn resumed(visit: &Visit, method: EmptyMethod) -> Result<Option<HeaderValue>, Failure> {
+    let mut named = visit.headers.get_all(LAST_EVENT_ID).iter();
+    let id = match (method, named.next(), named.next()) {
+        (EmptyMethod::Delete, _, _) | (EmptyMethod::Get, None, _) => return Ok(None),
+        (EmptyMethod::Get, Some(id), None) => id,
+        (EmptyMethod::Get, Some(_), Some(_)) => return Err(Failure::Event),
+    };
+    let stream = StreamOf {
+        connection: &visit.connection.label,
+        caller: &visit.authenticated.caller,
+        session: &visit.session_name,
+    };
+    let upstream = visit.gateway.sealer.open_event(&stream, id.as_bytes(), now_seconds());
+    let value = upstream.and_then(|upstream| HeaderValue::from_str(&upstream).ok());
+    value.map(Some).ok_or(Failure::Event)
+}
+
+fn resuming(mut headers: HeaderMap, last: Option<HeaderValue>) -> HeaderMap {
+    if let Some(last) = last {
+        headers.insert(LAST_EVENT_ID, last);
+    }
+    headers
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::process::{Process, finish};
+use super::process::{Process, binary, finish};
 use super::workspace;
 
 /// A server that runs until it is dropped.
@@ -54,6 +54,16 @@ pub async fn everything() -> Server {
 pub async fn fixture(era: &str, token: &str, log: &Path) -> Server {
     let log = log.to_str().unwrap();
     server("servers/modern.mjs", &["--era", era, "--token", token, "--log", log]).await
+}
+
+/// Our own server, which does in both eras what a server may do; `log` gets every request that reaches it, and every
+/// call that ended before it was done.
+pub async fn many_sided(log: &Path) -> Server {
+    let mut command = Command::new(binary("lychgate-test-fixture"));
+    command.arg("--log").arg(log);
+    let mut process = Process::start("lychgate-test-fixture", command);
+    let url = process.ready().await["url"].as_str().unwrap().to_owned();
+    Server { process, url }
 }
 
 /// The server that misbehaves on demand.

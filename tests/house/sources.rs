@@ -158,17 +158,19 @@ fn every_source_is_compiled_into_something() {
 }
 
 #[test]
-fn the_tests_that_the_architecture_names_exist() {
-    let page = read(&workspace().join("ARCHITECTURE.md"));
+fn the_tests_that_pages_name_exist() {
     let sources: String = files(".rs").iter().map(|path| read(path)).collect();
     // Those on a node are listed, since they have no harness.
     let listed = read(&workspace().join("tests/pods/main.rs"));
-    // A test's name is a sentence; nothing else between backquotes has as many words.
-    let names: Vec<&str> =
-        page.split('`').filter(|word| word.matches('_').count() >= 4 && !word.contains(' ')).collect();
-    assert!(names.len() > 20, "the names were found");
-    for name in names.into_iter().filter(|name| name.is_ascii()) {
-        let exists = sources.contains(&format!("fn {name}(")) || listed.contains(&format!("\"{name}\","));
-        assert!(exists, "ARCHITECTURE.md names {name}, which is no test");
+    for page in ["ARCHITECTURE.md", "docs/protocol.md"] {
+        let text = read(&workspace().join(page));
+        // A test's name is a sentence; nothing else between backquotes has as many words.
+        let names: Vec<&str> =
+            text.split('`').filter(|word| word.matches('_').count() >= 4 && !word.contains(' ')).collect();
+        assert!(names.len() > 20, "the names in {page} were found");
+        for name in names.into_iter().filter(|name| name.is_ascii()) {
+            let exists = sources.contains(&format!("fn {name}(")) || listed.contains(&format!("\"{name}\","));
+            assert!(exists, "{page} names {name}, which is no test");
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! What belongs to one era alone: streams that can be resumed, and what cancels a call.
+//! What belongs to one era alone: streams that can be resumed, what cancels a call, and how a client finds out.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::counterparts::{Server, logged, many_sided};
+use crate::support::counterparts::{Client, Server, fixture, logged, many_sided};
 use crate::support::dev::Dev;
 use crate::support::eventually;
 use crate::support::http::{Answer, Ask, tool_call};
@@ -150,4 +150,22 @@ async fn a_modern_call_is_cancelled_when_its_client_leaves() {
         (stage.ended_early() == ["left"]).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_client_that_probes_finds_the_era_of_the_server_through_the_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    for (era, expected) in [("legacy", "2025-11-25"), ("modern", "2026-07-28"), ("both", "2026-07-28")] {
+        let server = fixture(era, "fixture-token-0123456789", &log).await;
+        let token = "fixture-token-0123456789";
+        let manifests = Manifests { upstream: &server.url, access: ACCESS, token, ..Manifests::default() };
+        let dev = Dev::start(&manifests.to_yaml()).await;
+        for client in [Client::TypeScriptAuto, Client::PythonAuto] {
+            let echo = json!({"op": "callTool", "name": "echo", "arguments": {"message": "hello"}});
+            let lines = client.run(&dev.url, &dev.token("alice"), json!([echo])).await;
+            assert_eq!(lines[0]["ok"]["protocolVersion"], expected, "{client:?} and {era}: {}", lines[0]);
+            assert!(lines[1]["ok"].to_string().contains("hello"), "{client:?} and {era}: {}", lines[1]);
+        }
+    }
 }

@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
         match (&*wanted, &*range) {
             (wanted, Value::List(list)) => {
                 let mut failure = None;
-                let found = list.find(|own| {
+                let found = list.find(budget, |own| {
                     let same = spend(budget, 1).and_then(|()| compare::equal(own?, wanted, budget));
                     match same {
                         Ok(same) => same.then_some(Ok(true)),
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
             Node::Field(field) => self.field(*field).map_err(|why| expr.fails(why)),
             Node::Member { of, name } => {
                 if let Some(found) = self.json(expr, item)? {
-                    let value = Value::of_json(found).map_err(|why| expr.fails(why))?;
+                    let value = Value::of_json(found, self.input.budget).map_err(|why| expr.fails(why))?;
                     self.spend(expr, value.weight())?;
                     return Ok(value);
                 }
@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
             Field::CallerAnonymous => Value::Bool(caller.anonymous),
             Field::Tool => text(tool.ok_or(Why::NoTool)?),
             Field::Args => match args {
-                Some(args) => Value::of_json(*args)?,
+                Some(args) => Value::of_json(*args, self.input.budget)?,
                 None => Value::Map(Map::Empty),
             },
             Field::ConnectionNamespace => text(connection.namespace),
@@ -344,7 +344,7 @@ impl<'a> Run<'a> {
                 let place = usize::try_from(*place).map_err(|_| expr.fails(Why::NoSuchKey))?;
                 let steps = if matches!(list, List::Json(_)) { place.min(list.len()) } else { 0 };
                 self.spend(expr, steps)?;
-                let value = list.get(place).map_err(|why| expr.fails(why))?;
+                let value = list.get(place, self.input.budget).map_err(|why| expr.fails(why))?;
                 let value = value.ok_or_else(|| expr.fails(Why::NoSuchKey))?;
                 self.spend(expr, value.weight())?;
                 Ok(value)

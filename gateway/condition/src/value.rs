@@ -12,6 +12,10 @@ use std::sync::Arc;
 use lychgate_gateway_mcp::json;
 
 use crate::failure::Why;
+use crate::input::Budget;
+
+/// How many steps it takes to read a number that is more than a few digits.
+const LONG_NUMBER_STEPS: usize = 32;
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -105,12 +109,24 @@ impl Kind {
 
 impl<'a> Value<'a> {
     /// What `value` is in a condition.
-    pub(crate) fn of_json(value: json::Value<'a>) -> Result<Self, Why> {
+    pub(crate) fn of_json(value: json::Value<'a>, budget: &Budget) -> Result<Self, Why> {
         Ok(match value.kind() {
             json::Kind::Null => Self::Null,
             json::Kind::Bool => Self::Bool(value.as_bool() == Some(true)),
-            json::Kind::Number => number::of_json(value.raw()).ok_or(Why::Inexact)?,
-            json::Kind::String => Self::Text(value.text().unwrap_or_default()),
+            json::Kind::Number => match number::short_int(value.raw()) {
+                Some(short) => Self::Int(short),
+                None => {
+                    compare::spend(budget, LONG_NUMBER_STEPS)?;
+                    number::of_json(value.raw()).ok_or(Why::Inexact)?
+                }
+            },
+            json::Kind::String => {
+                let text = value.text().unwrap_or_default();
+                if matches!(text, Cow::Owned(_)) {
+                    compare::spend(budget, value.raw().len() / 8)?;
+                }
+                Self::Text(text)
+            }
             json::Kind::Array => Self::List(List::Json(value)),
             json::Kind::Object => Self::Map(Map::Json(value)),
         })
@@ -199,9 +215,11 @@ impl<'a> List<'a> {
     }
 
     /// The item at `index`, from 0.
-    pub(crate) fn get(&self, index: usize) -> Result<Option<Value<'a>>, Why> {
+    pub(crate) fn get(&self, index: usize, budget: &Budget) -> Result<Option<Value<'a>>, Why> {
         match self {
-            Self::Json(array) => array.items().nth(index).map(Value::of_json).transpose(),
+            Self::Json(array) => {
+                array.items().nth(index).map(|item| Value::of_json(item, budget)).transpose()
+            }
             Self::Texts(texts) => Ok(texts.get(index).map(|text| Value::Text(Cow::Borrowed(text.as_str())))),
             Self::Names(names) => Ok(names.get(index).map(|name| Value::Text(Cow::Borrowed(*name)))),
             Self::Own(items) => Ok(items.get(index).cloned()),
@@ -209,9 +227,13 @@ impl<'a> List<'a> {
     }
 
     /// Goes through the items until `visit` has an answer.
-    pub(crate) fn find<T>(&self, mut visit: impl FnMut(Result<&Value<'a>, Why>) -> Option<T>) -> Option<T> {
+    pub(crate) fn find<T>(
+        &self,
+        budget: &Budget,
+        mut visit: impl FnMut(Result<&Value<'a>, Why>) -> Option<T>,
+    ) -> Option<T> {
         match self {
-            Self::Json(array) => array.items().find_map(|item| match Value::of_json(item) {
+            Self::Json(array) => array.items().find_map(|item| match Value::of_json(item, budget) {
                 Ok(item) => visit(Ok(&item)),
                 Err(why) => visit(Err(why)),
             }),

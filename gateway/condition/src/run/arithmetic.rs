@@ -110,7 +110,7 @@ fn lists<'a>(left: &List<'a>, right: &List<'a>, budget: &Budget) -> Result<Value
     spend(budget, left.len() + right.len())?;
     let mut items = Vec::new();
     for list in [left, right] {
-        let failed = list.find(|item| item.map(|item| items.push(item.clone())).err());
+        let failed = list.find(budget, |item| item.map(|item| items.push(item.clone())).err());
         failed.map_or(Ok(()), Err)?;
     }
     Ok(Value::List(List::Own(items.into())))

@@ -25,7 +25,8 @@ impl<'a> Run<'a> {
                 let Some(object) = self.json(of, item)? else { return Ok(None) };
                 self.spend(expr, 1)?;
                 if object.kind() != json::Kind::Object {
-                    let found = Value::of_json(object).map_err(|why| of.fails(why))?.kind();
+                    let found =
+                        Value::of_json(object, self.input.budget).map_err(|why| of.fails(why))?.kind();
                     return Err(of.fails(Why::Unfit { found, wanted: Kind::Map.name() }));
                 }
                 let found = compare::find(object, name, self.input.budget).map_err(|why| expr.fails(why))?;

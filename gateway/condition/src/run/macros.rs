@@ -82,7 +82,9 @@ impl<'a> Run<'a> {
             visit(self.spend(expr, 2 + weight).and(item))
         };
         match range {
-            Value::List(list) => Ok(list.find(|item| step(item.map_err(|why| each.range.fails(why))))),
+            Value::List(list) => {
+                Ok(list.find(self.input.budget, |item| step(item.map_err(|why| each.range.fails(why)))))
+            }
             Value::Map(map) => Ok(map.find_name(|name| step(Ok(&Value::Text(name))))),
             other => Err(each.range.unfit(other, "list or map")),
         }

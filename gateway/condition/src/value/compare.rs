@@ -42,15 +42,15 @@ fn lists(left: &List<'_>, right: &List<'_>, budget: &Budget) -> Result<bool, Why
     if let (List::Json(left), List::Json(right)) = (left, right) {
         let pairs = left.items().zip(right.items());
         return all_equal(
-            pairs.map(|(left, right)| Ok((Value::of_json(left)?, Value::of_json(right)?))),
+            pairs.map(|(left, right)| Ok((Value::of_json(left, budget)?, Value::of_json(right, budget)?))),
             budget,
         );
     }
     // An item of JSON is found only by going past those before it.
     let (walked, looked_up) = if matches!(right, List::Json(_)) { (right, left) } else { (left, right) };
     let mut index = 0;
-    let answer = walked.find(|item| {
-        let other = looked_up.get(index);
+    let answer = walked.find(budget, |item| {
+        let other = looked_up.get(index, budget);
         index += 1;
         let same = item.and_then(|item| match other? {
             Some(other) => equal(item, &other, budget),
@@ -99,7 +99,9 @@ pub(crate) fn member<'a>(map: &Map<'a>, name: &str, budget: &Budget) -> Result<O
     match map {
         Map::Empty => Ok(None),
         Map::Labels(labels) => Ok(labels.get(name).map(|label| Value::Text(Cow::Borrowed(label.as_str())))),
-        Map::Json(object) => find(*object, name, budget)?.map(Value::of_json).transpose(),
+        Map::Json(object) => {
+            find(*object, name, budget)?.map(|found| Value::of_json(found, budget)).transpose()
+        }
     }
 }
 

@@ -13,9 +13,6 @@ const EXACT_DOUBLE: u64 = 1 << 53;
 /// `100.0` and `1e2` are the same. Anything else is a double, provided that the double stands for this very number: the
 /// shortest digits that name the double are those that were sent. None for all others, which would be rounded.
 pub(crate) fn of_json(raw: &[u8]) -> Option<Value<'static>> {
-    if let Some(value) = short_int(raw) {
-        return Some(Value::Int(value));
-    }
     let text = std::str::from_utf8(raw).ok()?;
     if raw.len() > LONGEST {
         return None;
@@ -33,8 +30,8 @@ pub(crate) fn of_json(raw: &[u8]) -> Option<Value<'static>> {
 }
 
 /// The value of up to 18 digits and nothing else, which is what most numbers are.
-fn short_int(raw: &[u8]) -> Option<i64> {
-    if raw.len() > 18 {
+pub(crate) fn short_int(raw: &[u8]) -> Option<i64> {
+    if raw.len() > 18 || raw.is_empty() {
         return None;
     }
     raw.iter()

@@ -32,13 +32,23 @@ pub(crate) fn ask_condition(
     condition: &Condition,
     args: &str,
 ) -> Result<bool, lychgate_gateway_condition::EvaluationError> {
+    with_input(args, |input| {
+        let answer = condition.holds(input);
+        let budget = Budget::new();
+        let bound = condition.clone().bind(&input.connection);
+        let bound = bound.holds(&Input { budget: &budget, ..*input });
+        assert_eq!(answer, bound, "bound to its connection, a condition has the same answer");
+        answer
+    })
+}
+
+/// Alice's call with these arguments.
+pub(crate) fn with_input<T>(args: &str, ask: impl FnOnce(&Input<'_>) -> T) -> T {
     let bytes = args.as_bytes().to_vec().into();
     let document = Document::parse(bytes, Limits::with_bytes(1 << 24)).unwrap();
     let groups = ["dba".to_owned(), "analysts".to_owned()];
     let labels = BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("tier".to_owned(), "1".to_owned())]);
-    let connection = Connection { namespace: "data", name: "billing-db", labels: &labels };
-    let (first, second) = (Budget::new(), Budget::new());
-    let input = Input {
+    ask(&Input {
         caller: Caller {
             issuer: "https://login.example.com",
             username: "alice",
@@ -48,13 +58,9 @@ pub(crate) fn ask_condition(
         },
         tool: Some("execute_sql"),
         args: Some(document.root()),
-        connection,
+        connection: Connection { namespace: "data", name: "billing-db", labels: &labels },
         now: NOW,
         statement: Some(Statement { effects: &["Read", "Write"], text: "DELETE FROM t" }),
-        budget: &first,
-    };
-    let answer = condition.holds(&input);
-    let bound = condition.clone().bind(&connection).holds(&Input { budget: &second, ..input });
-    assert_eq!(answer, bound, "bound to its connection, a condition has the same answer");
-    answer
+        budget: &Budget::new(),
+    })
 }

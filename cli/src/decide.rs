@@ -2,11 +2,14 @@
 
 use std::io::Read as _;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use lychgate_gateway_mcp::json::{Kind, Limits};
 use lychgate_gateway_mcp::message::{Id, Message, request};
-use lychgate_gateway_policy::{Ask, Call, Caller, Decision, Policy, decide};
+use lychgate_gateway_policy::command::{Commands, Finding, Statement, Verdict};
+use lychgate_gateway_policy::config::CommandAction;
+use lychgate_gateway_policy::{Ask, Call, Caller, Decision, DenialReason, Policy, decide};
 use serde_json::{Value, json};
 
 use crate::manifests::{self, Source};
@@ -49,6 +52,31 @@ impl Called {
     }
 }
 
+/// Reads a JSON-RPC request, or the `params` of a `tools/call` alone. Exit code 1 for a denial.
+pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
+    let policy = arguments.policy()?;
+    let call = Call::new(read_message(&policy)?)
+        .map_err(|missing| CommandError::new(format!("standard input: {missing}")))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    let (answer, code) = match decide(&policy, &arguments.caller(), call, &[], now) {
+        Decision::Allow(permit) => {
+            let answer = json!({"decision": "Allow", "rules": permit.rules(), "reason": null});
+            let credentials = json!({"credentials": permit.credentials()});
+            (merged([answer, commands(permit.commands()), credentials]), ExitCode::SUCCESS)
+        }
+        Decision::Ask(ask) => (merged([asked(&ask), commands(ask.commands())]), ExitCode::SUCCESS),
+        Decision::Deny(denial) => {
+            let reason = denial.reason().as_str();
+            let answer = json!({"decision": "Deny", "rules": denial.rules(), "reason": reason});
+            let told = json!({"sentence": denial.sentence()});
+            (merged([answer, commands(denial.commands()), told]), ExitCode::FAILURE)
+        }
+    };
+    print_line(&answer.to_string());
+    Ok(code)
+}
+
 /// A call that waits for people: by which policies, and who decides.
 fn asked(ask: &Ask) -> Value {
     let terms = ask.terms();
@@ -62,25 +90,63 @@ fn asked(ask: &Ask) -> Value {
         "approvals": terms.approvals,
         "approvers": {"groups": terms.groups, "serviceAccounts": terms.service_accounts},
         "breakGlass": {"groups": terms.break_glass_groups},
+        "credentials": ask.credentials(),
     })
 }
 
-/// Reads a JSON-RPC request, or the `params` of a `tools/call` alone. Exit code 1 for a denial.
-pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
-    let policy = arguments.policy()?;
-    let call = Call::new(read_message(&policy)?)
-        .map_err(|missing| CommandError::new(format!("standard input: {missing}")))?;
-    let (answer, code) = match decide(&policy, &arguments.caller(), call, &[]) {
-        Decision::Allow(permit) => {
-            (json!({"decision": "Allow", "rules": permit.rules(), "reason": null}), ExitCode::SUCCESS)
-        }
-        Decision::Ask(ask) => (asked(&ask), ExitCode::SUCCESS),
-        Decision::Deny(denial) => {
-            (json!({"decision": "Deny", "rules": [], "reason": denial.reason().as_str()}), ExitCode::FAILURE)
-        }
+/// What the commands of a call do, and what becomes of that. `audited` is there where a rule only watches.
+fn commands(commands: &Commands) -> Value {
+    let found = |verdict: Option<&Verdict>| {
+        let findings = verdict.map(|verdict| verdict.findings.iter().map(finding).collect());
+        let statements = verdict.map(|verdict| verdict.statements.iter().map(statement).collect());
+        json!({
+            "effects": findings.unwrap_or_else(Vec::new),
+            "statements": statements.unwrap_or_else(Vec::new),
+        })
     };
-    print_line(&answer.to_string());
-    Ok(code)
+    let answer = found(commands.enforced.as_ref());
+    match &commands.audited {
+        None => answer,
+        Some(verdict) => {
+            let outcome = json!({"decision": decision(verdict.action)});
+            merged([answer, json!({"audited": merged([outcome, found(Some(verdict))])})])
+        }
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "effect": finding.effect,
+        "decision": decision(finding.action),
+        "reason": finding.reason.map(DenialReason::as_str),
+        "rule": finding.rule,
+        "message": finding.message,
+        "place": finding.place,
+        "line": finding.at.map(|at| at.line),
+        "column": finding.at.map(|at| at.column),
+        "why": finding.detail.as_ref().unwrap_or(&finding.why),
+    })
+}
+
+fn statement(statement: &Statement) -> Value {
+    json!({"place": statement.place, "canonical": statement.text, "effects": statement.effects})
+}
+
+fn decision(action: CommandAction) -> &'static str {
+    match action {
+        CommandAction::Allow => "Allow",
+        CommandAction::RequireApproval => "Ask",
+        CommandAction::Deny => "Deny",
+    }
+}
+
+/// One object with the members of all.
+fn merged<const N: usize>(objects: [Value; N]) -> Value {
+    let members = objects.into_iter().filter_map(|object| match object {
+        Value::Object(members) => Some(members),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    });
+    Value::Object(members.flatten().collect())
 }
 
 /// A message from standard input. An object without `jsonrpc` is taken for the params of a tool call.

@@ -7,6 +7,7 @@
 mod approve;
 mod empty;
 mod held;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +20,19 @@ use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_
 use lychgate_gateway_mcp::message::{Form, Id, Message};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::mask::Known;
-use lychgate_gateway_policy::{Call, Decision, DenialReason, Operation, Permit, decide};
-use lychgate_gateway_record::{self as record, End, Outcome, Rejected};
+use lychgate_gateway_policy::{Call, Decision, Operation, Permit, decide};
+use lychgate_gateway_record::{End, Rejected};
 
+use self::verdict::Verdict;
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
+use crate::approval::time::now_milliseconds;
 use crate::caller::Authenticated;
 use crate::connection::Connection;
 use crate::credential::Credentials;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metadata;
-use crate::metrics::{CallLabels, ConnectionLabels, ReasonLabels};
+use crate::metrics::{ConnectionLabels, ReasonLabels};
 use crate::relay::{self, Origin};
 use crate::reply::{self, Asker, ReplyBody};
 use crate::session::{self, LIFETIME_SECONDS, Session};
@@ -167,19 +170,18 @@ async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Res
     let call = Call::new(message).map_err(|missing| Failure::Target(missing.to_string()))?;
     trace.calls_tool = call.operation().tool_name().is_some();
     let policy = Arc::clone(&visit.connection.policy);
-    let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
+    let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known, now_milliseconds()) {
         Decision::Allow(permit) => permit,
         Decision::Ask(ask) => return approve::ask(visit, ask, revision, leg, trace).await,
         Decision::Deny(denial) => {
-            let reason = denial.reason();
             let subject = Subject::Call(denial.call());
-            let ticket = open(&visit, subject, revision, Verdict::Deny(reason), trace).await?;
-            return close(ticket, Failure::denied(reason, denial.call()), trace).await;
+            let ticket = open(&visit, subject, revision, Verdict::Deny(&denial), trace).await?;
+            return close(ticket, Failure::from(&denial), trace).await;
         }
     };
     take_back(&visit, permit.call().message());
     let subject = Subject::Call(permit.call());
-    let ticket = open(&visit, subject, revision, Verdict::Allow(permit.rules()), trace).await?;
+    let ticket = open(&visit, subject, revision, Verdict::Allow(&permit), trace).await?;
     match forward(visit, &permit, ticket).await {
         Ok(response) => Ok(response),
         Err((failure, ticket)) => close(*ticket, failure, trace).await,
@@ -204,14 +206,6 @@ async fn close(mut ticket: Ticket, failure: Failure, trace: &Trace) -> Result<Re
 /// A failure, and the page of the record that it belongs on.
 type Failed = (Failure, Box<Ticket>);
 
-/// What was decided: the rules that allow the call, those for which it waits, or the reason that denies.
-#[derive(Clone, Copy)]
-enum Verdict<'a> {
-    Allow(&'a [String]),
-    Ask(&'a [String]),
-    Deny(DenialReason),
-}
-
 /// Opens the call's page of the record, with the decision.
 async fn open(
     visit: &Visit,
@@ -220,18 +214,8 @@ async fn open(
     decided: Verdict<'_>,
     trace: &mut Trace,
 ) -> Result<Ticket, Failure> {
-    let (outcome, label, rules, reason) = match decided {
-        Verdict::Allow(rules) => (Outcome::Allow, "Allow", rules.to_vec(), None),
-        Verdict::Ask(rules) => (Outcome::Ask, "Ask", rules.to_vec(), None),
-        Verdict::Deny(reason) => (Outcome::Deny, "Deny", Vec::new(), Some(reason.as_str())),
-    };
-    let labels = CallLabels {
-        connection: visit.connection.label.clone(),
-        decision: label,
-        reason: reason.unwrap_or_default(),
-    };
-    visit.gateway.metrics.calls.get_or_create(&labels).inc();
-    let decision = record::Decision { outcome, rules, reason: reason.map(str::to_owned) };
+    let decision = decided.recorded();
+    decided.count(visit);
     let facts = RequestFacts { caller: &visit.authenticated.caller, subject, revision, decision };
     let policy = &visit.connection.policy;
     let ticket =
@@ -296,7 +280,7 @@ fn initialized_revision(message: &Message) -> Option<String> {
 async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
     let masked = permit.outbound() != call.message().bytes();
-    let headers = match prepare(&visit, masked, &mut ticket).await {
+    let headers = match prepare(&visit, permit.credentials(), masked, &mut ticket).await {
         Ok(headers) => headers,
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
@@ -335,17 +319,22 @@ async fn unless_closed<T>(
     tokio::select! {
         biased;
         reason = visit.gateway.configurations.until_closed(name) => {
-            Err(Failure::Denied { reason, operation: operation.clone() })
+            Err(Failure::denied(reason, operation.clone()))
         }
         worked = work => worked.map_err(Failure::from),
     }
 }
 
 /// The headers of what is about to leave, with the credentials in them, once the record has it.
-async fn prepare(visit: &Visit, masked: bool, ticket: &mut Ticket) -> Result<HeaderMap, Failure> {
+async fn prepare(
+    visit: &Visit,
+    chosen: &[String],
+    masked: bool,
+    ticket: &mut Ticket,
+) -> Result<HeaderMap, Failure> {
     let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
     let mut headers = upstream::headers(&visit.headers, session, &visit.known, masked);
-    let injected = visit.credentials.inject(visit.gateway.sealer.naming(), &mut headers)?;
+    let injected = visit.credentials.inject(chosen, visit.gateway.sealer.naming(), &mut headers)?;
     ticket.injected(&injected, &visit.connection.policy).await?;
     Ok(headers)
 }

@@ -102,18 +102,23 @@ impl Credentials {
         self.0.iter().map(report).collect()
     }
 
-    /// Puts the credentials into `headers`.
+    /// Puts the credentials that policy has chosen, by their names, into `headers`.
     ///
     /// # Errors
     /// A value is missing or unusable ([`Failure::Credential`]), or may not go to the upstream's host
     /// ([`Failure::HostNotAllowed`]). Nothing is sent then.
-    pub fn inject(&self, naming: &hmac::Key, headers: &mut HeaderMap) -> Result<Vec<Injected>, Failure> {
+    pub fn inject(
+        &self,
+        chosen: &[String],
+        naming: &hmac::Key,
+        headers: &mut HeaderMap,
+    ) -> Result<Vec<Injected>, Failure> {
         let inject = |held: &Held| {
             let (name, value, secret) = held.header()?;
             headers.insert(name, value);
             Ok(Injected { name: held.settings.name.clone(), version: secret.version(naming) })
         };
-        self.0.iter().map(inject).collect()
+        self.0.iter().filter(|held| chosen.contains(&held.settings.name)).map(inject).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::{MessageError, codes};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
-use lychgate_gateway_policy::{Call, DenialReason, Operation};
+use lychgate_gateway_policy::{Denial, DenialReason, Operation};
 
 use crate::approval::refusal::Refusal;
 use crate::caller::Unauthenticated;
@@ -84,6 +84,8 @@ pub enum Failure {
         reason: DenialReason,
         /// What was asked for.
         operation: Operation,
+        /// What the caller is told, where the reason alone would not help him.
+        sentence: Option<String>,
     },
     /// The call waits for approval, or does not get it.
     #[error(transparent)]
@@ -125,10 +127,16 @@ pub struct Answer {
 }
 
 impl Failure {
-    /// The failure of a denied call.
+    /// The failure of what is denied for a reason that needs no further words.
     #[must_use]
-    pub fn denied(reason: DenialReason, call: &Call) -> Self {
-        Self::Denied { reason, operation: call.operation().clone() }
+    pub fn denied(reason: DenialReason, operation: Operation) -> Self {
+        Self::Denied { reason, operation, sentence: None }
+    }
+
+    /// Whether it is told as the result of a tool, which models read, where a tool was called.
+    #[must_use]
+    pub fn is_for_models(&self) -> bool {
+        matches!(self, Self::Approval(_) | Self::Denied { sentence: Some(_), .. })
     }
 
     /// The stable name, as records and metrics show it.
@@ -203,7 +211,10 @@ impl Failure {
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
             Self::Event => own(400, "No such event; open the stream without Last-Event-ID"),
-            Self::Denied { reason, operation } => denied(*reason, operation, modern),
+            Self::Denied { reason, operation, sentence } => {
+                let answer = denied(*reason, operation, modern);
+                Answer { text: sentence.clone().unwrap_or(answer.text), ..answer }
+            }
             Self::Approval(refusal) => own(refusal.status(), refusal.text()),
             Self::Recorder => {
                 own(503, "The call cannot be recorded at this moment and was not made; try again")
@@ -212,6 +223,16 @@ impl Failure {
                 own(502, "The gateway's credential for this server is not usable; its operators can see why")
             }
             Self::Upstream(fault) => own(fault.status(), fault.public_message()),
+        }
+    }
+}
+
+impl From<&Denial> for Failure {
+    fn from(denial: &Denial) -> Self {
+        Self::Denied {
+            reason: denial.reason(),
+            operation: denial.call().operation().clone(),
+            sentence: denial.sentence().map(str::to_owned),
         }
     }
 }
@@ -292,6 +313,17 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         DenialReason::Unanswerable => {
             own(400, "This call waits for approval; send it as a request with an id, not as a notification")
         }
+        DenialReason::CommandDenied
+        | DenialReason::CommandNotAllowed
+        | DenialReason::CommandUnreadable
+        | DenialReason::UnknownTool
+        | DenialReason::NoApprovers
+        | DenialReason::MaskedValueInRequest
+        | DenialReason::ConditionError
+        | DenialReason::CredentialConflict => own(403, "The rules of this connection do not allow this call"),
+        DenialReason::ConditionUnmet => {
+            own(403, "You may use this under conditions that these arguments do not meet; send others")
+        }
         DenialReason::UnknownMethod => {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
@@ -317,158 +349,4 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Failure;
-    use crate::approval::refusal::{Refusal, SOMETHING};
-    use crate::caller::Unauthenticated;
-    use crate::fault::Fault;
-    use http::StatusCode;
-    use lychgate_gateway_mcp::headers::HeaderMismatch;
-    use lychgate_gateway_mcp::message::MessageError;
-    use lychgate_gateway_policy::{DenialReason, Operation};
-
-    const PAGE: &str = include_str!("../../docs/errors.md");
-
-    fn denied(reason: DenialReason, operation: Operation) -> Failure {
-        Failure::Denied { reason, operation }
-    }
-
-    fn approval(refusal: Refusal) -> Failure {
-        Failure::Approval(refusal)
-    }
-
-    /// An HTTP status and a JSON-RPC code.
-    type Told = (u16, i64);
-
-    /// Each cause with what is told, in the revisions with sessions and in the modern one.
-    fn table() -> Vec<(Failure, Told, Told)> {
-        let same = |failure, answer| (failure, answer, answer);
-        let tool = || Operation::Tool { name: "x".into() };
-        let text = String::new;
-        vec![
-            same(Failure::NoConnection, (404, -31_404)),
-            same(Failure::NoPolicy(text()), (503, -31_503)),
-            same(Failure::Host, (403, -31_403)),
-            same(Failure::Origin, (403, -31_403)),
-            same(Failure::Method, (405, -31_405)),
-            same(Failure::MediaType, (415, -31_415)),
-            same(Failure::NotAcceptable, (406, -31_406)),
-            same(Failure::TokenInQuery, (400, -31_400)),
-            same(Failure::Unauthenticated(Unauthenticated::Expired), (401, -31_401)),
-            same(Failure::Unauthenticated(Unauthenticated::MalformedHeader), (400, -31_400)),
-            same(Failure::Unauthenticated(Unauthenticated::KeysUnavailable), (503, -31_503)),
-            same(Failure::TooLarge { limit: 1 }, (413, -31_413)),
-            same(Failure::Incomplete, (408, -31_408)),
-            same(Failure::Malformed(MessageError::Batch), (400, -32_600)),
-            (Failure::Target(text()), (200, -32_602), (400, -32_602)),
-            same(Failure::Headers(HeaderMismatch::Missing { header: "a", member: "b" }), (400, -32_020)),
-            same(Failure::Headers(HeaderMismatch::NoVersionInBody), (400, -32_602)),
-            same(Failure::Revision { requested: "2099-01-01".into() }, (400, -32_022)),
-            same(Failure::Revision { requested: "1999-01-01".into() }, (400, -31_400)),
-            same(Failure::Session, (404, -31_404)),
-            same(Failure::Event, (400, -31_400)),
-            same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
-            same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
-            same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),
-            same(denied(DenialReason::NoGrant, Operation::Answer), (200, -32_602)),
-            (
-                denied(DenialReason::NoGrant, Operation::Resource { uri: text() }),
-                (200, -32_002),
-                (200, -32_602),
-            ),
-            (
-                denied(DenialReason::UnknownMethod, Operation::Unknown { method: text() }),
-                (200, -32_601),
-                (404, -32_601),
-            ),
-            same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
-            same(denied(DenialReason::Suspended, tool()), (503, -31_503)),
-            same(denied(DenialReason::RequiredPolicyMissing, tool()), (503, -31_503)),
-            same(denied(DenialReason::NoCommonApprover, tool()), (403, -31_403)),
-            same(denied(DenialReason::RequesterUnmapped, tool()), (403, -31_403)),
-            same(denied(DenialReason::Unanswerable, tool()), (400, -31_400)),
-            same(approval(Refusal::Pending { approval: text(), deadline: text() }), (503, -31_503)),
-            same(approval(Refusal::Denied { approval: text(), reasons: vec![] }), (403, -31_403)),
-            same(approval(Refusal::Expired { approval: text() }), (403, -31_403)),
-            same(
-                approval(Refusal::Withdrawn { approval: text(), why: None, reasons: vec![] }),
-                (403, -31_403),
-            ),
-            same(approval(Refusal::Used { approval: text() }), (409, -31_409)),
-            same(
-                approval(Refusal::Unfit { approval: text(), changed: SOMETHING, cause: text() }),
-                (409, -31_409),
-            ),
-            same(approval(Refusal::TooLong { characters: 8193 }), (413, -31_413)),
-            same(approval(Refusal::TooMany { limit: 5 }), (429, -31_429)),
-            same(approval(Refusal::UnknownTool { tool: text() }), (404, -31_404)),
-            same(approval(Refusal::Unguarded(text())), (503, -31_503)),
-            same(approval(Refusal::Clocks { ahead_seconds: 600 }), (503, -31_503)),
-            same(approval(Refusal::Unavailable(text())), (503, -31_503)),
-            same(Failure::Recorder, (503, -31_503)),
-            same(Failure::AnswerUnrecorded, (502, -31_502)),
-            same(Failure::UnaskedAnswer, (400, -32_600)),
-            same(Failure::Credential(text()), (502, -31_502)),
-            same(Failure::HostNotAllowed { secret: text() }, (502, -31_502)),
-            same(Failure::Upstream(Fault::Unreachable(text())), (502, -31_502)),
-            same(Failure::Upstream(Fault::BrokeOff(text())), (502, -31_502)),
-            same(Failure::Upstream(Fault::Timeout), (504, -31_504)),
-            same(Failure::Upstream(Fault::CredentialRefused(StatusCode::UNAUTHORIZED)), (502, -31_502)),
-            same(Failure::Upstream(Fault::Redirect), (502, -31_502)),
-            same(Failure::Upstream(Fault::Status(StatusCode::IM_A_TEAPOT)), (502, -31_502)),
-            same(Failure::Upstream(Fault::Rubbish(text())), (502, -31_502)),
-            same(Failure::Upstream(Fault::TooLarge { limit: 1 }), (502, -31_502)),
-            same(Failure::Upstream(Fault::ServerRequest), (502, -31_502)),
-        ]
-    }
-
-    #[test]
-    fn each_cause_has_its_answer_and_its_row_in_the_docs() {
-        for (failure, legacy, modern) in table() {
-            for (is_modern, expected) in [(false, legacy), (true, modern)] {
-                let answer = failure.answer(is_modern);
-                assert_eq!(
-                    (answer.status.as_u16(), answer.code),
-                    expected,
-                    "{failure:?}, modern: {is_modern}"
-                );
-                assert!(answer.text.len() > 10, "{failure:?} says what to do");
-            }
-            assert!(
-                PAGE.contains(&format!("| `{}` |", failure.as_str())),
-                "{} is not in the docs",
-                failure.as_str()
-            );
-        }
-    }
-
-    #[test]
-    fn each_reason_to_refuse_a_token_or_a_call_has_its_row_in_the_docs() {
-        let tokens = Unauthenticated::ALL.iter().map(Unauthenticated::as_str);
-        for name in tokens.chain(DenialReason::ALL.iter().map(|reason| reason.as_str())) {
-            assert!(PAGE.contains(&format!("| `{name}` |")), "{name} is not in the docs");
-        }
-    }
-
-    #[test]
-    fn the_inside_of_a_failure_is_not_told() {
-        for failure in [
-            Failure::NoPolicy("inside".into()),
-            Failure::Credential("inside".into()),
-            Failure::HostNotAllowed { secret: "inside".into() },
-            Failure::Upstream(Fault::Unreachable("inside".into())),
-            Failure::Upstream(Fault::BrokeOff("inside".into())),
-            Failure::Upstream(Fault::Rubbish("inside".into())),
-            approval(Refusal::Unguarded("inside".into())),
-            approval(Refusal::Unavailable("inside".into())),
-            approval(Refusal::Unfit {
-                approval: "agents/appr-x-1".into(),
-                changed: SOMETHING,
-                cause: "inside".into(),
-            }),
-        ] {
-            assert!(failure.to_string().contains("inside"), "the log is told");
-            assert!(!failure.answer(false).text.contains("inside"), "{failure:?}");
-        }
-    }
-}
+mod tests;

@@ -83,6 +83,8 @@ pub struct Metrics {
     registry: Registry,
     /// Decided calls.
     pub calls: Family<CallLabels, Counter>,
+    /// Calls that CommandRules with mode Audit look at, by what would have become of them.
+    pub audited_commands: Family<CallLabels, Counter>,
     /// Requests, and streams, that ended in a failure of the gateway's own table; denials are among them.
     pub failures: Family<ReasonLabels, Counter>,
     /// Values that were masked on the way to a client.
@@ -112,6 +114,9 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("lychgate");
         let calls = Family::default();
         registry.register("calls", "Decided calls", calls.clone());
+        let audited_commands = Family::default();
+        let text = "Calls that audited CommandRules look at, by what would have become of them";
+        registry.register("audited_commands", text, audited_commands.clone());
         let failures = Family::default();
         registry.register(
             "failures",
@@ -156,6 +161,7 @@ impl Default for Metrics {
         Self {
             registry,
             calls,
+            audited_commands,
             failures,
             masks,
             upstream_seconds,

@@ -24,6 +24,7 @@ use lychgate_gateway_record::End;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::approval::time::now_milliseconds;
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::fault::Fault;
@@ -114,8 +115,8 @@ impl Origin {
             return Ok(Verdict::Reply(Box::new(Aside { recorded, reply })));
         }
         let operation = self.operation.as_ref();
-        let filtered =
-            list::filter(policy, &self.caller, operation, &message).map_err(|error| rubbish(&error))?;
+        let filtered = list::filter(policy, &self.caller, operation, &message, now_milliseconds())
+            .map_err(|error| rubbish(&error))?;
         let message = Message::parse(filtered, limits).map_err(|error| rubbish(&error))?;
         let context = Context {
             audience: Audience::Caller(&self.caller),
@@ -352,12 +353,12 @@ impl Relay {
         let name = &origin.connection.policy.config().connection.name;
         let configurations = &origin.gateway.configurations;
         let operation = || origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
-        let denied = |reason| Failure::Denied { reason, operation: operation() };
+        let denied = |reason| Failure::denied(reason, operation());
         if self.deadline.is_some() {
             return configurations.closed(name).map_or(Ok(()), |reason| Err(denied(reason)));
         }
         let current = configurations.connection(name)?;
-        decide_stream(&current.policy, &origin.caller).map_err(denied)?;
+        decide_stream(&current.policy, &origin.caller, now_milliseconds()).map_err(denied)?;
         origin.connection = current;
         Ok(())
     }

@@ -94,7 +94,7 @@ pub struct Asker<'a> {
 #[must_use]
 pub fn failure_message(failure: &Failure, asker: &Asker<'_>) -> (StatusCode, Masked) {
     let answer = failure.answer(asker.modern);
-    if let (Failure::Approval(_), true, Some(id)) = (failure, asker.calls_tool, asker.id) {
+    if let (true, true, Some(id)) = (failure.is_for_models(), asker.calls_tool, asker.id) {
         return (StatusCode::OK, own_tool_error(id, &answer.text, asker.known));
     }
     // A notification has no answer whose error could stand in a 200.

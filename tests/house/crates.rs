@@ -15,7 +15,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-gateway-mcp", &[]),
     ("lychgate-gateway-condition", &["lychgate-gateway-mcp"]),
     ("lychgate-gateway-record", &[]),
-    ("lychgate-gateway-policy", &["lychgate-gateway-command", "lychgate-gateway-mcp"]),
+    (
+        "lychgate-gateway-policy",
+        &["lychgate-gateway-command", "lychgate-gateway-condition", "lychgate-gateway-mcp"],
+    ),
     ("lychgate-operator-plan", &["lychgate-crds", "lychgate-gateway-condition", "lychgate-gateway-policy"]),
     (
         "lychgate-gateway",

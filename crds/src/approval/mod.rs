@@ -21,6 +21,7 @@ pub use policy::{ApprovalPolicy, ApprovalPolicySpec};
 pub use state::{Event, Phase, Step};
 pub use votes::{Tally, tally};
 
+use crate::command::Effect;
 use crate::schema::text;
 use crate::text as format;
 
@@ -51,6 +52,7 @@ pub const APPROVE_VERB: &str = "approve";
     printcolumn(name = "Tool", type_ = "string", json_path = ".spec.request.tool"),
     printcolumn(name = "Connection", type_ = "string", json_path = ".spec.request.connectionRef.name"),
     printcolumn(name = "Caller", type_ = "string", json_path = ".spec.request.caller.username"),
+    printcolumn(name = "Risk", type_ = "string", json_path = ".spec.request.risk"),
     printcolumn(name = "Votes", type_ = "string", json_path = ".status.tally"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     // A date would be printed as the time since, and a deadline lies ahead.
@@ -104,11 +106,39 @@ pub struct ApprovalRequest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
     pub hidden: Vec<Hidden>,
+    /// The statements that would run, each on a line of its own as it would be sent, without comments; where command
+    /// rules look at the call, and nothing of it is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "statement")]
+    pub statement: Option<String>,
+    /// What the statements do, where command rules look at the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 7), extend("x-kubernetes-list-type" = "set"))]
+    pub effects: Vec<Effect>,
+    /// How much that is: Low if they only read, Medium if they write no more than some rows, else High.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// The CommandRules that look at the call, as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub command_refs: Vec<PolicyReference>,
     /// Who asks.
     pub caller: Requester,
     /// The user name of the gateway's service account, which made this object.
     #[schemars(schema_with = "user_name")]
     pub gateway: String,
+}
+
+/// How much a call may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Risk {
+    /// It only reads.
+    Low,
+    /// It changes some rows.
+    Medium,
+    /// It may do more than that.
+    High,
 }
 
 /// An object as it was.
@@ -357,6 +387,10 @@ fn tool(_: &mut SchemaGenerator) -> Schema {
 
 fn arguments(_: &mut SchemaGenerator) -> Schema {
     transitions::visible(text(&format::ARGUMENTS))
+}
+
+fn statement(_: &mut SchemaGenerator) -> Schema {
+    transitions::visible(schemars::json_schema!({"type": "string", "maxLength": MAXIMUM_ARGUMENTS}))
 }
 
 fn line(_: &mut SchemaGenerator) -> Schema {

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use lychgate_gateway_condition::Scope;
+
 use crate::call::{Call, Operation};
 use crate::compile::Problem;
-use crate::config::{ApprovalConfig, ApprovalPolicy};
+use crate::config::{ApprovalPolicy, GatewayConfig};
 use crate::glob::Glob;
 use crate::notification;
+use crate::when::{self, Asked, When};
 
 /// The most enforced policies of one connection: the approver's right is checked on each.
 pub const MAXIMUM_ENFORCED: usize = 8;
@@ -33,6 +36,7 @@ struct Rule {
     tools: Vec<Glob>,
     resources: Vec<Glob>,
     prompts: Vec<Glob>,
+    when: When,
 }
 
 /// A policy that a call waits for.
@@ -81,6 +85,8 @@ pub struct Terms {
     pub masked: bool,
     /// How many calls of one caller may wait at once.
     pub max_pending_per_caller: u32,
+    /// The CommandRules that look at the call: an approval holds as long as they are the same.
+    pub commands: Vec<PolicyReference>,
 }
 
 /// What the policies say of a call.
@@ -103,16 +109,33 @@ impl Found<'_> {
 impl Program {
     /// The policies that hold for a call: of tools that are called, resources that are read and prompts that are
     /// got. What only asks about them (completions, subscriptions, lists) runs nothing and waits for nobody.
-    pub(crate) fn find(&self, call: &Call) -> Found<'_> {
+    ///
+    /// # Errors
+    /// The condition of an enforced policy has no answer, and why. One that only watches is named then.
+    pub(crate) fn find(&self, call: &Call, asked: &Asked<'_>) -> Result<Found<'_>, String> {
         let mut found = Found { enforced: Vec::new(), audited: Vec::new() };
         for rule in self.rules.iter().filter(|rule| rule.holds_for(call)) {
-            if rule.policy.audit {
-                found.audited.push(&rule.policy);
-            } else {
-                found.enforced.push(&rule.policy);
+            let policy = &rule.policy;
+            if policy.audit {
+                if rule.when.holds(&asked.again(), None).unwrap_or(true) {
+                    found.audited.push(policy);
+                }
+                continue;
+            }
+            let holds = rule.when.holds(asked, None).map_err(|error| {
+                let ApprovalPolicy { namespace, name, .. } = policy;
+                format!("the condition of approval[{namespace}/{name}] has no answer: {error}")
+            });
+            if holds? {
+                found.enforced.push(policy);
             }
         }
-        found
+        Ok(found)
+    }
+
+    /// All policies that are enforced, whatever calls they are about.
+    pub(crate) fn enforced(&self) -> Vec<&ApprovalPolicy> {
+        self.rules.iter().map(|rule| &rule.policy).filter(|policy| !policy.audit).collect()
     }
 }
 
@@ -176,6 +199,7 @@ pub(crate) fn merge(policies: &[&ApprovalPolicy]) -> Option<Terms> {
         wait_milliseconds: least(|policy| policy.wait_milliseconds),
         masked: any(|policy| policy.masked),
         max_pending_per_caller: fewest(|policy| policy.max_pending_per_caller),
+        commands: Vec::new(),
     })
 }
 
@@ -189,8 +213,8 @@ fn reference(policy: &ApprovalPolicy) -> PolicyReference {
 }
 
 /// Compiles the policies of a document, and finds all that is wrong with them.
-pub(crate) fn compile(config: Option<&ApprovalConfig>, problems: &mut Vec<Problem>) -> Program {
-    let Some(config) = config else { return Program::default() };
+pub(crate) fn compile(document: &GatewayConfig, problems: &mut Vec<Problem>) -> Program {
+    let Some(config) = &document.approval else { return Program::default() };
     // Objects in files have no uid yet; the API server refuses an Approval without.
     if config.gateway.is_empty() {
         problems.push(Problem::new("approval.gateway", "is empty; the operator fills it in"));
@@ -219,11 +243,14 @@ pub(crate) fn compile(config: Option<&ApprovalConfig>, problems: &mut Vec<Proble
         tools: globs(&policy.matching.tools),
         resources: globs(&policy.matching.resources),
         prompts: globs(&policy.matching.prompts),
+        when: when::compile(policy.matching.when.as_deref(), Scope::Access, document),
     };
     Program { rules: config.policies.iter().map(rule).collect() }
 }
 
 fn check(policy: &ApprovalPolicy, path: &str, problems: &mut Vec<Problem>) {
+    let when = policy.matching.when.as_deref();
+    when::check(when, Scope::Access, &format!("{path}.match.when"), problems);
     let mut wrong = |member: &str, message: String| {
         problems.push(Problem::new(format!("{path}.{member}"), message));
     };
@@ -273,7 +300,8 @@ fn check(policy: &ApprovalPolicy, path: &str, problems: &mut Vec<Problem>) {
 mod tests {
     use super::{Terms, merge};
     use crate::config::{ApprovalConfig, ApprovalPolicy};
-    use crate::testing::{approval, approval_policy, call, config, request};
+    use crate::testing::{approval, approval_policy, call, caller, config, request};
+    use crate::when::Asked;
 
     fn merged(change: impl FnOnce(&mut ApprovalPolicy, &mut ApprovalPolicy)) -> Option<Terms> {
         let (mut one, mut two) = (approval_policy("one"), approval_policy("two"));
@@ -324,6 +352,7 @@ mod tests {
             wait_milliseconds: 4,
             masked: true,
             max_pending_per_caller: 8,
+            commands: vec![],
         };
         assert_eq!(terms, expected);
     }
@@ -373,8 +402,12 @@ mod tests {
             policy.matching.tools = list(tools);
             policy.matching.resources = list(resources);
             policy.matching.prompts = list(prompts);
-            let program = super::compile(Some(&approval(vec![policy])), &mut Vec::new());
-            let found = program.find(&call(&request(method, params)));
+            let mut document = config();
+            document.approval = Some(approval(vec![policy]));
+            let program = super::compile(&document, &mut Vec::new());
+            let (alice, call) = (caller("alice", &[]), call(&request(method, params)));
+            let asked = Asked::new(&document, &alice, call.operation(), Some(call.message()), 0);
+            let found = program.find(&call, &asked).unwrap();
             assert_eq!(found.enforced.len() == 1, expected, "{tools}{resources}{prompts}: {method} {params}");
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::approval::Terms;
 use crate::call::Call;
+use crate::command::Commands;
 use crate::decide::{Caller, Permit};
 
 /// How far the clocks of gateway, operator and API server may differ, in milliseconds.
@@ -104,6 +105,18 @@ impl Ask {
     #[must_use]
     pub fn rules(&self) -> &[String] {
         self.permit.rules()
+    }
+
+    /// What its commands do, and what rules say of that.
+    #[must_use]
+    pub fn commands(&self) -> &Commands {
+        self.permit.commands()
+    }
+
+    /// The credentials that it will be made with, by name.
+    #[must_use]
+    pub fn credentials(&self) -> &[String] {
+        self.permit.credentials()
     }
 
     /// What it takes.
@@ -220,7 +233,7 @@ mod tests {
         let policy = policy(|config| config.approval = Some(approval(vec![written])));
         let alice = caller("alice", &[]);
         let message = request("tools/call", r#"{"name":"drop"}"#);
-        let Decision::Ask(ask) = decide(&policy, &alice, call(&message), &[]) else { panic!("no ask") };
+        let Decision::Ask(ask) = decide(&policy, &alice, call(&message), &[], 0) else { panic!("no ask") };
         ask.approved(&alice, &evidence, NOW).map(|permit| {
             assert_eq!(
                 permit.outbound(),

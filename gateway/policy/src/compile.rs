@@ -4,13 +4,18 @@
 //! The operator compiles before it publishes and the gateway compiles before it serves, so that the two
 //! cannot differ about what is valid.
 
+mod credential;
 mod identity;
 
+use lychgate_gateway_condition::Scope;
 use url::Url;
 
-use crate::config::{self, API_VERSION, CredentialSource, GatewayConfig, SecretKey};
+pub use credential::{MAXIMUM_CREDENTIALS, check_format, check_header};
+
+use crate::config::{self, API_VERSION, GatewayConfig};
 use crate::glob::Glob;
-use crate::{approval, destination, mask};
+use crate::when::{self, When};
+use crate::{approval, command, destination, mask};
 
 /// The smallest and largest [`config::MessageLimits::message_bytes`].
 pub const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
@@ -46,7 +51,10 @@ pub struct Policy {
     upstream: Url,
     access: Vec<Grant>,
     masking: mask::Program,
+    commands: command::Program,
     approval: approval::Program,
+    /// For each credential, whether it goes only where it is chosen.
+    alternatives: Vec<bool>,
 }
 
 /// A compiled grant.
@@ -57,6 +65,8 @@ pub(crate) struct Grant {
     pub(crate) tools: Vec<Glob>,
     pub(crate) resources: Vec<Glob>,
     pub(crate) prompts: Vec<Glob>,
+    pub(crate) when: When,
+    pub(crate) credential: Option<String>,
 }
 
 impl Policy {
@@ -76,6 +86,14 @@ impl Policy {
     #[must_use]
     pub fn masking(&self) -> &mask::Program {
         &self.masking
+    }
+
+    pub(crate) fn commands(&self) -> &command::Program {
+        &self.commands
+    }
+
+    pub(crate) fn alternatives(&self) -> &[bool] {
+        &self.alternatives
     }
 
     pub(crate) fn approval(&self) -> &approval::Program {
@@ -99,7 +117,7 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
     check_resources(&config, &mut problems);
     identity::check(&config.identity, &mut problems);
     let upstream = check_upstream(&config, &mut problems);
-    check_credentials(&config, &mut problems);
+    credential::check(&config, &mut problems);
     if !MESSAGE_BYTES.contains(&config.limits.message_bytes) {
         problems.push(Problem::new("limits.messageBytes", "write a size between 1Ki and 64Mi"));
     }
@@ -107,13 +125,15 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
         .access
         .iter()
         .enumerate()
-        .map(|(index, grant)| compile_grant(grant, &format!("access[{index}]"), &mut problems))
+        .map(|(index, grant)| compile_grant(grant, &config, &format!("access[{index}]"), &mut problems))
         .collect();
-    let approval = approval::compile(config.approval.as_ref(), &mut problems);
+    let approval = approval::compile(&config, &mut problems);
+    let commands = command::compile(&config, &mut problems);
+    let alternatives = credential::alternatives(&config);
     let masking = mask::compile(&config.masking).map_err(|found| problems.extend(found)).ok();
     match (upstream, masking) {
         (Some(upstream), Some(masking)) if problems.is_empty() => {
-            Ok(Policy { config, upstream, access, masking, approval })
+            Ok(Policy { config, upstream, access, masking, commands, approval, alternatives })
         }
         _ => Err(problems),
     }
@@ -163,96 +183,18 @@ fn check_upstream(config: &GatewayConfig, problems: &mut Vec<Problem>) -> Option
     }
 }
 
-fn check_credentials(config: &GatewayConfig, problems: &mut Vec<Problem>) {
-    for (index, credential) in config.credentials.iter().enumerate() {
-        let path = format!("credentials[{index}]");
-        if let Err(message) = check_header(&credential.inject.header) {
-            problems.push(Problem::new(format!("{path}.inject.header"), message));
-        }
-        if let Err(message) = check_format(&credential.inject.format) {
-            problems.push(Problem::new(format!("{path}.inject.format"), message));
-        }
-        let mut names = vec![("name", &credential.name)];
-        match &credential.from {
-            CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
-                names.extend([("from.secretKeyRef.secret", secret), ("from.secretKeyRef.key", key)]);
-            }
-            CredentialSource::ServiceAccountToken(token) if token.audience.is_empty() => {
-                let path = format!("{path}.from.serviceAccountToken.audience");
-                problems
-                    .push(Problem::new(path, "is empty; a token without audience is one for the API server"));
-            }
-            CredentialSource::ServiceAccountToken(_) => {}
-        }
-        for (member, value) in names {
-            if !is_plain_name(value) {
-                problems.push(Problem::new(
-                    format!("{path}.{member}"),
-                    "write letters, digits, '-', '_' and '.'; it names a file in the gateway",
-                ));
-            }
-        }
-        if config.credentials.iter().take(index).any(|other| other.name == credential.name) {
-            problems.push(Problem::new(format!("{path}.name"), "stands twice; give each its own name"));
-        }
-    }
-}
-
 /// Names of Secrets and keys become names of files: nothing in them may leave the folder.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(legal)
 }
 
-/// Headers that belong to the connection, to the message or to the protocol.
-const RESERVED_HEADERS: [&str; 12] = [
-    "accept",
-    "accept-encoding",
-    "connection",
-    "cookie",
-    "expect",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// What is wrong with the name of a header to inject, if anything is (RFC 9110, section 5.1).
-///
-/// # Errors
-/// A sentence that says what to write instead.
-pub fn check_header(name: &str) -> Result<(), String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err("not a header name; write for example Authorization or X-Api-Key".to_owned());
-    }
-    let lower = name.to_ascii_lowercase();
-    let reserved = RESERVED_HEADERS.contains(&lower.as_str())
-        || ["content-", "mcp-", "proxy-", "sec-"].iter().any(|prefix| lower.starts_with(prefix));
-    if reserved {
-        return Err(format!("{name} belongs to the protocol; write for example Authorization or X-Api-Key"));
-    }
-    Ok(())
-}
-
-/// What is wrong with the format of an injected value, if anything is.
-///
-/// # Errors
-/// A sentence that says what to write instead.
-pub fn check_format(format: &str) -> Result<(), String> {
-    if format.matches("{value}").count() != 1 {
-        return Err("write {value} exactly once, as in \"Bearer {value}\"".to_owned());
-    }
-    if format.chars().any(|character| !(' '..='~').contains(&character)) {
-        return Err("holds a character that no header value may have; write printable ASCII".to_owned());
-    }
-    Ok(())
-}
-
-fn compile_grant(grant: &config::Grant, path: &str, problems: &mut Vec<Problem>) -> Grant {
+fn compile_grant(
+    grant: &config::Grant,
+    config: &GatewayConfig,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Grant {
     if grant.groups.is_empty() && grant.users.is_empty() {
         problems.push(Problem::new(path, "names nobody; add groups or users"));
     }
@@ -273,6 +215,7 @@ fn compile_grant(grant: &config::Grant, path: &str, problems: &mut Vec<Problem>)
             ));
         }
     }
+    when::check(grant.when.as_deref(), Scope::Access, &format!("{path}.when"), problems);
     let globs = |patterns: &[String]| patterns.iter().map(|pattern| Glob::new(pattern)).collect();
     Grant {
         groups: grant.groups.clone(),
@@ -280,6 +223,8 @@ fn compile_grant(grant: &config::Grant, path: &str, problems: &mut Vec<Problem>)
         tools: globs(&grant.tools),
         resources: globs(&grant.resources),
         prompts: globs(&grant.prompts),
+        when: when::compile(grant.when.as_deref(), Scope::Access, config),
+        credential: grant.credential.clone(),
     }
 }
 

@@ -22,11 +22,29 @@ pub enum DenialReason {
     RequesterUnmapped,
     /// The call waits for approval, and has no id by which it could be answered.
     Unanswerable,
+    /// A CommandRule denies what a command would do.
+    CommandDenied,
+    /// A command would do more than read, and no CommandRule allows it.
+    CommandNotAllowed,
+    /// Nobody can say what a command would do.
+    CommandUnreadable,
+    /// No CommandRule reads the commands of this tool, and one denies such tools.
+    UnknownTool,
+    /// A CommandRule demands approval, and no ApprovalPolicy holds for the connection.
+    NoApprovers,
+    /// An argument holds what the gateway has written in place of a value.
+    MaskedValueInRequest,
+    /// A condition has no answer for the call.
+    ConditionError,
+    /// Grants name this caller and this tool, under conditions that the arguments do not meet.
+    ConditionUnmet,
+    /// The commands of one call are to be made with different credentials.
+    CredentialConflict,
 }
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 18] = [
         Self::NoAccess,
         Self::NoGrant,
         Self::UnknownMethod,
@@ -36,6 +54,15 @@ impl DenialReason {
         Self::NoCommonApprover,
         Self::RequesterUnmapped,
         Self::Unanswerable,
+        Self::CommandDenied,
+        Self::CommandNotAllowed,
+        Self::CommandUnreadable,
+        Self::UnknownTool,
+        Self::NoApprovers,
+        Self::MaskedValueInRequest,
+        Self::ConditionError,
+        Self::ConditionUnmet,
+        Self::CredentialConflict,
     ];
 
     /// The stable name, as records, metrics and `lychgate decide` show it.
@@ -51,6 +78,15 @@ impl DenialReason {
             Self::NoCommonApprover => "NoCommonApprover",
             Self::RequesterUnmapped => "RequesterUnmapped",
             Self::Unanswerable => "Unanswerable",
+            Self::CommandDenied => "CommandDenied",
+            Self::CommandNotAllowed => "CommandNotAllowed",
+            Self::CommandUnreadable => "CommandUnreadable",
+            Self::UnknownTool => "UnknownTool",
+            Self::NoApprovers => "NoApprovers",
+            Self::MaskedValueInRequest => "MaskedValueInRequest",
+            Self::ConditionError => "ConditionError",
+            Self::ConditionUnmet => "ConditionUnmet",
+            Self::CredentialConflict => "CredentialConflict",
         }
     }
 }

@@ -8,9 +8,11 @@
 //! Types carry the promises of this crate in their privacy: only [`decide()`] makes a [`Permit`], or an [`Ask`] that
 //! [`Ask::approved`] turns into one, and only [`mask`] makes a [`mask::Masked`].
 
+mod access;
 pub mod approval;
 pub mod ask;
 pub mod call;
+pub mod command;
 pub mod compile;
 pub mod config;
 pub mod decide;
@@ -20,9 +22,11 @@ pub mod glob;
 pub mod list;
 pub mod mask;
 pub mod notification;
+mod path;
 pub mod server;
 #[cfg(test)]
 mod testing;
+mod when;
 
 pub use approval::Terms;
 pub use ask::{Ask, Ballot, Evidence, SKEW_MILLISECONDS, Unapproved};

@@ -1,6 +1,7 @@
 //! Lists show a caller what he may call, and nothing else.
 //!
-//! Each item is judged by the function that judges calls, so that the two cannot differ. An answer whose
+//! Each item is judged by what judges calls ([`crate::access`]), so that the two cannot differ: a grant whose condition
+//! asks about arguments is shown, since some arguments may meet it. An answer whose
 //! origin is not known (a stream that is resumed, say) is taken for a list of every kind. What a shared
 //! cache may keep is narrowed here as well: what one caller sees is not for another.
 
@@ -8,15 +9,18 @@ use bytes::Bytes;
 use lychgate_gateway_mcp::json::{EditError, Edits, Kind, Value};
 use lychgate_gateway_mcp::message::Message;
 
+use crate::access;
 use crate::call::{ListKind, Operation};
 use crate::compile::Policy;
-use crate::decide::{Caller, judge};
+use crate::decide::Caller;
+use crate::when::Asked;
 
 /// The longest time that a client may keep an answer, in milliseconds (`ttlMs`, MCP 2026-07-28): a change of
 /// policy is seen after this time even by a client that listens to nothing.
 pub const MAXIMUM_TTL_MILLISECONDS: i64 = 60_000;
 
-/// `message`, an answer to `operation`, without the items that `caller` may not use.
+/// `message`, an answer to `operation`, without the items that `caller` may not use at `now` (milliseconds since the
+/// Unix epoch), whatever the arguments.
 ///
 /// # Errors
 /// The message could not be rewritten; it must not be shown.
@@ -25,16 +29,18 @@ pub fn filter(
     caller: &Caller,
     operation: Option<&Operation>,
     message: &Message,
+    now: u64,
 ) -> Result<Bytes, EditError> {
     let mut edits = Edits::new();
+    let viewer = Viewer { policy, caller, now };
     if let Some(result) = message.result().filter(|result| result.kind() == Kind::Object) {
         match operation {
-            Some(Operation::List(kind)) => hide(policy, caller, *kind, result, &mut edits),
+            Some(Operation::List(kind)) => hide(&viewer, *kind, result, &mut edits),
             None => {
                 for kind in
                     [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
                 {
-                    hide(policy, caller, kind, result, &mut edits);
+                    hide(&viewer, kind, result, &mut edits);
                 }
             }
             Some(
@@ -52,7 +58,22 @@ pub fn filter(
     edits.apply(message.bytes())
 }
 
-fn hide(policy: &Policy, caller: &Caller, kind: ListKind, result: Value<'_>, edits: &mut Edits) {
+/// Who sees a list, and when.
+struct Viewer<'a> {
+    policy: &'a Policy,
+    caller: &'a Caller,
+    now: u64,
+}
+
+impl Viewer<'_> {
+    fn may_use(&self, operation: &Operation) -> bool {
+        let asked = Asked::new(self.policy.config(), self.caller, operation, None, self.now);
+        let candidates = access::candidates(self.policy, self.caller, operation);
+        candidates.is_ok_and(|candidates| candidates.could_hold(&asked))
+    }
+}
+
+fn hide(viewer: &Viewer<'_>, kind: ListKind, result: Value<'_>, edits: &mut Edits) {
     let (member, key) = match kind {
         ListKind::Tools => ("tools", "name"),
         ListKind::Resources => ("resources", "uri"),
@@ -68,7 +89,7 @@ fn hide(policy: &Policy, caller: &Caller, kind: ListKind, result: Value<'_>, edi
                 ListKind::Resources | ListKind::ResourceTemplates => Operation::Resource { uri: target },
                 ListKind::Prompts => Operation::Prompt { name: target },
             };
-            judge(policy, caller, &operation).is_ok()
+            viewer.may_use(&operation)
         })
     });
 }
@@ -110,7 +131,7 @@ mod tests {
             }];
         });
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
-        let bytes = filter(&policy, &caller("alice", &[]), operation, &message(&text)).unwrap();
+        let bytes = filter(&policy, &caller("alice", &[]), operation, &message(&text), 0).unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let result = text.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).unwrap();
         result.strip_suffix('}').unwrap().to_owned()

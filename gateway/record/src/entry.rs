@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::LINE_BYTES_MAXIMUM;
+use crate::command::Commands;
 use crate::key::VerifyingKey;
 use crate::line::ENVELOPE_BYTES_MAXIMUM;
 use crate::message::Message;
@@ -125,6 +126,12 @@ pub struct Decision {
     /// The reason of a denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What its commands do, and what rules say of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
+    /// The same, if the rules were enforced that only watch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<Commands>,
 }
 
 /// Whether a call may be forwarded.

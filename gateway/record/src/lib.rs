@@ -8,6 +8,7 @@
 //! second implementation; a test holds the two together.
 
 mod chain;
+mod command;
 mod entry;
 mod hash;
 mod key;
@@ -25,6 +26,7 @@ mod timestamp;
 mod verify;
 
 pub use chain::{Chain, LastLine, Line};
+pub use command::{Commands, Finding};
 pub use entry::{
     Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
     Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,

@@ -2,6 +2,7 @@
 //! auditor's terminal raw, so everything goes through [`escape`] before it is cut into lines; how
 //! the text is paced, coloured or paged is the command line's matter.
 
+use crate::command::Commands;
 use crate::entry::{Caller, Decided, Direction, Entry, Masks, Outcome, Request, Response};
 use crate::line::Content;
 use crate::replay::Step;
@@ -162,10 +163,23 @@ fn request_details(request: &Request) -> Vec<String> {
     };
     let rules = if decision.rules.is_empty() { "no rule".into() } else { decision.rules.join(", ") };
     let reason = decision.reason.iter().map(|reason| format!(": {reason}")).collect::<String>();
-    vec![
+    let mut details = vec![
         format!("by {caller} on {}, protocol {}", request.connection, request.revision),
         format!("{outcome} by {rules} (configuration {}){reason}", request.configuration_sequence),
-    ]
+    ];
+    details.extend(decision.commands.iter().flat_map(|commands| command_details(commands, "")));
+    details.extend(decision.audited.iter().flat_map(|commands| command_details(commands, "audited: ")));
+    details
+}
+
+fn command_details(commands: &Commands, prefix: &str) -> impl Iterator<Item = String> {
+    commands.findings.iter().map(move |finding| {
+        let at = finding.line.zip(finding.column);
+        let at = at.map(|(line, column)| format!(" line {line}, column {column}")).unwrap_or_default();
+        let effect = finding.effect.iter().map(|effect| format!("{effect}: ")).collect::<String>();
+        let rule = finding.rule.as_deref().unwrap_or("no rule");
+        format!("{prefix}{}{at}: {effect}{}, {:?} by {rule}", finding.place, finding.why, finding.outcome)
+    })
 }
 
 fn decided_details(decided: &Decided) -> Vec<String> {

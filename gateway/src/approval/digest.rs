@@ -52,6 +52,9 @@ impl Digest {
             .iter()
             .map(|policy| json!({"uid": policy.uid, "generation": policy.generation}))
             .collect();
+        let mut commands: Vec<_> =
+            facts.terms.commands.iter().map(|rule| (&rule.uid, rule.generation)).collect();
+        commands.sort_unstable();
         let asked = json!({
             "connection": {"uid": facts.connection_uid, "generation": facts.connection_generation},
             "method": facts.method,
@@ -64,6 +67,7 @@ impl Digest {
                 "kubernetesUsernames": facts.caller.kubernetes_usernames,
             },
             "policies": policies,
+            "commands": commands,
             "definition": facts.definition,
         });
         let text = format!(r#"{{"asked":{asked},"arguments":{}}}"#, facts.arguments);
@@ -138,6 +142,7 @@ mod tests {
             wait_milliseconds: 1,
             masked: false,
             max_pending_per_caller: 1,
+            commands: vec![],
         }
     }
 
@@ -171,6 +176,8 @@ mod tests {
         newer.policies.iter_mut().for_each(|policy| policy.generation = 2);
         let mut remade = terms.clone();
         remade.policies.iter_mut().for_each(|policy| policy.uid = "uid-q".into());
+        let mut ruled = terms.clone();
+        ruled.commands.clone_from(&newer.policies);
         let bob = Caller { username: "bob".into(), ..caller.clone() };
         let elsewhere = Caller { issuer: "https://other".into(), ..caller.clone() };
         let recreated = Caller { subject: "a2".into(), ..caller.clone() };
@@ -194,6 +201,7 @@ mod tests {
             facts(&promoted, &terms),
             facts(&caller, &newer),
             facts(&caller, &remade),
+            facts(&caller, &ruled),
         ] {
             let other = digest(&changed);
             assert!(!seen.contains(&other), "{other}");

@@ -4,6 +4,7 @@
 //! `lychgate-crds`. Here they are made, found again, followed and marked as used, at the API server or in a folder.
 //! The path of a call that waits is [`crate::call`]'s.
 
+pub mod command;
 pub mod digest;
 pub mod folder;
 mod follow;

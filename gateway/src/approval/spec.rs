@@ -10,6 +10,7 @@ use lychgate_gateway_policy::config::ApprovalConfig;
 use lychgate_gateway_policy::{self as policy, Ballot, Caller, Evidence};
 use lychgate_gateway_record as record;
 
+use super::command::ShownCommands;
 use super::digest::Digest;
 use super::refusal::Refusal;
 use super::shown::{Shown, plain};
@@ -50,6 +51,8 @@ pub struct Parts<'a> {
     pub terms: &'a Terms,
     /// What approvers see.
     pub shown: Shown,
+    /// What approvers see of its commands.
+    pub commands: ShownCommands,
     /// The digest.
     pub digest: &'a Digest,
     /// The time, in milliseconds since the Unix epoch.
@@ -84,6 +87,10 @@ impl Wanted {
             policy_refs: terms.policies.iter().map(policy).collect(),
             operation: operation(parts.operation),
             tool,
+            statement: parts.commands.statement,
+            effects: parts.commands.effects,
+            risk: parts.commands.risk,
+            command_refs: terms.commands.iter().map(policy).collect(),
             arguments: parts.shown.arguments,
             hidden: parts.shown.hidden,
             caller: requester(parts.caller),
@@ -140,6 +147,8 @@ impl Wanted {
             "its connection has"
         } else if now.policy_refs != asked.policy_refs {
             "the policies that ask for approval have"
+        } else if now.command_refs != asked.command_refs {
+            "the rules for its commands have"
         } else if now.caller != asked.caller {
             "what your token says of you has"
         } else if (&now.arguments, &now.hidden) != (&asked.arguments, &asked.hidden) {

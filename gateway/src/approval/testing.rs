@@ -7,6 +7,7 @@ use lychgate_gateway_policy::approval::{PolicyReference, Terms};
 use lychgate_gateway_policy::config::{ApprovalConfig, GatewayConfig};
 use lychgate_gateway_policy::{Caller, Operation, Policy, compile};
 
+use super::command::ShownCommands;
 use super::digest::{Digest, Facts};
 use super::shown::Shown;
 use super::spec::{Parts, Wanted};
@@ -62,6 +63,7 @@ pub(crate) fn wanted(now: u64) -> Wanted {
         wait_milliseconds: 50_000,
         masked: false,
         max_pending_per_caller: 5,
+        commands: vec![],
     };
     let config = ApprovalConfig {
         connection_uid: "uid-c".into(),
@@ -88,6 +90,7 @@ pub(crate) fn wanted(now: u64) -> Wanted {
         caller: &caller,
         terms: &terms,
         shown: Shown { arguments: Some(r#"{"table":"t"}"#.into()), hidden: vec![] },
+        commands: ShownCommands::default(),
         digest: &digest,
         now,
     };

@@ -13,6 +13,7 @@ use lychgate_gateway_policy::{Ask, Decision, Operation, decide};
 
 use super::held::hold;
 use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
+use crate::approval::command;
 use crate::approval::digest::{Digest, Facts};
 use crate::approval::refusal::{Refusal, SOMETHING};
 use crate::approval::seen::{name, phase};
@@ -72,8 +73,7 @@ pub(super) async fn ask(
     leg: Option<Leg>,
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
-    let mut ticket =
-        open(&visit, Subject::Call(ask.call()), revision, Verdict::Ask(ask.rules()), trace).await?;
+    let mut ticket = open(&visit, Subject::Call(ask.call()), revision, Verdict::Ask(&ask), trace).await?;
     let asked = Box::pin(begin(&visit, &ask, &mut ticket, trace.modern)).await;
     let standing = match asked {
         Ok(standing) => standing,
@@ -154,12 +154,12 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
         let approval = crate::approval::full_name(&case.approval);
         Failure::from(Refusal::Unfit { approval, changed, cause: cause.to_owned() })
     };
-    let ask = match decide(&policy, &visit.authenticated.caller, call, &visit.known) {
+    let ask = match decide(&policy, &visit.authenticated.caller, call, &visit.known, now_milliseconds()) {
         Decision::Ask(ask) => ask,
         Decision::Allow(_) => {
             return Err(unfit("the policies that ask for approval have", "no policy asks for it any more"));
         }
-        Decision::Deny(denial) => return Err(Failure::denied(denial.reason(), denial.call())),
+        Decision::Deny(denial) => return Err(Failure::from(&denial)),
     };
     let wanted = wanted(visit, &ask, &mut case.ticket, case.modern, true).await?;
     if !name(&case.approval).starts_with(&wanted.name_prefix) {
@@ -193,8 +193,9 @@ async fn wanted(
     let sent = Message::parse(ask.outbound().clone(), limits(policy)).map_err(Failure::Malformed)?;
     let operation = ask.call().operation();
     let shown = shown(policy, operation, &sent, ask.terms().masked, &visit.known)?;
+    let commands = command::shown(ask.commands(), !shown.hidden.is_empty())?;
     let definition = match operation.tool_name() {
-        Some(tool) => definition(visit, &sent, tool, ticket, modern, fresh).await?,
+        Some(tool) => definition(visit, ask.credentials(), &sent, tool, ticket, modern, fresh).await?,
         None => String::new(),
     };
     let substance = substance(&sent);
@@ -217,6 +218,7 @@ async fn wanted(
         caller: &visit.authenticated.caller,
         terms: ask.terms(),
         shown,
+        commands,
         digest: &digest,
         now: now_milliseconds(),
     };
@@ -226,6 +228,7 @@ async fn wanted(
 /// The hash of the tool's definition.
 async fn definition(
     visit: &Visit,
+    chosen: &[String],
     message: &Message,
     tool: &str,
     ticket: &mut Ticket,
@@ -234,7 +237,7 @@ async fn definition(
 ) -> Result<String, Failure> {
     let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
     let mut headers: HeaderMap = upstream::headers(&visit.headers, session, &visit.known, true);
-    let injected = visit.credentials.inject(visit.gateway.sealer.naming(), &mut headers)?;
+    let injected = visit.credentials.inject(chosen, visit.gateway.sealer.naming(), &mut headers)?;
     let key = ListKey {
         connection: visit.connection.label.clone(),
         upstream: visit.connection.policy.upstream().to_string(),

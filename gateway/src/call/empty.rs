@@ -7,6 +7,7 @@ use lychgate_gateway_policy::{Operation, decide_stream};
 use lychgate_gateway_record::End;
 
 use super::{Trace, Verdict, Visit, close, header, open, prepare, unless_closed};
+use crate::approval::time::now_milliseconds;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::relay::{self, Origin};
@@ -27,16 +28,19 @@ pub(super) async fn stream_or_end(
         .and_then(Revision::parse)
         .map_or_else(String::new, |revision| revision.as_str().to_owned());
     let operation = Operation::Protocol { method: method.as_str().to_owned() };
-    let permit = match decide_stream(&visit.connection.policy, &visit.authenticated.caller) {
-        Ok(permit) => permit,
-        Err(reason) => {
-            let ticket = open(&visit, subject, revision, Verdict::Deny(reason), trace).await?;
-            return close(ticket, Failure::Denied { reason, operation }, trace).await;
-        }
-    };
-    let mut ticket = open(&visit, subject, revision, Verdict::Allow(permit.rules()), trace).await?;
+    let permit =
+        match decide_stream(&visit.connection.policy, &visit.authenticated.caller, now_milliseconds()) {
+            Ok(permit) => permit,
+            Err(reason) => {
+                let ticket = open(&visit, subject, revision, Verdict::NoStream(reason), trace).await?;
+                return close(ticket, Failure::denied(reason, operation), trace).await;
+            }
+        };
+    let mut ticket = open(&visit, subject, revision, Verdict::Stream(&permit), trace).await?;
     let prepared = match resumed(&visit, method) {
-        Ok(last) => prepare(&visit, false, &mut ticket).await.map(|headers| resuming(headers, last)),
+        Ok(last) => prepare(&visit, permit.credentials(), false, &mut ticket)
+            .await
+            .map(|headers| resuming(headers, last)),
         Err(failure) => Err(failure),
     };
     let answered = match prepared {

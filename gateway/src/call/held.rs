@@ -180,7 +180,7 @@ impl Held {
     async fn refuse(&mut self, closed: Option<DenialReason>) -> Option<Bytes> {
         let case = self.take()?;
         let failure = match closed {
-            Some(reason) => Failure::denied(reason, case.ask.call()),
+            Some(reason) => Failure::denied(reason, case.ask.call().operation().clone()),
             None => refusal(&case),
         };
         let visit = Told::of(&case);

@@ -3,10 +3,10 @@
 //! Paths are spelled as in the MaskingRule's `spec`, so that the operator, `lychgate validate` and the
 //! gateway show one and the same text. Nothing is compiled for later here.
 
-use super::path::Path;
 use super::program::whole_value;
 use crate::compile::Problem;
 use crate::config::{Action, Detector, Exclude, Field, MaskingRule};
+use crate::path::Path;
 
 /// The fewest and most characters that a partial mask shows.
 const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;

@@ -12,10 +12,10 @@ use lychgate_gateway_mcp::json::{
     DEFAULT_DEPTH, Document, Edits, JsonError, Kind, Limits, Member, Value, quote,
 };
 
-use super::path::{States, Step, advance, start};
 use super::program::{Purpose, Wish, strongest};
 use super::text::{Masker, Place, without_marks};
 use crate::config::Action;
+use crate::path::{States, Step, advance, start};
 
 /// How many texts inside each other are opened as JSON. What is deeper is masked as text.
 const MAXIMUM_NESTING: usize = 3;

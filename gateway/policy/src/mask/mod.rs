@@ -16,11 +16,11 @@ mod detect;
 mod document;
 mod envelope;
 mod known;
-mod path;
 mod program;
 #[cfg(test)]
 mod tests;
 mod text;
+mod written;
 
 use std::collections::BTreeMap;
 

@@ -9,11 +9,11 @@ use std::cmp::Reverse;
 use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
-use super::path::Path;
 use super::{Audience, Context, check, detect};
 use crate::compile::Problem;
 use crate::config::{self, Action, DetectorType, Direction};
 use crate::glob::Glob;
+use crate::path::Path;
 
 /// Compiled masking rules.
 #[derive(Debug, Default)]
@@ -40,6 +40,13 @@ pub fn compile(rules: &[config::MaskingRule]) -> Result<Program, Vec<Problem>> {
         Ok(Program { rules: rules.iter().map(Rule::new).collect() })
     } else {
         Err(problems)
+    }
+}
+
+impl Program {
+    /// What becomes of values, by any rule.
+    pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.rules.iter().flat_map(Rule::actions)
     }
 }
 
@@ -107,6 +114,13 @@ impl Rule {
                 .collect(),
             kept_groups: rule.exclude.callers.groups.clone(),
         }
+    }
+
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        let detected = self.detectors.iter().map(|(_, action)| action);
+        let placed = self.paths.iter().map(|(_, action)| action);
+        let named = self.keys.iter().map(|(_, action)| action);
+        detected.chain(placed).chain(named)
     }
 
     /// Whether the rule counts for a message.
@@ -226,10 +240,7 @@ impl<'a> Active<'a> {
             self.paths.push(path);
             self.path_purposes.push(Purpose::Keep(rule));
         }
-        let detected = compiled.detectors.iter().map(|(_, action)| action);
-        let placed = compiled.paths.iter().map(|(_, action)| action);
-        let named = compiled.keys.iter().map(|(_, action)| action);
-        for action in detected.chain(placed).chain(named) {
+        for action in compiled.actions() {
             match action {
                 Action::Replace(config::Replacement { string: Some(text), .. }) => {
                     self.replacements.push(text)

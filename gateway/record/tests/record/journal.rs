@@ -184,6 +184,8 @@ pub(crate) fn request(call: &str, session: &str, target: &str, outcome: Outcome)
             outcome,
             rules: vec!["team/readers".into()],
             reason: (outcome == Outcome::Deny).then(|| "CommandDenied".into()),
+            commands: None,
+            audited: None,
         },
         message: Message::new(message.as_bytes()).ok(),
         message_bytes: message.len() as u64,

@@ -7,7 +7,7 @@
 
 /// A compiled path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     segments: Vec<Segment>,
 }
 
@@ -29,7 +29,7 @@ enum Selector {
 
 /// A step that is taken in a document.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// Into the member of this name.
     Name(&'a str),
     /// Into the item of this index.
@@ -38,37 +38,37 @@ pub(super) enum Step<'a> {
 
 /// How far each of several paths has been followed at one place of a document: which path, and how many of
 /// its segments are behind us. A path with `..` can be at several places at once.
-pub(super) type States = Vec<(usize, usize)>;
+pub(crate) type States = Vec<(usize, usize)>;
 
 /// Why a text is no path: where, counted in characters from 1, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {position}: {advice}")]
-pub(super) struct PathError {
+pub(crate) struct PathError {
     position: usize,
     advice: String,
 }
 
 impl Path {
     /// Reads a path.
-    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         let mut parser = Parser { characters: text.chars().collect(), position: 0 };
         parser.path()
     }
 
     /// The number of segments: where a state has this number, the path has arrived.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.segments.len()
     }
 }
 
 /// The states of all `paths` at the root of a document.
-pub(super) fn start(paths: &[&Path]) -> States {
+pub(crate) fn start(paths: &[&Path]) -> States {
     (0..paths.len()).map(|index| (index, 0)).collect()
 }
 
 /// The states after one more `step`, added to `next`. Each state is kept once, so that there are never more
 /// than the paths have segments, however deep a document is.
-pub(super) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &mut States) {
+pub(crate) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &mut States) {
     let mut keep = |state| {
         if !next.contains(&state) {
             next.push(state);

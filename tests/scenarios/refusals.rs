@@ -179,6 +179,65 @@ fn denied_cases(url: &str, alice: &str, bob: &str, mallory: &str) -> Vec<Case> {
     ]
 }
 
+/// Streams that nobody may resume.
+fn resumed_cases(url: &str, alice: &str) -> Vec<Case> {
+    let resume = |event: &str| {
+        Ask::get(url).token(alice).header("accept", "text/event-stream").header("last-event-id", event)
+    };
+    let refused = |what, ask| case(what, ask, 400, -31_400, "EventUnknown");
+    vec![
+        refused("an event of nobody", resume("call-0/0")),
+        refused("an empty event", resume("")),
+        refused("two events", resume("a").also("last-event-id", "b")),
+        refused("a huge event", resume(&"A".repeat(8_000))),
+    ]
+}
+
+/// What MCP 2026-07-28 does not have, or asks for in its headers.
+fn modern_cases(url: &str, alice: &str) -> Vec<Case> {
+    let ask = |method: &str, params: &str, version: &str| {
+        let meta = format!(r#""_meta":{{"io.modelcontextprotocol/protocolVersion":{version}}}"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params}{meta}}}}}"#);
+        Ask::post(url, body)
+            .token(alice)
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", method)
+    };
+    let now = r#""2026-07-28""#;
+    let removed = |method: &'static str| {
+        case(method, ask(method, r#""uri":"a:1","#, now), 404, -32_601, "UnknownMethod")
+    };
+    let mismatch = |what, ask| case(what, ask, 400, -32_020, "HeaderMismatch");
+    let echo = || ask("tools/call", r#""name":"echo","#, now);
+    vec![
+        removed("initialize"),
+        removed("ping"),
+        removed("logging/setLevel"),
+        removed("resources/subscribe"),
+        removed("resources/unsubscribe"),
+        removed("tasks/get"),
+        mismatch("a call without its name", echo()),
+        mismatch("a call by another name", echo().header("mcp-name", "leak")),
+        mismatch("a call by two names", echo().header("mcp-name", "echo").also("mcp-name", "leak")),
+        mismatch("a name in broken base64", echo().header("mcp-name", "=?base64?ZWNobw?=")),
+        mismatch("a method in base64", echo().header("mcp-method", "=?base64?dG9vbHMvY2FsbA==?=")),
+        mismatch("a method in capitals", ask("tools/list", "", now).header("mcp-method", "TOOLS/LIST")),
+        mismatch(
+            "an older revision beside",
+            ask("tools/list", "", now).header("mcp-protocol-version", "2025-11-25"),
+        ),
+        mismatch("two revisions", ask("tools/list", "", now).also("mcp-protocol-version", "2026-07-28")),
+        case("a revision that is no text", ask("tools/list", "", "7"), 400, -32_602, "HeaderMismatch"),
+        case(
+            "a revision to come",
+            ask("tools/list", "", r#""2099-01-01""#).header("mcp-protocol-version", "2099-01-01"),
+            400,
+            -32_022,
+            "RevisionUnsupported",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn each_bad_request_gets_its_exact_answer_is_recorded_and_never_reaches_the_server() {
     let folder = tempfile::tempdir().unwrap();
@@ -194,6 +253,8 @@ async fn each_bad_request_gets_its_exact_answer_is_recorded_and_never_reaches_th
     let (alice, bob, mallory) = (dev.token("alice"), dev.token("bob"), dev.token("mallory"));
     let cases = [
         transport_cases(&dev.url, &alice),
+        resumed_cases(&dev.url, &alice),
+        modern_cases(&dev.url, &alice),
         message_cases(&dev.url, &alice),
         denied_cases(&dev.url, &alice, &bob, &mallory),
     ];

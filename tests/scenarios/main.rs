@@ -22,6 +22,7 @@ mod faults;
 mod identity;
 mod lifecycle;
 mod notifications;
+mod odd;
 mod refusals;
 mod streams;
 mod support;

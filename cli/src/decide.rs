@@ -97,11 +97,11 @@ fn asked(ask: &Ask) -> Value {
 /// What the commands of a call do, and what becomes of that. `audited` is there where a rule only watches.
 fn commands(commands: &Commands) -> Value {
     let found = |verdict: Option<&Verdict>| {
-        let findings = verdict.map(|verdict| verdict.findings.iter().map(finding).collect());
-        let statements = verdict.map(|verdict| verdict.statements.iter().map(statement).collect());
+        let findings = verdict.iter().flat_map(|verdict| verdict.findings.iter().map(finding));
+        let statements = verdict.iter().flat_map(|verdict| verdict.statements.iter().map(statement));
         json!({
-            "effects": findings.unwrap_or_else(Vec::new),
-            "statements": statements.unwrap_or_else(Vec::new),
+            "effects": findings.collect::<Vec<Value>>(),
+            "statements": statements.collect::<Vec<Value>>(),
         })
     };
     let answer = found(commands.enforced.as_ref());

@@ -142,6 +142,9 @@ impl<'a> Run<'a> {
     }
 
     fn equal(self, expr: &Expr, sides: &'a [Expr; 2], item: &Value<'a>) -> Result<bool, Box<Failure>> {
+        if let Some(order) = self.order_of_ints(sides, item)? {
+            return Ok(order.is_eq());
+        }
         let [left, right] = sides;
         let left = self.held(left, item)?;
         let right = self.held(right, item)?;
@@ -155,11 +158,16 @@ impl<'a> Run<'a> {
         sides: &'a [Expr; 2],
         item: &Value<'a>,
     ) -> Result<bool, Box<Failure>> {
-        let [left, right] = sides;
-        let left = self.held(left, item)?;
-        let right = self.held(right, item)?;
-        let order = compare::order(operator.sign(), &left, &right, self.input.budget);
-        let order = order.map_err(|why| expr.fails(why))?;
+        let order = match self.order_of_ints(sides, item)? {
+            Some(order) => Some(order),
+            None => {
+                let [left, right] = sides;
+                let left = self.held(left, item)?;
+                let right = self.held(right, item)?;
+                let order = compare::order(operator.sign(), &left, &right, self.input.budget);
+                order.map_err(|why| expr.fails(why))?
+            }
+        };
         Ok(order.is_some_and(|order| match operator {
             Operator::Less => order.is_lt(),
             Operator::LessOrEqual => order.is_le(),

@@ -1,12 +1,14 @@
 //! Answers that need no value: members of the arguments, and texts that are compared with texts of the condition. Most
 //! conditions are made of these, and 200 of them are asked for one call. What is not told here is told in `run`.
 
+use std::cmp::Ordering;
+
 use lychgate_gateway_mcp::json;
 
 use super::Run;
 use crate::failure::{Failure, Why};
 use crate::program::{Expr, Field, Node};
-use crate::value::{Kind, Map, Value, compare};
+use crate::value::{Kind, Map, Value, compare, number};
 
 impl<'a> Run<'a> {
     /// The member of the arguments, or of an item of them, that the expression names. None if it names something else.
@@ -56,6 +58,24 @@ impl<'a> Run<'a> {
                 compare::equal(&held, &text, self.input.budget).map_err(|why| expr.fails(why))
             }
         }
+    }
+
+    /// How a member of the arguments compares with a whole number of the condition, if it is a whole number of a few
+    /// digits.
+    pub(super) fn order_of_ints(
+        self,
+        sides: &'a [Expr; 2],
+        item: &Value<'a>,
+    ) -> Result<Option<Ordering>, Box<Failure>> {
+        let [of, Expr { node: Node::Constant(Value::Int(wanted)), .. }] = sides else { return Ok(None) };
+        if !matches!(of.node, Node::Member { .. }) {
+            return Ok(None);
+        }
+        let Some(found) = self.json(of, item)? else { return Ok(None) };
+        if found.kind() != json::Kind::Number {
+            return Ok(None);
+        }
+        Ok(number::short_int(found.raw()).map(|own| own.cmp(wanted)))
     }
 
     /// Whether a text of the condition is among the caller's groups or the effects of the statement.

@@ -88,6 +88,7 @@ async function demo() {
   say(`alice: ${refused.error.message}`);
   say(`mallory: ${stranger.at(-1).error.message}`);
 
+  await statements(gateway);
   await approvals(gateway);
 
   title("dbhub's token was injected on the way, and shown to nobody");
@@ -134,6 +135,26 @@ async function demo() {
   say(`And with one word changed in a copy: ${caught.output.split("\n").find((line) => line.includes("DAMAGED"))}`);
 }
 
+async function statements(gateway) {
+  title("alice's statements are judged by what they would do, before the server sees them");
+  const send = (sql) => call("alice", gateway, { op: "callTool", name: "execute_sql", arguments: { sql } });
+  const before = rows();
+  for (const [sql, words] of [
+    ["DROP TABLE customers", /Schema changes go through migrations/],
+    ["DELETE FROM orders", /It would change every row/],
+  ]) {
+    const denied = await send(sql);
+    assert.equal(denied.ok?.isError, true, `${sql}: ${JSON.stringify(denied)}`);
+    assert.match(text(denied), words);
+    say(`${sql}\n  ${text(denied)}`);
+  }
+  const harmless = "SELECT 'DROP TABLE customers' AS one, 'DELETE FROM orders' AS other";
+  const answered = text(await send(harmless));
+  assert.match(answered, /DELETE FROM orders/, "words in a text do nothing");
+  assert.deepEqual(rows(), before, "nothing has changed");
+  say(`${harmless}\n  ${JSON.stringify(JSON.parse(answered).data.statements[0].rows[0])}`);
+}
+
 async function approvals(gateway) {
   title("alice asks for a refund, which changes the database; her call waits until bob has approved it");
   const refund = () => call("alice", gateway, { op: "callTool", name: "refund", arguments: { order: ORDER } });
@@ -171,8 +192,17 @@ async function approvals(gateway) {
 
 // How many orders the database itself has of less than nothing.
 function refunds() {
+  return count("orders WHERE amount_cents < 0");
+}
+
+// How many customers and orders the database itself has.
+function rows() {
+  return [count("customers"), count("orders")];
+}
+
+function count(what) {
   const file = new DatabaseSync(database, { readOnly: true });
-  const { count } = file.prepare("SELECT count(*) AS count FROM orders WHERE amount_cents < 0").get();
+  const { count } = file.prepare(`SELECT count(*) AS count FROM ${what}`).get();
   file.close();
   return count;
 }

@@ -26,6 +26,7 @@ fn approval(votes: &Value, status: &Value) -> Value {
                 "digest": format!("hmac-sha256:{}", "0".repeat(64)),
                 "connectionRef": {"name": "billing-db", "uid": "c", "generation": 1},
                 "policyRefs": [{"namespace": "agents", "name": "writes", "uid": "p", "generation": 1}],
+                "commandRefs": [{"namespace": "agents", "name": "sql", "uid": "p", "generation": 1}],
                 "operation": "CallTool", "tool": "execute_sql",
                 "caller": {"issuer": "i", "subject": "s", "username": "erin", "kubernetesUsernames": ["oidc:erin"]},
                 "gateway": "system:serviceaccount:agents:lychgate-billing-db",
@@ -242,12 +243,14 @@ fn what_is_asked_for_another_connection_or_policy_than_there_is_now_is_withdrawn
         (&denied, pending(), (is("c", 2), is("p", 2)), Some((Phase::Denied, ""))),
     ];
     for (votes, status, (connection, policy), expected) in cases {
-        for trust in [GUARDED, Trust::Unknown] {
-            let what = format!("{votes} {status} {connection:?} {policy:?} {trust:?}");
+        let kinds = ["ApprovalPolicy", "CommandRule"];
+        for (kind, trust) in kinds.into_iter().flat_map(|kind| [(kind, GUARDED), (kind, Trust::Unknown)]) {
+            let what = format!("{votes} {status} {connection:?} {kind} {policy:?} {trust:?}");
             let waiting = read(&approval(votes, &status));
             let withdrawal = waiting.withdrawal(|basis| match basis.kind {
                 "McpConnection" => connection.clone(),
-                _ => policy.clone(),
+                of_policy if of_policy == kind => policy.clone(),
+                _ => is("p", 1),
             });
             let outlook = waiting.look(&trust, withdrawal, at(30), at(30));
             let Some((phase, reason)) = expected else {

@@ -15,13 +15,13 @@ pub struct Revision {
 }
 
 impl World {
-    /// Tells each time that a connection or an ApprovalPolicy is new, gone, or says something else.
+    /// Tells each time that a connection, an ApprovalPolicy or a CommandRule is new, gone, or says something else.
     #[must_use]
     pub fn revisions(&self) -> watch::Receiver<()> {
         self.revised.subscribe()
     }
 
-    /// The connection or ApprovalPolicy under a name, unless it is gone, or a connection that is about to go.
+    /// The connection, ApprovalPolicy or CommandRule under a name, unless it is gone, or a connection that is about to go.
     #[must_use]
     pub fn revision(&self, namespace: &str, id: &Id) -> Option<Revision> {
         revision(id, self.lock().places.get(namespace)?.objects.get(id)?)
@@ -33,7 +33,7 @@ impl World {
 pub(super) fn revision(id: &Id, object: &Value) -> Option<Revision> {
     let is_served = match id.kind.as_str() {
         "McpConnection" => object.pointer("/metadata/deletionTimestamp").is_none_or(Value::is_null),
-        kind => kind == "ApprovalPolicy",
+        kind => ["ApprovalPolicy", "CommandRule"].contains(&kind),
     };
     let uid = object.pointer("/metadata/uid")?.as_str()?.to_owned();
     let generation = object.pointer("/metadata/generation")?.as_i64()?;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, LONG, after, approve, deny};
 use crate::support::PATIENCE;
+use crate::support::manifests::{command_rule, targets};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_approve_and_one_who_denies_after_all_takes_it_back() {
@@ -172,6 +173,18 @@ async fn what_was_asked_for_a_connection_or_a_policy_that_is_another_now_is_with
     late["spec"]["request"]["policyRefs"][0]["generation"] = json!(1);
     desk.create(&late).await;
     withdrawn("late", "Cancelled", "PolicyChanged").await;
+
+    // So is one at which a CommandRule looked that is another now.
+    desk.tenant.apply(&[command_rule("sql", targets("db"))]).await;
+    let metadata = desk.tenant.get("CommandRule", "sql").await["metadata"].clone();
+    let mut judged = desk.approval("judged", &json!({"deadline": after(LONG)})).await;
+    judged["spec"]["request"]["commandRefs"] = json!([{
+        "namespace": desk.name(), "name": "sql", "uid": metadata["uid"], "generation": metadata["generation"],
+    }]);
+    desk.create(&judged).await;
+    desk.shows("judged", |status| status["tally"] == "0/2").await;
+    desk.tenant.edit("CommandRule", "sql", json!({"spec": {"onUnknownTool": "Deny"}})).await;
+    withdrawn("judged", "Cancelled", "PolicyChanged").await;
 
     for name in ["waits", "unseen"] {
         desk.ask(name, LONG).await;

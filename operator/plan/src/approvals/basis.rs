@@ -4,7 +4,7 @@
 //! Gateways know connections and policies by what the operator publishes, never before it. So what the operator sees is
 //! as new as what an Approval speaks of, or newer.
 
-use lychgate_crds::approval::ApprovalRequest;
+use lychgate_crds::approval::{ApprovalRequest, PolicyReference};
 
 /// An object as an Approval names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +64,19 @@ impl Basis {
             uid: request.connection_ref.uid.clone(),
             generation: request.connection_ref.generation,
         };
-        let policies = request.policy_refs.iter().map(|policy| Self {
-            kind: "ApprovalPolicy",
-            namespace: policy.namespace.clone(),
-            name: policy.name.clone(),
-            uid: policy.uid.clone(),
-            generation: policy.generation,
-        });
-        std::iter::once(connection).chain(policies).collect()
+        let of_kind = |kind: &'static str, policies: &[PolicyReference]| -> Vec<Self> {
+            let of_policy = |policy: &PolicyReference| Self {
+                kind,
+                namespace: policy.namespace.clone(),
+                name: policy.name.clone(),
+                uid: policy.uid.clone(),
+                generation: policy.generation,
+            };
+            policies.iter().map(of_policy).collect()
+        };
+        let policies = of_kind("ApprovalPolicy", &request.policy_refs);
+        let commands = of_kind("CommandRule", &request.command_refs);
+        std::iter::once(connection).chain(policies).chain(commands).collect()
     }
 
     /// Why what was asked for it opens nothing any more.

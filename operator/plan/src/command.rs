@@ -1,22 +1,40 @@
-//! CommandRules as the gateway knows them.
+//! CommandRules as the gateway knows them, and what the gateway's own check says of them.
 
-use std::ops::RangeInclusive;
-
+use lychgate_crds::Reason;
 use lychgate_crds::approval::policy::Mode;
 use lychgate_crds::command::{
     self, Clause, ClauseAction, CommandLimits, CommandRuleSpec, Extraction, MaskedValue,
 };
+use lychgate_gateway_policy::command::{STATEMENT_BYTES, check_rule};
 use lychgate_gateway_policy::config;
 
 use crate::approval::NO_UID;
 use crate::inventory::Entry;
-
-/// How long the longest command may be, in bytes.
-pub(crate) const STATEMENT_BYTES: RangeInclusive<u64> = 1..=65_536;
+use crate::problem::Finding;
 
 /// A rule as the gateway knows it. What its schema allows and the gateway could not take is impossible; where a size
 /// were wrong all the same, the strictest stands in.
 pub(crate) fn to_config(entry: &Entry<CommandRuleSpec>, spec: &CommandRuleSpec) -> config::CommandRule {
+    config::CommandRule {
+        namespace: entry.key.namespace.clone(),
+        name: entry.key.name.clone(),
+        uid: entry.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
+        generation: entry.generation.unwrap_or_default(),
+        ..content(spec)
+    }
+}
+
+/// What is wrong with a rule beyond its schema: paths, above all.
+pub(crate) fn check(spec: &CommandRuleSpec) -> Vec<Finding> {
+    let problems = check_rule(&content(spec)).into_iter();
+    let problems = problems.filter(|problem| !["namespace", "name"].contains(&problem.path.as_str()));
+    problems
+        .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
+        .collect()
+}
+
+/// What a rule says, without its name.
+fn content(spec: &CommandRuleSpec) -> config::CommandRule {
     let CommandRuleSpec {
         target_refs: _,
         connection_selector: _,
@@ -30,10 +48,6 @@ pub(crate) fn to_config(entry: &Entry<CommandRuleSpec>, spec: &CommandRuleSpec) 
         limits: CommandLimits { statement_bytes, statements },
     } = spec;
     config::CommandRule {
-        namespace: entry.key.namespace.clone(),
-        name: entry.key.name.clone(),
-        uid: entry.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
-        generation: entry.generation.unwrap_or_default(),
         audit: *mode == Mode::Audit,
         extract: extract.iter().map(extraction).collect(),
         rules: rules.iter().map(clause).collect(),
@@ -53,6 +67,7 @@ pub(crate) fn to_config(entry: &Entry<CommandRuleSpec>, spec: &CommandRuleSpec) 
             statement_bytes: statement_bytes.bytes().unwrap_or(*STATEMENT_BYTES.start()),
             statements: u32::try_from(*statements).unwrap_or(1),
         },
+        ..config::CommandRule::default()
     }
 }
 

@@ -107,11 +107,11 @@ fn credentials_that_contradict_each_other_are_told_of_both_rules() {
 }
 
 #[test]
-fn a_credential_that_a_rule_chooses_is_asked_of_the_connection_where_the_rule_is_enforced() {
+fn a_credential_that_a_rule_chooses_is_asked_of_the_connection() {
     let rule = command_rule("sql", READS);
     for (credentials, rule, expected, accepted) in [
         (json!([]), rule.clone(), vec!["McpConnection docs: spec.credentials"], false),
-        (json!([]), audit(&rule), vec!["warning: McpConnection docs: spec.credentials"], true),
+        (json!([]), audit(&rule), vec!["McpConnection docs: spec.credentials"], false),
         (json!([credential("reader", "A")]), rule.clone(), vec![], true),
     ] {
         let text = docs(&[("spec.credentials", credentials)], &rule);

@@ -8,12 +8,12 @@ use std::ops::RangeInclusive;
 
 use lychgate_crds::{rule, text, units};
 use lychgate_gateway_condition::Scope;
+use lychgate_gateway_policy::command::STATEMENT_BYTES;
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
 use lychgate_gateway_policy::destination;
 use serde_json::Value;
 
 use super::fits;
-use crate::command;
 use crate::values::is_of_the_api_server;
 
 /// What is wrong with a field: a member of it, and what to write.
@@ -212,7 +212,7 @@ fn message_bytes(value: &Value) -> Found {
 }
 
 fn statement_bytes(value: &Value) -> Found {
-    violated(is_beyond(value, &command::STATEMENT_BYTES), rule::STATEMENT_SIZE_IN_RANGE)
+    violated(is_beyond(value, &STATEMENT_BYTES), rule::STATEMENT_SIZE_IN_RANGE)
 }
 
 /// Whether a size is one, and outside of a range.

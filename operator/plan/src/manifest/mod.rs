@@ -26,11 +26,11 @@ use self::object::{Object, check_fields};
 use self::schema::Checker;
 use self::yaml::ReadError;
 use crate::inventory::{Entry, Inventory};
-use crate::masking;
 use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
 use crate::service::Service;
 use crate::suggest::nearest;
 use crate::targets::Targets;
+use crate::{command, masking};
 
 /// A file of manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,6 +201,8 @@ impl Loader {
             }
             (Some(_), "CommandRule") => {
                 let spec = object.typed(spec);
+                let found = spec.as_ref().map(command::check);
+                object.find_further(found.unwrap_or_default());
                 self.loaded.problems.extend(object.problems());
                 let targets = targets::read(&object, &fields_of_spec(kind));
                 inventory.command_rules.push(object.into_entry(spec, targets));

@@ -135,7 +135,7 @@ fn conflict(own: &Place<'_>, other: &Place<'_>) -> Finding {
     Finding::warning(format!("spec.rules[{}].credential", own.index), Reason::CredentialConflict, message)
 }
 
-/// What CommandRules ask of a connection and it does not have.
+/// What CommandRules ask of a connection and it does not have. One that only reports is to be ready to be enforced.
 pub(super) fn demands(policies: &Effective<'_>, credentials: &[Credential]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in &policies.commands {
@@ -149,11 +149,7 @@ pub(super) fn demands(policies: &Effective<'_>, credentials: &[Credential]) -> V
                 in_words(rule),
                 clause.name
             );
-            findings.push(if rule.audit {
-                Finding::warning("spec.credentials", Reason::InvalidValue, message)
-            } else {
-                Finding::new("spec.credentials", Reason::InvalidValue, message)
-            });
+            findings.push(Finding::new("spec.credentials", Reason::InvalidValue, message));
         }
     }
     findings.extend(unheard(policies));

@@ -58,6 +58,10 @@ const SERVICE_NOT_ALLOWED: &str = "The Service that is named as the server leads
                                    to a gateway, or to the API server. Name the Service of the MCP server, or write its \
                                    url.";
 
+/// What [`Reason::ServiceWithoutSelector`] means.
+const SERVICE_WITHOUT_SELECTOR: &str = "The Service has no selector, so that nobody can tell which pods a NetworkPolicy \
+                                        should be for. Give it one, or write networkPolicy: Unmanaged.";
+
 /// Why an object, or a manifest, is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -85,6 +89,8 @@ pub enum Reason {
     HostNotAllowed,
     /// The Service that is named as the server leads outside, to a gateway, or to the API server.
     ServiceNotAllowed,
+    /// The Service selects no pods, so that no NetworkPolicy can be made for them.
+    ServiceWithoutSelector,
     /// A policy holds for nothing that exists.
     NoTarget,
     /// The configuration does not fit into a ConfigMap.
@@ -117,7 +123,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -130,6 +136,7 @@ impl Reason {
         Self::PolicyInvalid,
         Self::HostNotAllowed,
         Self::ServiceNotAllowed,
+        Self::ServiceWithoutSelector,
         Self::NoTarget,
         Self::ConfigTooLarge,
         Self::DeniesEveryone,
@@ -162,6 +169,7 @@ impl Reason {
             Self::PolicyInvalid => "PolicyInvalid",
             Self::HostNotAllowed => "HostNotAllowed",
             Self::ServiceNotAllowed => "ServiceNotAllowed",
+            Self::ServiceWithoutSelector => "ServiceWithoutSelector",
             Self::NoTarget => "NoTarget",
             Self::ConfigTooLarge => "ConfigTooLarge",
             Self::DeniesEveryone => "DeniesEveryone",
@@ -212,6 +220,7 @@ impl Reason {
                  Secret adds the line that the message names, if the server may have it."
             }
             Self::ServiceNotAllowed => SERVICE_NOT_ALLOWED,
+            Self::ServiceWithoutSelector => SERVICE_WITHOUT_SELECTOR,
             Self::NoTarget => "A policy holds for nothing that exists. Correct its targetRefs.",
             Self::ConfigTooLarge => {
                 "The configuration does not fit into a ConfigMap. Use patterns in place of long lists, or split \
@@ -264,6 +273,7 @@ impl Reason {
             | Self::PolicyInvalid
             | Self::HostNotAllowed
             | Self::ServiceNotAllowed
+            | Self::ServiceWithoutSelector
             | Self::NoTarget
             | Self::ConfigTooLarge
             | Self::DeniesEveryone

@@ -27,6 +27,22 @@ pub struct ServiceReference {
     #[serde(default = "default_path")]
     #[schemars(schema_with = "path")]
     pub path: String,
+    /// Who else may connect to the pods that the Service selects. With GatewayOnly, a NetworkPolicy admits the
+    /// gateways of connections to the Service and cuts everybody else off, other clients and monitoring
+    /// included; what other NetworkPolicies admit stays.
+    #[serde(default)]
+    pub network_policy: ServerNetworkPolicy,
+}
+
+/// Whether the operator makes a NetworkPolicy for the pods of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ServerNetworkPolicy {
+    /// It makes none.
+    #[default]
+    Unmanaged,
+    /// It makes one that admits gateways of connections to the server alone.
+    GatewayOnly,
 }
 
 /// How a server is spoken to.

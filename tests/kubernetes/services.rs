@@ -126,3 +126,59 @@ async fn the_api_server_itself_says_what_a_service_needs() {
         assert!(is_expected, "{upstream}: {found:?} is not {expected:?}");
     }
 }
+
+/// What shall be around the server of a connection.
+fn closed() -> Value {
+    let gateway =
+        json!({"app.kubernetes.io/name": "lychgate-gateway", "app.kubernetes.io/instance": "lychgate-db"});
+    let from = json!([{"podSelector": {"matchLabels": gateway}}]);
+    json!({
+        "podSelector": {"matchLabels": {"app": "dbhub"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": from, "ports": [{"protocol": "TCP", "port": 80}]}],
+    })
+}
+
+async fn is_closed(tenant: &Tenant<'_>) {
+    eventually("the server to be closed", PATIENCE, async || {
+        let now = tenant.find("NetworkPolicy", "lychgate-db-server").await.ok_or("there is no policy")?;
+        if now["spec"] == closed() { Ok(()) } else { Err(now["spec"].to_string()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_closed_to_all_but_its_gateways_and_opened_again_when_nobody_asks_for_it_any_more() {
+    let (tenant, _operator) = Tenant::with_operator("closed").await;
+    let mut db = to_service(json!({}));
+    db["spec"]["upstream"]["serviceRef"]["networkPolicy"] = json!("GatewayOnly");
+    let by_hand = service(&json!({"ports": [{"port": 80}]}));
+    tenant.apply(&[gateway(json!({})), by_hand, db]).await;
+    tenant.becomes("McpConnection", "db", "Accepted", "False ServiceWithoutSelector").await;
+    assert!(tenant.find("NetworkPolicy", "lychgate-db-server").await.is_none());
+    tenant.edit("Service", "dbhub", json!({"spec": {"selector": {"app": "dbhub"}}})).await;
+    tenant.is_published("db").await;
+    is_closed(&tenant).await;
+    let deployment = tenant.get("Deployment", "lychgate-db").await;
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    for (key, value) in closed()["ingress"][0]["from"][0]["podSelector"]["matchLabels"].as_object().unwrap() {
+        assert_eq!(labels[key], *value, "who is let in");
+    }
+
+    // Whoever opens it, or takes it away, finds it closed again.
+    tenant.edit("NetworkPolicy", "lychgate-db-server", json!({"spec": {"ingress": [{}]}})).await;
+    is_closed(&tenant).await;
+    tenant.delete("NetworkPolicy", "lychgate-db-server").await;
+    is_closed(&tenant).await;
+
+    let unmanaged = json!({"spec": {"upstream": {"serviceRef": {"networkPolicy": "Unmanaged"}}}});
+    tenant.edit("McpConnection", "db", unmanaged).await;
+    eventually("nobody to be cut off", PATIENCE, async || {
+        match tenant.find("NetworkPolicy", "lychgate-db-server").await {
+            Some(policy) => Err(policy.to_string()),
+            None => Ok(()),
+        }
+    })
+    .await;
+    assert!(tenant.find("NetworkPolicy", "lychgate-db").await.is_some(), "that of the gateway stays");
+}

@@ -17,6 +17,8 @@ const HASH_LENGTH: usize = 12;
 const VERSION_LENGTH: usize = 8;
 /// Ends the name of the ConfigMap with the certificate authority.
 const AUTHORITY_SUFFIX: &str = "-ca";
+/// Ends the name of the NetworkPolicy around a server.
+const SERVER_SUFFIX: &str = "-server";
 
 /// The name of a connection's children: its Deployment, Service, ConfigMap and the rest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +58,11 @@ impl ChildName {
     pub(crate) fn authority(&self) -> String {
         format!("{}{AUTHORITY_SUFFIX}", self.0)
     }
+
+    /// The name of the NetworkPolicy around the connection's server.
+    pub(crate) fn server(&self) -> String {
+        format!("{}{SERVER_SUFFIX}", self.0)
+    }
 }
 
 impl std::fmt::Display for ChildName {
@@ -81,7 +88,9 @@ fn looks_made(name: &str) -> bool {
     let (rest, end) = name.rsplit_once('-').unwrap_or(("", name));
     let is_versioned = ["-keys", "-tls"].into_iter().any(|suffix| rest.ends_with(suffix));
     let is_version = is_versioned && is_hash(end, VERSION_LENGTH);
-    is_hash(end, HASH_LENGTH) || is_version || name.ends_with(AUTHORITY_SUFFIX)
+    is_hash(end, HASH_LENGTH)
+        || is_version
+        || [AUTHORITY_SUFFIX, SERVER_SUFFIX].into_iter().any(|suffix| name.ends_with(suffix))
 }
 
 /// The first digits of a text's hash.

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
+use crate::names::ChildName;
 use crate::values::Name;
 
 /// What counts of a Service.
@@ -25,6 +26,8 @@ pub(crate) struct ValidService {
     pub(crate) name: Name,
     /// Where it leads; nothing where that is not known, as from files without the Service.
     pub(crate) backend: Option<Backend>,
+    /// Whom alone its pods shall admit, if anybody is to be cut off: gateways, each at the port that it needs.
+    pub(crate) admitted: Option<Vec<(ChildName, IntOrString)>>,
 }
 
 /// Where a port of a Service leads.

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use support::{FULL, MINIMAL, check, complete, documents, in_cluster, of_kind, set, write};
 
+/// A connection for which every kind of object is made.
+const SERVICE: &str = include_str!("testdata/service.input.yaml");
+
 fn options() -> RenderOptions {
     RenderOptions::new("gateway:1", 7)
 }
@@ -246,12 +249,15 @@ fn no_connection_can_be_named_after_an_object_of_another() {
     let authority = CertificateAuthority { pem: "PEM".to_owned(), fingerprint: "f".to_owned() };
     let options = RenderOptions { certificate_authority: Some(authority), ..options() };
     let objects_of = |name: &str| {
-        let connection = minimal_with(&[("McpConnection", "metadata.name", json!(name))]);
+        let mut objects = documents(SERVICE);
+        set(of_kind(&mut objects, "McpConnection"), "metadata.name", Some(json!(name)));
+        let connection = connection(&write(&objects), &Options::default());
         let objects = render(&connection, &options).into_iter();
         let key = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
         objects.map(|object| key(&object)).collect::<BTreeSet<String>>()
     };
     let victim = objects_of("docs");
+    assert!(victim.contains(r#""NetworkPolicy" "lychgate-docs-server""#), "with everything: {victim:?}");
     for taken in &victim {
         let name = taken.split('"').nth(3).unwrap().trim_start_matches("lychgate-").to_owned();
         let imitation = objects_of(&name);

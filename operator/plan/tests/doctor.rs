@@ -304,7 +304,8 @@ fn of_servers() -> Vec<Row> {
         move |found: &mut Examined| found.network_policies = Some(vec![policy(pods.clone(), json!([]))])
     };
     let others = "others than gateways are let in by NetworkPolicy dbhub-in";
-    let next = "kubectl get networkpolicies -n agents";
+    let next = "kubectl describe networkpolicies -n agents";
+    let cut_off = "kubectl edit mcpconnection -n agents db: networkPolicy: GatewayOnly";
     vec![
         row(
             Ailment::ServerUnreachable,
@@ -332,21 +333,21 @@ fn of_servers() -> Vec<Row> {
             SERVICE,
             |found| found.network_policies = Some(vec![]),
             "the server of McpConnection db can be reached without its gateway: no NetworkPolicy isolates its pods",
-            next,
+            cut_off,
         ),
         row(
             Ailment::ServerBypassable,
             SERVICE,
             isolated_by(json!({"matchLabels": {"app": "web"}})),
             "no NetworkPolicy isolates",
-            next,
+            cut_off,
         ),
         row(
             Ailment::ServerBypassable,
             SERVICE,
             isolated_by(json!({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]})),
             "no NetworkPolicy isolates",
-            next,
+            cut_off,
         ),
         row(Ailment::ServerBypassable, SERVICE, let_in(json!([{}])), others, next),
         row(

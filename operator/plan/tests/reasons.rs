@@ -2,6 +2,7 @@
 //! wrong.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod outside;
 mod support;
 
 use std::collections::BTreeSet;
@@ -51,14 +52,6 @@ fn minimal_with_rule(spec: &str) -> String {
         "{MINIMAL}\n---\napiVersion: lychgate.dev/v1alpha1\nkind: MaskingRule\nmetadata: {{name: pii}}\n\
          spec:\n{spec}\n"
     )
-}
-
-/// A Service that stands for a name outside of the cluster.
-const OUTSIDE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: outside}\n\
-                       spec: {type: ExternalName, externalName: db.example.com}\n";
-
-fn to_outside() -> Value {
-    json!({"serviceRef": {"name": "outside", "port": 80, "scheme": "HTTP"}})
 }
 
 const GOOD: &str = "  detectors: [{type: Email, action: {redact: {}}}]\n";
@@ -153,8 +146,18 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
         ),
         (
             Reason::ServiceNotAllowed,
-            minimal_with("McpConnection", "spec.upstream", Some(to_outside())) + "\n---\n" + OUTSIDE,
+            minimal_with("McpConnection", "spec.upstream", Some(outside::upstream()))
+                + "\n---\n"
+                + outside::SERVICE,
             "spec.upstream.serviceRef.name: Service outside is of type ExternalName and leads to db.example.com",
+        ),
+        (
+            Reason::ServiceWithoutSelector,
+            minimal_with("McpConnection", "spec.upstream", Some(outside::upstream_alone()))
+                + "\n---\n"
+                + &outside::SERVICE
+                    .replace("type: ExternalName, externalName: db.example.com", "ports: [{port: 80}]"),
+            "spec.upstream.serviceRef.networkPolicy: Service outside has no selector, so that nobody can tell for which",
         ),
         (
             Reason::NoTarget,

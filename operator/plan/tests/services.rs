@@ -224,3 +224,62 @@ fn services_are_read_as_an_api_server_has_them() {
     let validated = lychgate_operator_plan::validate(&loaded.inventory, &in_cluster());
     assert_eq!(validated.problems, []);
 }
+
+/// The NetworkPolicy around the server of the first connection.
+fn around_server(objects: &[Value], options: &Options) -> Option<Value> {
+    let (_, validated) = check(&write(objects), options);
+    let rendered = render(&validated.connections[0], &RenderOptions::new("gateway:dev", 1));
+    let policy = |object: &Value| object["metadata"]["name"] == "lychgate-docs-server";
+    rendered.into_iter().find(policy)
+}
+
+#[test]
+fn a_server_that_is_for_gateways_only_admits_those_of_connections_to_it_each_at_its_port() {
+    let only = |port: i32| {
+        let mut reference = reference(port);
+        reference["networkPolicy"] = json!("GatewayOnly");
+        reference
+    };
+    assert_eq!(
+        around_server(&objects(&reference(80), &[dbhub()]), &in_cluster()),
+        None,
+        "nobody asked for it"
+    );
+    let alone = around_server(&objects(&only(80), &[dbhub()]), &in_cluster()).unwrap();
+    let gateway = |name: &str, port: &str| {
+        let labels =
+            json!({"app.kubernetes.io/name": "lychgate-gateway", "app.kubernetes.io/instance": name});
+        let port: Value = serde_json::from_str(port).unwrap();
+        json!({"from": [{"podSelector": {"matchLabels": labels}}], "ports": [{"protocol": "TCP", "port": port}]})
+    };
+    let expected = json!({
+        "podSelector": {"matchLabels": {"app": "dbhub"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [gateway("lychgate-docs", "\"http\"")],
+    });
+    assert_eq!(alone["spec"], expected);
+
+    // Another connection to the same server, one that is broken, and one to another.
+    let mut several = objects(&only(80), &[dbhub(), service("web", &json!({"ports": [{"port": 80}]}))]);
+    for (name, reference, gateway) in [
+        ("archive", reference(8080), "default"),
+        ("broken", reference(80), "nowhere"),
+        ("web", json!({"name": "web", "port": 80, "scheme": "HTTP"}), "default"),
+    ] {
+        let mut other = of_kind(&mut several, "McpConnection").clone();
+        other["metadata"]["name"] = json!(name);
+        set(&mut other, "spec.upstream.serviceRef", Some(reference));
+        set(&mut other, "spec.gatewayRef.name", Some(json!(gateway)));
+        several.push(other);
+    }
+    let shared = around_server(&several, &in_cluster()).unwrap();
+    let expected = json!([
+        gateway("lychgate-archive", "8080"),
+        gateway("lychgate-broken", "\"http\""),
+        gateway("lychgate-docs", "\"http\""),
+    ]);
+    assert_eq!(shared["spec"]["ingress"], expected);
+
+    // Without the Service, as from files, nobody can tell which pods it selects.
+    assert_eq!(around_server(&objects(&only(80), &[]), &Options::default()), None);
+}

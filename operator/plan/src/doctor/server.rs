@@ -42,7 +42,7 @@ fn server(connection: &Value, examined: &Examined) -> Vec<Finding> {
         let known: Vec<&Value> = known.collect();
         let known = if known.is_empty() { vec![selector] } else { known };
         let ways = known.into_iter().filter_map(|labels| way_round(labels, &here));
-        findings.extend(ways.map(|way| open(&place, &connection_key, &way)));
+        findings.extend(ways.map(|way| open(&place, &connection_key, way)));
     }
     findings
 }
@@ -66,30 +66,46 @@ fn unreachable(place: &ObjectKey, connection: &ObjectKey, pods: &[&Value]) -> Op
     Some(error(Ailment::ServerUnreachable, place.clone(), what, next))
 }
 
+/// How anybody but a gateway gets to a server.
+enum WayRound {
+    /// Nothing is in the way.
+    Open,
+    /// These policies let others in.
+    LetIn(String),
+}
+
 /// How anybody but a gateway gets to pods with these labels.
-fn way_round(labels: &Value, policies: &[&Value]) -> Option<String> {
+fn way_round(labels: &Value, policies: &[&Value]) -> Option<WayRound> {
     let isolating: Vec<&&Value> = policies.iter().filter(|policy| isolates(policy, labels)).collect();
     if isolating.is_empty() {
-        return Some(
-            "no NetworkPolicy isolates its pods, so that every pod of the cluster may reach them".to_owned(),
-        );
+        return Some(WayRound::Open);
     }
     let open: Vec<&str> = isolating
         .into_iter()
         .filter(|policy| list(policy, "/spec/ingress").any(admits_others))
         .map(|policy| text(policy, "/metadata/name"))
         .collect();
-    (!open.is_empty())
-        .then(|| format!("others than gateways are let in by NetworkPolicy {}", open.join(", ")))
+    (!open.is_empty()).then(|| WayRound::LetIn(open.join(", ")))
 }
 
-fn open(place: &ObjectKey, connection: &ObjectKey, way: &str) -> Finding {
+fn open(place: &ObjectKey, connection: &ObjectKey, way: WayRound) -> Finding {
     let ObjectKey { namespace, name: connection, .. } = connection;
-    let what = format!("the server of McpConnection {connection} can be reached without its gateway: {way}");
-    let next = format!(
-        "kubectl get networkpolicies -n {namespace}; let one admit nobody to these pods but pods with the label {}={}",
-        GATEWAY_LABEL.0, GATEWAY_LABEL.1
-    );
+    let (how, next) = match way {
+        WayRound::Open => (
+            "no NetworkPolicy isolates its pods, so that every pod of the cluster may reach them".to_owned(),
+            format!(
+                "kubectl edit mcpconnection -n {namespace} {connection}: networkPolicy: GatewayOnly under \
+                 spec.upstream.serviceRef cuts everybody else off"
+            ),
+        ),
+        WayRound::LetIn(policies) => (
+            format!("others than gateways are let in by NetworkPolicy {policies}"),
+            format!(
+                "kubectl describe networkpolicies -n {namespace}: take out whom you do not mean to let in"
+            ),
+        ),
+    };
+    let what = format!("the server of McpConnection {connection} can be reached without its gateway: {how}");
     error(Ailment::ServerBypassable, place.clone(), what, next)
 }
 

@@ -9,6 +9,7 @@ mod account;
 mod certificate;
 mod configuration;
 mod network;
+mod server;
 mod volumes;
 mod workload;
 
@@ -136,6 +137,9 @@ pub fn render(connection: &ValidConnection, options: &RenderOptions) -> Vec<Valu
         value(&account::role(connection)),
         value(&account::role_binding(connection)),
         value(&network::network_policy(connection, options)),
+    ]);
+    objects.extend(server::network_policy(connection).map(|policy| value(&policy)));
+    objects.extend([
         value(&network::service(connection)),
         value(&workload::pod_disruption_budget(connection)),
         value(&workload::deployment(connection, options)),

@@ -4,9 +4,10 @@
 //! take credentials to whom the Secret's owner has never heard of; a gateway behind a gateway would see callers
 //! as nobody meant it; and what is good at the API server is more than a tool's.
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use lychgate_crds::Reason;
 use lychgate_crds::connection::Upstream;
-use lychgate_crds::service::ServiceReference;
+use lychgate_crds::service::{ServerNetworkPolicy, ServiceReference};
 use lychgate_gateway_policy::destination;
 use url::Url;
 
@@ -31,7 +32,7 @@ pub(crate) fn upstream_url(upstream: &Upstream, namespace: &str) -> Option<Upstr
 
 /// The URL of a Service. Pods know the cluster's domain without being told.
 pub(crate) fn service_url(service: &ServiceReference, namespace: &str) -> String {
-    let ServiceReference { name, port, scheme, path } = service;
+    let ServiceReference { name, port, scheme, path, network_policy: _ } = service;
     format!("{}://{name}.{namespace}.svc:{port}{path}", scheme.as_str())
 }
 
@@ -45,7 +46,9 @@ impl References<'_> {
             Ok(found) => found?,
             Err(finding) => return Some(finding),
         };
-        self.check_target(reference, found).or_else(|| check_port(reference, found))
+        self.check_target(reference, found)
+            .or_else(|| check_port(reference, found))
+            .or_else(|| check_selector(reference, found))
     }
 
     /// The Service that a connection names, as far as it is known.
@@ -55,7 +58,28 @@ impl References<'_> {
             let port = service.ports.get(&reference.port)?.clone();
             Some(Backend { selector: service.selector.clone(), port })
         });
-        Some(ValidService { name: Name::parse(&reference.name)?, backend })
+        let admitted = match reference.network_policy {
+            ServerNetworkPolicy::GatewayOnly => {
+                found.map(|service| self.gateways_to(&reference.name, service))
+            }
+            ServerNetworkPolicy::Unmanaged => None,
+        };
+        Some(ValidService { name: Name::parse(&reference.name)?, backend, admitted })
+    }
+
+    /// The gateways of all connections to a Service, in the order of their names. One of a connection that is not
+    /// valid any more goes on, and shall.
+    fn gateways_to(&self, name: &str, service: &Service) -> Vec<(ChildName, IntOrString)> {
+        let here = self.inventory.connections.iter().filter(|entry| entry.key.namespace == self.namespace);
+        let mut gateways: Vec<(ChildName, IntOrString)> = here
+            .filter_map(|entry| {
+                let reference = entry.spec.as_ref()?.upstream.service_ref.as_ref()?;
+                let port = service.ports.get(&reference.port).filter(|_| reference.name == name)?;
+                Some((ChildName::of(&entry.key.name), port.clone()))
+            })
+            .collect();
+        gateways.sort_by(|(one, _), (other, _)| one.cmp(other));
+        gateways
     }
 
     /// The API server has a Service like any other, in one namespace of each cluster.
@@ -91,6 +115,16 @@ impl References<'_> {
         let behind = here.find(|key| found.selects(&labels_of(&ChildName::of(&key.name))));
         behind.map(|key| key.name.as_str())
     }
+}
+
+fn check_selector(reference: &ServiceReference, found: &Service) -> Option<Finding> {
+    let is_wanted = reference.network_policy == ServerNetworkPolicy::GatewayOnly;
+    let message = format!(
+        "Service {} has no selector, so that nobody can tell for which pods; give it one, or write Unmanaged",
+        reference.name
+    );
+    (is_wanted && found.selector.is_empty())
+        .then(|| Finding::new(format!("{PATH}.networkPolicy"), Reason::ServiceWithoutSelector, message))
 }
 
 fn check_port(reference: &ServiceReference, found: &Service) -> Option<Finding> {

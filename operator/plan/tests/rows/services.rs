@@ -26,6 +26,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.upstream.serviceRef.port", json!(0), "", "between 1 and 65535"),
         ("spec.upstream.serviceRef.port", json!(65536), "", "between 1 and 65535"),
         ("spec.upstream.serviceRef.scheme", json!("http"), "", "write one of HTTPS, HTTP"),
+        ("spec.upstream.serviceRef.networkPolicy", json!("gatewayOnly"), "", "did you mean GatewayOnly?"),
+        ("spec.upstream.serviceRef.networkPolicy", json!(true), "", "is a boolean"),
         ("spec.upstream.serviceRef.path", json!("mcp"), "", "beginning with '/'"),
         ("spec.upstream.serviceRef.path", json!("/mcp?key=1"), "", "without a query"),
         ("spec.upstream.serviceRef.path", json!("/mcp#top"), "", "without a query"),

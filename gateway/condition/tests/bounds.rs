@@ -2,10 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
-#[path = "support/worst.rs"]
-mod worst;
 
-use support::{ask, condition, with_input};
+use support::{ask, condition, with_input, worst};
 
 #[test]
 fn what_takes_long_ends_with_an_answer_or_with_the_budget() {

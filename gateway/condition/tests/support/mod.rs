@@ -1,5 +1,8 @@
 //! A call to ask conditions about.
 
+#[allow(dead_code, reason = "each test uses what it needs")]
+pub(crate) mod worst;
+
 use std::collections::BTreeMap;
 
 use lychgate_gateway_condition::{Budget, Caller, Condition, Connection, Input, Scope, Statement, compile};

@@ -125,6 +125,8 @@ fn container(connection: &ValidConnection, options: &RenderOptions) -> Container
         image: Some(options.gateway_image.clone()),
         image_pull_policy: options.image_pull_policy.clone(),
         args: Some(arguments(connection)),
+        // What it said last stays in the pod's status, for `lychgate doctor` and `kubectl describe`.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         env: Some(vec![EnvVar {
             name: "POD_NAME".to_owned(),
             value_from: Some(EnvVarSource {

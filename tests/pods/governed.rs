@@ -12,6 +12,8 @@ use crate::stage::{Stage, processes, restricted};
 
 const NAMESPACE: &str = "agents";
 const DATABASE: &str = "database.agents.svc";
+/// The server by its Service.
+const SERVICE: &str = "serviceRef: {name: database, port: 8080, scheme: HTTP, networkPolicy: GatewayOnly}";
 const IMAGE: &str = "lychgate.test/dbhub:1";
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}"#;
 const SCRIPT: &str =
@@ -130,7 +132,7 @@ spec:
   detectors: [{{type: Email, action: {{redact: {{}}}}}}]
 ---
 {}",
-        connection(&format!("http://{DATABASE}:8080/mcp"))
+        connection("").replace("url: ''", SERVICE)
     )
 }
 

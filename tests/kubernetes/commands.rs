@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::cluster;
 use crate::support::manifests::{command_rule, connection, gateway, targets};
 use crate::support::tenant::Tenant;
+use crate::support::watching::Watching;
+use crate::support::{self, cluster, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_schema_of_a_command_rule_can_tell_is_refused_at_once_with_the_field() {
@@ -94,6 +95,9 @@ async fn a_command_rule_is_published_and_a_broken_one_keeps_what_was_published()
     assert_eq!(status["connections"], json!([format!("{}/db", tenant.name())]));
     let policies = tenant.get("McpConnection", "db").await["status"]["policies"].clone();
     assert_eq!(policies, json!(["CommandRule sql"]));
+    let printed = tenant.cluster.kubectl(&["get", "cmdr", "--namespace", tenant.name()]).succeed().await;
+    let line: Vec<&str> = printed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(line[..6], ["sql", "Enforce", "[\"execute_sql\"]", "1", "True", "Unknown"], "{printed}");
     let good = tenant.document("lychgate-db").await;
     let metadata = tenant.get("CommandRule", "sql").await["metadata"].clone();
     let rule = &good["commands"][0];
@@ -158,6 +162,64 @@ async fn what_command_rules_say_of_each_other_and_of_approvals_is_told() {
     // Nobody chooses between the two now, and no rule is enforced.
     let told = tenant.becomes("McpConnection", "db", "Accepted", "False InvalidValue").await;
     assert!(told.message.contains("spec.credentials[1].inject.header"), "{told:?}");
-    tenant.edit("McpConnection", "db", json!({"spec": {"credentials": [credential("owner")]}})).await;
+    let mut elsewhere = credential("reader");
+    elsewhere["inject"]["header"] = json!("X-Reader");
+    let credentials = json!({"spec": {"credentials": [credential("owner"), elsewhere]}});
+    tenant.edit("McpConnection", "db", credentials).await;
     tenant.becomes("McpConnection", "db", "Ready", "False RequiredPolicyMissing").await;
+}
+
+/// A rule for the messages of the fixture's tool `echo`, which are taken for statements.
+fn echoed(reads: &Value) -> Value {
+    let mut rule = command_rule("echoed", targets("customers"));
+    rule["spec"]["extract"][0]["tools"] = json!(["echo"]);
+    rule["spec"]["extract"][0]["argument"] = json!("$.message");
+    rule["spec"]["rules"] = json!([
+        {"name": "no-ddl", "effects": ["Schema"], "action": "Deny", "message": "Schema changes go through migrations."},
+        {"name": "writes", "effects": ["Write"], "action": "Allow"},
+        reads,
+    ]);
+    rule
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_rule_and_the_credential_that_it_chooses_reach_a_gateway_with_each_change() {
+    const READ: &str = "select name from customers";
+    const WRITE: &str = "insert into customers (name) values ('alice')";
+    const DROP: &str = "drop table customers";
+    let cluster = cluster().await;
+    let stage = Watching::start(cluster).await;
+    let tenant = Tenant::of(cluster, stage.made.name());
+    stage.made.apply_secret(cluster, "upstream", "seen-token-of-writer").await;
+    stage.made.apply_secret(cluster, "reader", "seen-token-of-reader").await;
+    stage.until_used("seen-token-of-writer").await;
+    assert_eq!(stage.used_with(DROP).await.as_deref(), Some("seen-token-of-writer"), "there is no rule yet");
+
+    let of_reader = json!({"name": "reads", "effects": ["Read"], "action": "Allow", "credential": "reader"});
+    let credentials = format!("credentials:\n  - {}", credential("reader"));
+    let connection = support::connection("customers", &stage.made.server.url);
+    cluster.apply_yaml_in(tenant.name(), &connection.replace("credentials:", &credentials)).await;
+    tenant.apply(&[echoed(&of_reader)]).await;
+    eventually("reads to go with the account of the reader", async || {
+        (stage.used_with(READ).await? == "seen-token-of-reader").then_some(())
+    })
+    .await;
+    assert_eq!(stage.used_with(WRITE).await.as_deref(), Some("seen-token-of-writer"));
+    let (_, refusal) = stage.call_with(DROP).await;
+    assert!(refusal.contains("Schema changes go through migrations."), "{refusal}");
+    assert_eq!(stage.used_with(DROP).await, None);
+    tenant.becomes("CommandRule", "echoed", "Programmed", "True Programmed").await;
+
+    // Somebody must still choose between the two.
+    let rules = json!([
+        {"name": "reads", "effects": ["Read"], "action": "Deny"},
+        {"name": "settings", "effects": ["Admin"], "action": "Allow", "credential": "reader"},
+    ]);
+    tenant.edit("CommandRule", "echoed", json!({"spec": {"rules": rules}})).await;
+    eventually("reads to be denied", async || stage.used_with(READ).await.is_none().then_some(())).await;
+
+    // Without the rule both would always go into one header; what was published stays.
+    tenant.delete("CommandRule", "echoed").await;
+    tenant.becomes("McpConnection", "customers", "Accepted", "False InvalidValue").await;
+    assert_eq!(stage.used_with(READ).await, None, "the last good document is enforced");
 }

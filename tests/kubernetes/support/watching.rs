@@ -27,8 +27,8 @@ use super::{GATEWAY, connection, eventually};
 
 /// The name of what the operator makes for the connection.
 pub const CHILD: &str = "lychgate-customers";
-/// A call with an e-mail address in it, which comes back.
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"alice@example.com"}}}"#;
+/// An e-mail address, which comes back to whoever sends it.
+const MAIL: &str = "alice@example.com";
 
 /// The connection and its operator, without a pod.
 pub struct Made {
@@ -124,14 +124,26 @@ impl Watching {
 
     /// Calls, and gives the answer.
     pub async fn call(&self) -> (StatusCode, String) {
-        let (status, _, text) = self.agent.post(Some(&self.token), None, CALL).await;
+        self.call_with(MAIL).await
+    }
+
+    /// Calls with a message, which comes back.
+    pub async fn call_with(&self, message: &str) -> (StatusCode, String) {
+        let params = json!({"name": "echo", "arguments": {"message": message}});
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+        let (status, _, text) = self.agent.post(Some(&self.token), None, &call).await;
         (status, text)
     }
 
     /// Calls, and gives the credential that the server has got with it; nothing if it has got no call.
     pub async fn used(&self) -> Option<String> {
+        self.used_with(MAIL).await
+    }
+
+    /// The same with a message.
+    pub async fn used_with(&self, message: &str) -> Option<String> {
         let before = logged(&self.log()).len();
-        self.call().await;
+        self.call_with(message).await;
         let requests = logged(&self.log());
         let bearer = requests.get(before)?["headers"]["authorization"].as_str()?.to_owned();
         Some(bearer.strip_prefix("Bearer ").unwrap().to_owned())

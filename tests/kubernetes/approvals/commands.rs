@@ -86,7 +86,7 @@ async fn kubectl_patch_and_edit_decide() {
     let (header, rows) = table.split_once('\n').unwrap();
     assert_eq!(
         header.split_whitespace().collect::<Vec<_>>(),
-        ["NAME", "TOOL", "CONNECTION", "CALLER", "VOTES", "PHASE", "EXPIRES", "AGE"]
+        ["NAME", "TOOL", "CONNECTION", "CALLER", "RISK", "VOTES", "PHASE", "EXPIRES", "AGE"]
     );
     assert!(rows.contains(&name) && rows.contains("dave@example.com") && !rows.contains("invalid"), "{rows}");
 }

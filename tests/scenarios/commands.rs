@@ -149,9 +149,16 @@ async fn a_decision_is_told_with_its_rules() {
         (finished.code, answer, finished.errors)
     };
     let (code, answer, _) = decide("alice", "staff", &call).await;
-    assert_eq!((code, answer), (0, json!({"decision": "Allow", "rules": ["access[0]"], "reason": null})));
+    let expected = json!({
+        "decision": "Allow", "rules": ["access[0]"], "reason": null, "effects": [], "statements": [],
+        "credentials": ["default"],
+    });
+    assert_eq!((code, answer), (0, expected));
     let (code, answer, _) = decide("bob", "limited", &call).await;
-    assert_eq!((code, answer), (1, json!({"decision": "Deny", "rules": [], "reason": "NoGrant"})));
+    let expected = json!({
+        "decision": "Deny", "rules": [], "reason": "NoGrant", "effects": [], "statements": [], "sentence": null,
+    });
+    assert_eq!((code, answer), (1, expected));
     let (code, _, errors) = decide("bob", "limited", "{").await;
     assert_eq!(code, 2);
     assert!(errors.contains("standard input"), "{errors}");

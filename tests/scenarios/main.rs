@@ -15,6 +15,7 @@ mod approval_faults;
 mod approvals;
 mod canary;
 mod clients;
+mod command_rules;
 mod commands;
 mod credentials;
 mod eras;

@@ -1,7 +1,14 @@
 //! What becomes of calls by their commands, line by line of what is promised.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and reads best with its values in place"
+)]
 
 mod bad_input;
+mod conditions;
 mod credentials;
 mod explanation;
 mod faults;

@@ -4,6 +4,7 @@
 mod deciders;
 mod same;
 mod stage;
+mod statements;
 mod stricter;
 
 use serde_json::json;
@@ -41,5 +42,14 @@ async fn a_call_runs_as_often_and_by_as_many_as_its_policy_says_and_a_gateway_th
         async { deciders::uses(&stage.scene("uses", &uses, "").await).await },
         async { deciders::drain(stage.scene("drain", &json!({}), "").await).await },
     );
+    stage.operator.assert_alive();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_waits_where_a_command_rule_says_so_and_people_see_what_it_does() {
+    let mut stage = Stage::start(&["statements"]).await;
+    let never = json!({"match": {"when": "false"}});
+    let rule = statements::rule().to_string();
+    statements::all(&stage.scene("statements", &never, &rule).await).await;
     stage.operator.assert_alive();
 }

@@ -94,7 +94,8 @@ impl Stage {
         let token = "upstream-token-one";
         let server = fixture("both", token, &log).await;
         let manifests = Manifests { upstream: &server.url, token, more: POLICY, ..Manifests::default() };
-        let dev = Dev::start(&manifests.to_yaml()).await;
+        // All clients start at once, and none of them may give up for a server that is slow then.
+        let dev = Dev::start(&manifests.to_yaml().replace("call: 5s", "call: 30s")).await;
         let alice = dev.token("alice");
         Self { dev, alice, log, _server: server, _folder: folder }
     }

@@ -90,7 +90,7 @@ pub struct CommandRuleSpec {
     /// What becomes of a call of a tool that no CommandRule names. Inherit: the grants decide.
     #[serde(default)]
     pub on_unknown_tool: OnUnknownTool,
-    /// What becomes of a call whose arguments hold a mask that Lychgate wrote, such as "[REDACTED:Email]", which would
+    /// What becomes of a call whose arguments hold a mask that Lychgate wrote, such as `[REDACTED:Email]`, which would
     /// end up in the data.
     #[serde(default)]
     pub masked_value_in_request: MaskedValue,

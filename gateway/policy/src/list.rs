@@ -1,6 +1,6 @@
 //! Lists show a caller what he may call, and nothing else.
 //!
-//! Each item is judged by what judges calls ([`crate::access`]), so that the two cannot differ: a grant whose condition
+//! Each item is judged by what judges calls (`access`), so that the two cannot differ: a grant whose condition
 //! asks about arguments is shown, since some arguments may meet it. An answer whose
 //! origin is not known (a stream that is resumed, say) is taken for a list of every kind. What a shared
 //! cache may keep is narrowed here as well: what one caller sees is not for another.

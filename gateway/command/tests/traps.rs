@@ -135,7 +135,7 @@ const STATEMENTS: [(&str, Kind); 12] = [
     ("GRANT ALL ON users TO PUBLIC", Kind::Admin),
     ("ALTER SYSTEM SET a = 'b'", Kind::Admin),
     ("SELECT wipe ( )", Kind::Exec),
-    ("DO 'BEGIN END'", Kind::Exec),
+    ("DO 'BEGIN;END'", Kind::Exec),
     ("SELECT pg_read_file ( 'x' )", Kind::Exfiltrate),
 ];
 
@@ -179,8 +179,6 @@ fn disguised() -> impl Strategy<Value = (String, Kind)> {
 proptest! {
     #[test]
     fn blanks_comments_and_case_change_no_verdict((text, kind) in disguised()) {
-        // `BEGIN END'` is one word with a blank, which the split takes apart: put back by no disguise of quotes.
-        prop_assume!(!text.to_ascii_lowercase().contains("'begin"));
         prop_assert_eq!(postgresql(&text).map(|analysis| analysis.kinds()), Ok(vec![kind]), "{}", text);
     }
 

@@ -131,7 +131,7 @@ pub fn binary(name: &str) -> PathBuf {
     let binary = test.parent().unwrap().parent().unwrap().join(name);
     assert!(
         binary.exists(),
-        "{} is not built; run `make test`, or `cargo build --package lychgate --package lychgate-gateway`",
+        "{} is not built; run `make test`, or `cargo build --workspace --bins`",
         binary.display(),
     );
     binary

@@ -4,58 +4,46 @@
 //! There are no rules in here: each step asks the pure crates, and every way out is either a relayed answer
 //! or a [`Failure`] from the one table.
 
+mod answer;
 mod approve;
 mod empty;
+mod enter;
 mod held;
 mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, check_modern, is_modern};
+use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, check_modern, is_modern};
 use lychgate_gateway_mcp::message::{Form, Id, Message};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Call, Decision, Operation, Permit, decide};
-use lychgate_gateway_record::{End, Rejected};
+use lychgate_gateway_record::Rejected;
 
+use self::answer::respond;
+use self::enter::{Visit, enter, known_of, presented};
 use self::verdict::Verdict;
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
 use crate::approval::time::now_milliseconds;
-use crate::caller::Authenticated;
 use crate::connection::Connection;
-use crate::credential::Credentials;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metadata;
 use crate::metrics::{ConnectionLabels, ReasonLabels};
-use crate::relay::{self, Origin};
+use crate::relay::Origin;
 use crate::reply::{self, Asker, ReplyBody};
-use crate::session::{self, LIFETIME_SECONDS, Session};
-use crate::state::{Gateway, now_seconds};
-use crate::ticket::{self, RequestFacts, ServerMessage, Subject, Ticket};
-use crate::upstream::{self, BodyForm};
+use crate::session;
+use crate::state::Gateway;
+use crate::ticket::{self, RequestFacts, Subject, Ticket};
+use crate::upstream;
 
 /// How long a request's body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Everything about a request that is known before its message is read.
-struct Visit {
-    gateway: Arc<Gateway>,
-    connection: Arc<Connection>,
-    headers: HeaderMap,
-    authenticated: Authenticated,
-    credentials: Credentials,
-    /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
-    known: Arc<[Known]>,
-    session: Option<Session>,
-    /// The name of the session in the record.
-    session_name: String,
-}
 
 /// What is known of a request when it fails, so that reply and record can say so.
 #[derive(Default)]
@@ -107,57 +95,6 @@ async fn route(
         AcceptedMethod::Post => post(visit, body, trace).await,
         AcceptedMethod::Empty(method) => empty::stream_or_end(visit, method, trace).await,
     }
-}
-
-/// Who is there, and in which session.
-async fn enter(
-    gateway: &Arc<Gateway>,
-    connection: Arc<Connection>,
-    headers: HeaderMap,
-) -> Result<Visit, Failure> {
-    let authenticated = connection.authenticator.authenticate(presented(&headers)?).await?;
-    let (label, caller) = (&connection.label, &authenticated.caller);
-    let session = match headers.get(MCP_SESSION_ID) {
-        Some(id) => Some(
-            gateway
-                .sealer
-                .open(label, caller, id.as_bytes(), now_seconds())
-                .map_err(|session::NoSession| Failure::Session)?,
-        ),
-        None => None,
-    };
-    let session_name = match &session {
-        Some(session) => session.name.clone(),
-        None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
-    };
-    let credentials = Credentials::read(&connection.policy, &gateway.values);
-    let known = known_of(&credentials, &authenticated);
-    Ok(Visit {
-        gateway: Arc::clone(gateway),
-        connection,
-        headers,
-        authenticated,
-        credentials,
-        known,
-        session,
-        session_name,
-    })
-}
-
-/// The value of the one `Authorization` header, if there is one.
-fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, Failure> {
-    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
-    match (authorizations.next(), authorizations.next()) {
-        (presented, None) => Ok(presented.map(HeaderValue::as_bytes)),
-        (_, Some(_)) => Err(crate::caller::Unauthenticated::MalformedHeader.into()),
-    }
-}
-
-/// What must not be shown or sent on, whatever the rules say.
-fn known_of(credentials: &Credentials, authenticated: &Authenticated) -> Arc<[Known]> {
-    let anonymous = authenticated.caller.anonymous;
-    let token = (!anonymous).then(|| Known::new("caller", authenticated.token.expose()));
-    credentials.known().chain(token).collect()
 }
 
 async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
@@ -337,119 +274,6 @@ async fn prepare(
     let injected = visit.credentials.inject(chosen, visit.gateway.sealer.naming(), &mut headers)?;
     ticket.injected(&injected, &visit.connection.policy).await?;
     Ok(headers)
-}
-
-async fn respond(
-    visit: &Visit,
-    origin: Origin,
-    answer: Response<Incoming>,
-    mut ticket: Ticket,
-) -> Result<Response<ReplyBody>, Failed> {
-    let session_header = match new_session(visit, &origin, &answer) {
-        Ok(header) => header,
-        Err(failure) => return Err((failure, Box::new(ticket))),
-    };
-    let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
-    let mut response = match form {
-        BodyForm::Events if status.is_success() => {
-            let long_lived = matches!(origin.operation, Some(Operation::Listen { .. }));
-            let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
-            let deadline = (!long_lived).then_some(left);
-            reply::events(relay::events(origin, ticket, answer.into_body(), deadline))
-        }
-        BodyForm::Events | BodyForm::Json | BodyForm::Other => {
-            match whole(visit, &origin, answer, &mut ticket).await {
-                Ok(response) => response,
-                Err(failure) => return Err((failure, Box::new(ticket))),
-            }
-        }
-    };
-    if let Some(header) = session_header {
-        response.headers_mut().insert(MCP_SESSION_ID, header);
-    }
-    Ok(response)
-}
-
-/// Relays an answer that is one message, or none.
-async fn whole(
-    visit: &Visit,
-    origin: &Origin,
-    answer: Response<Incoming>,
-    ticket: &mut Ticket,
-) -> Result<Response<ReplyBody>, Failure> {
-    let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
-    let limit = visit.connection.policy.config().limits.message_bytes;
-    let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
-    let read = upstream::read_whole(answer.into_body(), limit, left);
-    let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
-    let body = unless_closed(visit, &operation, read).await?;
-    if origin.id.is_none() && status.is_success() {
-        // What answers a notification has nothing to say.
-        ticket.ended(End::Completed).await;
-        return Ok(reply::empty(StatusCode::ACCEPTED));
-    }
-    if form != BodyForm::Json {
-        return Err(unreadable(visit, status));
-    }
-    let passing = match origin.answer(body) {
-        Ok(passing) => passing,
-        // An error page that happens to be JSON is no more readable than one that is not.
-        Err(Fault::Rubbish(_)) if !status.is_success() => return Err(unreadable(visit, status)),
-        Err(fault) => return Err(fault.into()),
-    };
-    let message = ServerMessage {
-        recorded: &passing.recorded,
-        relayed_bytes: passing.masked.bytes().len(),
-        status: status.as_u16(),
-        stream: false,
-        last: true,
-    };
-    ticket.answered(message).await?;
-    ticket.ended(End::Completed).await;
-    Ok(reply::message(status, passing.masked))
-}
-
-fn unreadable(visit: &Visit, status: StatusCode) -> Failure {
-    if status == StatusCode::NOT_FOUND && visit.session.is_some() {
-        Failure::Session
-    } else if status.is_success() {
-        Fault::Rubbish("an answer that is neither JSON nor an event stream".to_owned()).into()
-    } else {
-        Fault::Status(status).into()
-    }
-}
-
-/// The header that begins a session, if the call asked for one and the server gave it. The client gets a
-/// session of the gateway's even where the server keeps none, so that the record knows what belongs together.
-fn new_session(
-    visit: &Visit,
-    origin: &Origin,
-    answer: &Response<Incoming>,
-) -> Result<Option<HeaderValue>, Failure> {
-    let initializes = matches!(
-        &origin.operation,
-        Some(Operation::Protocol { method }) if method == "initialize"
-    );
-    if !initializes || answer.status() != StatusCode::OK {
-        return Ok(None);
-    }
-    let upstream = match answer.headers().get(MCP_SESSION_ID) {
-        Some(id) => Some(
-            id.to_str()
-                .ok()
-                .filter(|id| id.len() <= session::MAXIMUM_UPSTREAM_ID_BYTES)
-                .ok_or_else(|| Fault::Rubbish("a session id that is no visible ASCII".to_owned()))?
-                .to_owned(),
-        ),
-        None => None,
-    };
-    let session = Session {
-        upstream,
-        name: visit.session_name.clone(),
-        expires: now_seconds().saturating_add(LIFETIME_SECONDS),
-    };
-    let sealed = visit.gateway.sealer.seal(&visit.connection.label, &visit.authenticated.caller, &session);
-    Ok(sealed.and_then(|id| HeaderValue::from_str(&id).ok()))
 }
 
 /// Replies to a failure, and records and counts it where no page of the record tells of it.

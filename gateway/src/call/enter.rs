@@ -1,0 +1,80 @@
+//! Who is there: the caller, his session, and what must not be shown to him.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use lychgate_gateway_mcp::headers::MCP_SESSION_ID;
+use lychgate_gateway_policy::mask::Known;
+
+use crate::caller::Authenticated;
+use crate::connection::Connection;
+use crate::credential::Credentials;
+use crate::failure::Failure;
+use crate::session::{self, Session};
+use crate::state::{Gateway, now_seconds};
+
+/// Everything about a request that is known before its message is read.
+pub(super) struct Visit {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) headers: HeaderMap,
+    pub(super) authenticated: Authenticated,
+    pub(super) credentials: Credentials,
+    /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
+    pub(super) known: Arc<[Known]>,
+    pub(super) session: Option<Session>,
+    /// The name of the session in the record.
+    pub(super) session_name: String,
+}
+
+/// Who is there, and in which session.
+pub(super) async fn enter(
+    gateway: &Arc<Gateway>,
+    connection: Arc<Connection>,
+    headers: HeaderMap,
+) -> Result<Visit, Failure> {
+    let authenticated = connection.authenticator.authenticate(presented(&headers)?).await?;
+    let (label, caller) = (&connection.label, &authenticated.caller);
+    let session = match headers.get(MCP_SESSION_ID) {
+        Some(id) => Some(
+            gateway
+                .sealer
+                .open(label, caller, id.as_bytes(), now_seconds())
+                .map_err(|session::NoSession| Failure::Session)?,
+        ),
+        None => None,
+    };
+    let session_name = match &session {
+        Some(session) => session.name.clone(),
+        None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
+    };
+    let credentials = Credentials::read(&connection.policy, &gateway.values);
+    let known = known_of(&credentials, &authenticated);
+    Ok(Visit {
+        gateway: Arc::clone(gateway),
+        connection,
+        headers,
+        authenticated,
+        credentials,
+        known,
+        session,
+        session_name,
+    })
+}
+
+/// The value of the one `Authorization` header, if there is one.
+pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, Failure> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    match (authorizations.next(), authorizations.next()) {
+        (presented, None) => Ok(presented.map(HeaderValue::as_bytes)),
+        (_, Some(_)) => Err(crate::caller::Unauthenticated::MalformedHeader.into()),
+    }
+}
+
+/// What must not be shown or sent on, whatever the rules say.
+pub(super) fn known_of(credentials: &Credentials, authenticated: &Authenticated) -> Arc<[Known]> {
+    let anonymous = authenticated.caller.anonymous;
+    let token = (!anonymous).then(|| Known::new("caller", authenticated.token.expose()));
+    credentials.known().chain(token).collect()
+}

@@ -14,13 +14,16 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{MCP_PROTOCOL_VERSION, check_modern, is_modern};
+use lychgate_gateway_mcp::lists::Lists;
 use lychgate_gateway_mcp::message::{Form, Id, Message};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
+use lychgate_gateway_policy::listen::Listening;
 use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Call, Decision, Operation, Permit, decide};
 use lychgate_gateway_record::Rejected;
@@ -35,6 +38,7 @@ use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metadata;
 use crate::metrics::{ConnectionLabels, ReasonLabels};
+use crate::open::Place;
 use crate::relay::Origin;
 use crate::reply::{self, Asker, ReplyBody};
 use crate::session;
@@ -97,8 +101,20 @@ async fn route(
     }
 }
 
-async fn post(mut visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
-    let message = receive(&visit, body, trace).await?;
+async fn post(visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
+    let bytes = receive(&visit, body, trace).await?;
+    let message =
+        Message::parse(bytes, ticket::limits(&visit.connection.policy)).map_err(Failure::Malformed)?;
+    carry_out(visit, message, trace).await
+}
+
+/// Everything that is done for one message.
+async fn carry_out(
+    mut visit: Visit,
+    message: Message,
+    trace: &mut Trace,
+) -> Result<Response<ReplyBody>, Failure> {
+    trace.id = asked_id(&message);
     let revision = check_revision(&visit.headers, &message, trace)?;
     if message.method() == Some("initialize") {
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
@@ -161,8 +177,8 @@ async fn open(
     Ok(ticket)
 }
 
-/// Reads the message, no further than the connection's limit.
-async fn receive(visit: &Visit, body: Incoming, trace: &mut Trace) -> Result<Message, Failure> {
+/// Reads the body, no further than the connection's limit.
+async fn receive(visit: &Visit, body: Incoming, trace: &mut Trace) -> Result<Bytes, Failure> {
     let limit = visit.connection.policy.config().limits.message_bytes;
     let too_large = Failure::TooLarge { limit };
     let declared =
@@ -179,12 +195,15 @@ async fn receive(visit: &Visit, body: Incoming, trace: &mut Trace) -> Result<Mes
         Ok(Ok(body)) => body.to_bytes(),
     };
     trace.bytes = bytes.len() as u64;
-    let message = Message::parse(bytes, limits).map_err(Failure::Malformed)?;
-    trace.id = match message.form() {
+    Ok(bytes)
+}
+
+/// The id by which a message asks for an answer, if it does.
+fn asked_id(message: &Message) -> Option<Id> {
+    match message.form() {
         Form::Request { id, .. } => Some(id.clone()),
         Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => None,
-    };
-    Ok(message)
+    }
 }
 
 /// The revision that the request speaks, once headers and body agree about it.
@@ -216,6 +235,11 @@ fn initialized_revision(message: &Message) -> Option<String> {
 /// Sends the permitted call, and relays what comes back.
 async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
+    let listening = Listening::of(call.message());
+    let place = match listening.as_ref().map(|_| open_stream(&visit)).transpose() {
+        Ok(place) => place,
+        Err(failure) => return Err((failure, Box::new(ticket))),
+    };
     let masked = permit.outbound() != call.message().bytes();
     let headers = match prepare(&visit, permit.credentials(), masked, &mut ticket).await {
         Ok(headers) => headers,
@@ -232,18 +256,23 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         connection: Arc::clone(&visit.connection),
         caller: visit.authenticated.caller.clone(),
         operation: Some(call.operation().clone()),
-        id: match call.message().form() {
-            Form::Request { id, .. } => Some(id.clone()),
-            Form::Notification { .. } | Form::Response { .. } | Form::Error { .. } => None,
-        },
+        id: asked_id(call.message()),
         known: Arc::clone(&visit.known),
         reply_headers: headers,
         resumable: (!modern).then(|| visit.session_name.clone()),
+        announced: Lists::default(),
+        listening,
     };
     match sent {
-        Ok(answer) => respond(&visit, origin, answer, ticket).await,
+        Ok(answer) => respond(&visit, origin, answer, ticket, place).await,
         Err(failure) => Err((failure, Box::new(ticket))),
     }
+}
+
+/// A place for one more stream without an end.
+fn open_stream(visit: &Visit) -> Result<Place, Failure> {
+    let place = visit.gateway.open.enter(&visit.connection.label, &visit.authenticated.caller);
+    place.ok_or(Failure::TooManyStreams)
 }
 
 /// What `work` gives, unless the connection is closed before: an emergency ends calls under way, too.

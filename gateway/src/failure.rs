@@ -12,6 +12,7 @@ use lychgate_gateway_policy::{Denial, DenialReason, Operation};
 use crate::approval::refusal::Refusal;
 use crate::caller::Unauthenticated;
 use crate::fault::Fault;
+use crate::open::MAXIMUM_STREAMS;
 
 /// Codes of Lychgate's own lie outside of those that JSON-RPC reserves (-32768 to -32000): the HTTP status
 /// below this number, so that 503 is -31503.
@@ -77,6 +78,9 @@ pub enum Failure {
     /// The stream cannot be resumed after that event.
     #[error("no such event")]
     Event,
+    /// The caller has as many streams open as he may.
+    #[error("too many open streams")]
+    TooManyStreams,
     /// Policy says no.
     #[error("denied: {reason:?}")]
     Denied {
@@ -160,6 +164,7 @@ impl Failure {
             Self::Revision { .. } => "RevisionUnsupported",
             Self::Session => "SessionUnknown",
             Self::Event => "EventUnknown",
+            Self::TooManyStreams => "TooManyStreams",
             Self::Denied { reason, .. } => reason.as_str(),
             Self::Approval(refusal) => refusal.as_str(),
             Self::Recorder => "RecordUnavailable",
@@ -211,6 +216,9 @@ impl Failure {
             ),
             Self::Session => own(404, "No such session; send initialize to begin one"),
             Self::Event => own(400, "No such event; open the stream without Last-Event-ID"),
+            Self::TooManyStreams => {
+                own(429, format!("You have {MAXIMUM_STREAMS} open streams here; close one"))
+            }
             Self::Denied { reason, operation, sentence } => {
                 let answer = denied(*reason, operation, modern);
                 Answer { text: sentence.clone().unwrap_or(answer.text), ..answer }

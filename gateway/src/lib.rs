@@ -25,6 +25,7 @@ pub mod live;
 pub mod metadata;
 pub mod metrics;
 pub mod notify;
+pub mod open;
 pub mod outbound;
 pub mod projected;
 pub mod recorder;

@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use lychgate_gateway_mcp::lists::{ACKNOWLEDGED, Lists, Negotiated};
 use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_policy::config::Direction;
+use lychgate_gateway_policy::listen::{Listening, may_hear};
 use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error, own_pong};
 use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::{Caller, Operation, list};
 
-pub use self::stream::events;
+pub use self::stream::{Life, beginning, events};
 use crate::approval::time::now_milliseconds;
 use crate::connection::Connection;
 use crate::fault::Fault;
@@ -44,6 +46,10 @@ pub struct Origin {
     pub reply_headers: HeaderMap,
     /// The name of the session in the record, if streams of it can be resumed: not in MCP 2026-07-28.
     pub resumable: Option<String>,
+    /// The lists of whose changes the stream tells from its beginning.
+    pub announced: Lists,
+    /// What a `subscriptions/listen` asks to hear.
+    pub listening: Option<Listening>,
 }
 
 /// A message that may pass, in its two forms.
@@ -54,6 +60,10 @@ pub struct Passing {
     pub recorded: Masked,
     /// Whether it is the answer that the call waits for.
     pub last: bool,
+    /// What it settles, if it is the answer to `initialize`.
+    pub negotiated: Option<Negotiated>,
+    /// The lists of whose changes a `subscriptions/listen` hears from now on, if it says so.
+    pub granted: Option<Lists>,
 }
 
 /// A request of the server that does not reach the client.
@@ -67,6 +77,8 @@ struct Aside {
 /// What becomes of a message of the server.
 enum Verdict {
     Pass(Box<Passing>),
+    /// It is not for this caller.
+    Drop,
     /// The client is told nothing, and the server gets an answer of the gateway's.
     Reply(Box<Aside>),
 }
@@ -79,7 +91,7 @@ impl Origin {
     pub fn answer(&self, bytes: Bytes) -> Result<Passing, Fault> {
         match self.judge(bytes)? {
             Verdict::Pass(passing) if passing.last => Ok(*passing),
-            Verdict::Pass(_) | Verdict::Reply(_) => {
+            Verdict::Pass(_) | Verdict::Drop | Verdict::Reply(_) => {
                 Err(Fault::Rubbish("a message that is not the answer to the call".to_owned()))
             }
         }
@@ -106,9 +118,13 @@ impl Origin {
             let recorded = self.for_record(&message);
             return Ok(Verdict::Reply(Box::new(Aside { recorded, reply })));
         }
+        let now = now_milliseconds();
+        if !may_hear(policy, &self.caller, &message, now) {
+            return Ok(Verdict::Drop);
+        }
         let operation = self.operation.as_ref();
-        let filtered = list::filter(policy, &self.caller, operation, &message, now_milliseconds())
-            .map_err(|error| rubbish(&error))?;
+        let filtered =
+            list::filter(policy, &self.caller, operation, &message, now).map_err(|error| rubbish(&error))?;
         let message = Message::parse(filtered, limits).map_err(|error| rubbish(&error))?;
         let context = Context {
             audience: Audience::Caller(&self.caller),
@@ -123,7 +139,22 @@ impl Origin {
         }
         self.count(&masked);
         let recorded = self.for_record(&message);
-        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last })))
+        let negotiated = (last && self.initializes()).then(|| Negotiated::of(&message));
+        let granted = self.granted(&message);
+        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted })))
+    }
+
+    /// Whether a session is to begin.
+    #[must_use]
+    pub fn initializes(&self) -> bool {
+        matches!(&self.operation, Some(Operation::Protocol { method }) if method == "initialize")
+    }
+
+    /// The lists that a server says it will tell of, as far as it was asked.
+    fn granted(&self, message: &Message) -> Option<Lists> {
+        let asked = self.listening.as_ref().filter(|_| message.method() == Some(ACKNOWLEDGED))?;
+        let granted = message.params()?.get("notifications").map(Lists::asked);
+        Some(granted.unwrap_or_default().and(asked.lists()))
     }
 
     fn for_record(&self, message: &Message) -> Masked {
@@ -137,6 +168,7 @@ impl Origin {
             connection: &self.connection.label,
             caller: &self.caller,
             session: self.resumable.as_deref()?,
+            of_call: self.id.is_some(),
         };
         self.gateway.sealer.seal_event(&stream, upstream, now_seconds())
     }

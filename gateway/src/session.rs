@@ -11,6 +11,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lychgate_gateway_mcp::lists::Lists;
 use lychgate_gateway_policy::Caller;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,20 @@ pub struct Session {
     /// When it ends, in seconds since the Unix epoch.
     #[serde(rename = "e")]
     pub expires: u64,
+    /// The revision that `initialize` settled, if it is known; ids of earlier gateways do not say.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The lists of whose changes the server said that it tells, as [`Lists::bits`].
+    #[serde(rename = "l", default)]
+    pub announced: u8,
+}
+
+impl Session {
+    /// The lists of whose changes its streams tell.
+    #[must_use]
+    pub fn announced(&self) -> Lists {
+        Lists::from_bits(self.announced)
+    }
 }
 
 /// What a client gives back when it asks again for a call that waits for approval (MCP 2026-07-28).
@@ -62,6 +77,18 @@ struct EventId {
     /// When it is worth nothing any more, in seconds since the Unix epoch.
     #[serde(rename = "e")]
     expires: u64,
+    /// Whether the stream is that of a call.
+    #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
+    of_call: bool,
+}
+
+/// An event after which a stream is to be resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// The upstream's id of the event.
+    pub upstream: String,
+    /// Whether the stream is that of a call; ids of earlier gateways do not say.
+    pub of_call: bool,
 }
 
 /// The keys that a gateway makes and opens ids with.
@@ -137,18 +164,22 @@ impl Sealer {
         if upstream.len() > MAXIMUM_EVENT_ID_BYTES {
             return None;
         }
-        let id = EventId { upstream: upstream.to_owned(), expires: now.saturating_add(LIFETIME_SECONDS) };
+        let id = EventId {
+            upstream: upstream.to_owned(),
+            expires: now.saturating_add(LIFETIME_SECONDS),
+            of_call: stream.of_call,
+        };
         let bound = binding(stream.connection, stream.caller);
         seal_bytes(&self.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)
     }
 
-    /// The upstream's id of an event; `None` if it is not one that this key made for this caller, connection and
-    /// session, or if it is too old.
+    /// What the id of an event stands for; `None` if it is not one that this key made for this caller, connection and
+    /// session, or if it is too old. Whose stream it was is told by the id, not asked of `stream`.
     #[must_use]
-    pub fn open_event(&self, stream: &StreamOf<'_>, id: &[u8], now: u64) -> Option<String> {
+    pub fn open_event(&self, stream: &StreamOf<'_>, id: &[u8], now: u64) -> Option<Resumed> {
         let bound = binding(stream.connection, stream.caller);
         let id: EventId = open_bytes(&self.event_key(stream.session)?, bound, id)?;
-        (id.expires > now).then_some(id.upstream)
+        (id.expires > now).then_some(Resumed { upstream: id.upstream, of_call: id.of_call })
     }
 
     /// Each session has a key of its own for its events: there are too many of them for one key with random nonces.
@@ -176,6 +207,8 @@ pub struct StreamOf<'a> {
     pub caller: &'a Caller,
     /// The name of the session in the record.
     pub session: &'a str,
+    /// Whether it is that of a call, and not the session's own.
+    pub of_call: bool,
 }
 
 fn seal_bytes(key: &RandomizedNonceKey, bound: Vec<u8>, mut sealed: Vec<u8>) -> Option<String> {
@@ -223,7 +256,7 @@ fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Leg, NoSession, Sealer, Session, StreamOf};
+    use super::{Leg, NoSession, Resumed, Sealer, Session, StreamOf};
     use lychgate_gateway_policy::Caller;
 
     fn caller(issuer: &str, subject: &str) -> Caller {
@@ -237,11 +270,35 @@ mod tests {
         }
     }
 
+    fn session() -> Session {
+        let revision = Some("2025-03-26".into());
+        Session { upstream: None, name: "s-1".into(), expires: 100, revision, announced: 5 }
+    }
+
+    #[test]
+    fn an_id_of_an_earlier_gateway_opens_and_says_less() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let alice = caller("https://idp", "alice");
+        let earlier = br#"{"u":"up-1","n":"s-1","e":100}"#.to_vec();
+        let id = super::seal_bytes(&sealer.sealing, super::binding("agents/db", &alice), earlier).unwrap();
+        let opened = sealer.open("agents/db", &alice, id.as_bytes(), 99).unwrap();
+        assert_eq!((opened.upstream.as_deref(), opened.revision.as_deref()), (Some("up-1"), None));
+        assert!(opened.announced().is_empty());
+        assert!(session().announced().tools);
+
+        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+        let earlier = br#"{"u":"up/7","e":100}"#.to_vec();
+        let key = sealer.event_key("s-1").unwrap();
+        let id = super::seal_bytes(&key, super::binding("agents/db", &alice), earlier).unwrap();
+        let expected = Some(Resumed { upstream: "up/7".into(), of_call: false });
+        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 99), expected);
+    }
+
     #[test]
     fn an_id_opens_for_its_caller_on_its_connection_until_its_end_and_for_nobody_else() {
         let sealer = Sealer::new(&[1; 32]).unwrap();
         let alice = caller("https://idp", "alice");
-        let session = Session { upstream: Some("up-1".into()), name: "s-1".into(), expires: 100 };
+        let session = Session { upstream: Some("up-1".into()), ..session() };
         let id = sealer.seal("agents/db", &alice, &session).unwrap();
 
         assert_eq!(sealer.open("agents/db", &alice, id.as_bytes(), 99), Ok(session));
@@ -266,8 +323,7 @@ mod tests {
     fn any_changed_character_makes_an_id_worthless() {
         let sealer = Sealer::new(&[1; 32]).unwrap();
         let alice = caller("https://idp", "alice");
-        let session = Session { upstream: None, name: "s-1".into(), expires: 100 };
-        let id = sealer.seal("agents/db", &alice, &session).unwrap();
+        let id = sealer.seal("agents/db", &alice, &session()).unwrap();
         for index in 0..id.len() {
             let mut changed = id.clone().into_bytes();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
@@ -289,8 +345,7 @@ mod tests {
         assert_eq!(open("agents/other", &alice, 99), None);
         assert_eq!(open("agents/db", &caller("https://idp", "bob"), 99), None);
         assert_eq!(sealer.open("agents/db", &alice, state.as_bytes(), 99), Err(NoSession));
-        let session = Session { upstream: None, name: "s-1".into(), expires: 100 };
-        let id = sealer.seal("agents/db", &alice, &session).unwrap();
+        let id = sealer.seal("agents/db", &alice, &session()).unwrap();
         assert_eq!(sealer.open_leg("agents/db", &alice, id.as_bytes(), 99), None);
     }
 
@@ -298,9 +353,10 @@ mod tests {
     fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
         let sealer = Sealer::new(&[1; 32]).unwrap();
         let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
-        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1" };
+        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
         let id = sealer.seal_event(&stream, "up/7", 0).unwrap();
-        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 86_399).as_deref(), Some("up/7"));
+        let expected = Some(Resumed { upstream: "up/7".into(), of_call: true });
+        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 86_399), expected);
         for (what, opened) in [
             ("too old", sealer.open_event(&stream, id.as_bytes(), 86_400)),
             ("another caller", sealer.open_event(&StreamOf { caller: &bob, ..stream }, id.as_bytes(), 1)),

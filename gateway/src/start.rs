@@ -18,6 +18,7 @@ use crate::listener::{self, Service};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
+use crate::open::OpenStreams;
 use crate::outbound::install_crypto_provider;
 use crate::recorder::{JournalError, Recorder, RecorderThread};
 use crate::rejection::Rejections;
@@ -146,6 +147,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         approvals: approvals.clone(),
         notifier: Notifier::new(draining.clone()),
         held: HeldCalls::default(),
+        open: OpenStreams::default(),
         tools: ToolLists::default(),
         sealer,
         recorder,

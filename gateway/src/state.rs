@@ -9,6 +9,7 @@ use crate::approval::held::HeldCalls;
 use crate::configuration::Configurations;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
+use crate::open::OpenStreams;
 use crate::recorder::Recorder;
 use crate::rejection::Rejections;
 use crate::session::Sealer;
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub notifier: Notifier,
     /// The calls that wait with an open answer.
     pub held: HeldCalls,
+    /// How many streams without an end each caller has open.
+    pub open: OpenStreams,
     /// What servers say of their tools.
     pub tools: ToolLists,
     /// Makes and opens session ids.

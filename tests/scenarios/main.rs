@@ -22,6 +22,7 @@ mod eras;
 mod faults;
 mod identity;
 mod lifecycle;
+mod listening;
 mod notifications;
 mod odd;
 mod refusals;

@@ -147,7 +147,7 @@ fn is_lenient(operation: &Operation) -> bool {
 }
 
 /// Whether a grant speaks of `caller`. The group `*` stands for everyone who has shown a token.
-fn names(grant: &Grant, caller: &Caller) -> bool {
+pub(crate) fn names(grant: &Grant, caller: &Caller) -> bool {
     let in_group = |group: &String| (group == "*" && !caller.anonymous) || caller.groups.contains(group);
     grant.users.contains(&caller.username) || grant.groups.iter().any(in_group)
 }

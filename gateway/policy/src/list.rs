@@ -59,14 +59,16 @@ pub fn filter(
 }
 
 /// Who sees a list, and when.
-struct Viewer<'a> {
-    policy: &'a Policy,
-    caller: &'a Caller,
-    now: u64,
+pub(crate) struct Viewer<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) caller: &'a Caller,
+    /// In milliseconds since the Unix epoch.
+    pub(crate) now: u64,
 }
 
 impl Viewer<'_> {
-    fn may_use(&self, operation: &Operation) -> bool {
+    /// Whether he could use that, with some arguments.
+    pub(crate) fn may_use(&self, operation: &Operation) -> bool {
         let asked = Asked::new(self.policy.config(), self.caller, operation, None, self.now);
         let candidates = access::candidates(self.policy, self.caller, operation);
         candidates.is_ok_and(|candidates| candidates.could_hold(&asked))

@@ -64,6 +64,16 @@ impl When {
         }
     }
 
+    /// Whether it may hold for one tool and not for another, or at one time and not at another: then it says less about
+    /// a list than its pattern does.
+    pub(crate) fn narrows(&self) -> bool {
+        match self {
+            Self::Always => false,
+            Self::Never => true,
+            Self::If(condition) => !condition.needs_arguments(),
+        }
+    }
+
     /// Whether it asks about arguments.
     pub(crate) fn needs_arguments(&self) -> bool {
         match self {

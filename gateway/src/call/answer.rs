@@ -1,47 +1,63 @@
 //! What the server answers to a call, on its way to the client: a stream, one message, or nothing.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::MCP_SESSION_ID;
+use lychgate_gateway_mcp::lists::Negotiated;
 use lychgate_gateway_policy::Operation;
 use lychgate_gateway_record::End;
 
 use super::{Failed, Visit, unless_closed};
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::relay::{self, Origin};
+use crate::open::Place;
+use crate::relay::{self, Life, Origin};
 use crate::reply::{self, ReplyBody};
 use crate::session::{self, LIFETIME_SECONDS, Session};
 use crate::state::now_seconds;
 use crate::ticket::{ServerMessage, Ticket};
 use crate::upstream::{self, BodyForm};
 
+/// How long a `subscriptions/listen` lasts, as a session does: one day.
+const LISTENING_LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS);
+
+/// Relays the answer. A `place` has what lasts longer than a call.
 pub(super) async fn respond(
     visit: &Visit,
     origin: Origin,
     answer: Response<Incoming>,
     mut ticket: Ticket,
+    place: Option<Place>,
 ) -> Result<Response<ReplyBody>, Failed> {
-    let session_header = match new_session(visit, &origin, &answer) {
-        Ok(header) => header,
+    let begun = match begun(&origin, &answer) {
+        Ok(begun) => begun,
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
     let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
-    let mut response = match form {
+    let (mut response, negotiated) = match form {
         BodyForm::Events if status.is_success() => {
-            let long_lived = matches!(origin.operation, Some(Operation::Listen { .. }));
             let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
-            let deadline = (!long_lived).then_some(left);
-            reply::events(relay::events(origin, ticket, answer.into_body(), deadline))
+            let life = place.map_or(Life::Call(left), |place| Life::Open(LISTENING_LIFETIME, place));
+            if begun.is_some() {
+                let (negotiated, chunks) = relay::beginning(origin, ticket, answer.into_body(), life).await;
+                (reply::events(chunks), negotiated)
+            } else {
+                (
+                    reply::events(relay::events(origin, ticket, answer.into_body(), life)),
+                    Negotiated::default(),
+                )
+            }
         }
         BodyForm::Events | BodyForm::Json | BodyForm::Other => {
             match whole(visit, &origin, answer, &mut ticket).await {
-                Ok(response) => response,
+                Ok(answered) => answered,
                 Err(failure) => return Err((failure, Box::new(ticket))),
             }
         }
     };
-    if let Some(header) = session_header {
+    if let Some(header) = begun.and_then(|upstream| session_id(visit, upstream, negotiated)) {
         response.headers_mut().insert(MCP_SESSION_ID, header);
     }
     Ok(response)
@@ -53,7 +69,7 @@ async fn whole(
     origin: &Origin,
     answer: Response<Incoming>,
     ticket: &mut Ticket,
-) -> Result<Response<ReplyBody>, Failure> {
+) -> Result<(Response<ReplyBody>, Negotiated), Failure> {
     let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
     let limit = visit.connection.policy.config().limits.message_bytes;
     let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
@@ -63,7 +79,7 @@ async fn whole(
     if origin.id.is_none() && status.is_success() {
         // What answers a notification has nothing to say.
         ticket.ended(End::Completed).await;
-        return Ok(reply::empty(StatusCode::ACCEPTED));
+        return Ok((reply::empty(StatusCode::ACCEPTED), Negotiated::default()));
     }
     if form != BodyForm::Json {
         return Err(unreadable(visit, status));
@@ -83,7 +99,7 @@ async fn whole(
     };
     ticket.answered(message).await?;
     ticket.ended(End::Completed).await;
-    Ok(reply::message(status, passing.masked))
+    Ok((reply::message(status, passing.masked), passing.negotiated.unwrap_or_default()))
 }
 
 fn unreadable(visit: &Visit, status: StatusCode) -> Failure {
@@ -96,35 +112,29 @@ fn unreadable(visit: &Visit, status: StatusCode) -> Failure {
     }
 }
 
-/// The header that begins a session, if the call asked for one and the server gave it. The client gets a
-/// session of the gateway's even where the server keeps none, so that the record knows what belongs together.
-fn new_session(
-    visit: &Visit,
-    origin: &Origin,
-    answer: &Response<Incoming>,
-) -> Result<Option<HeaderValue>, Failure> {
-    let initializes = matches!(
-        &origin.operation,
-        Some(Operation::Protocol { method }) if method == "initialize"
-    );
-    if !initializes || answer.status() != StatusCode::OK {
+/// What a session begins with, if the call asked for one: the server's own id, if the server gave one.
+type Begun = Option<Option<String>>;
+
+fn begun(origin: &Origin, answer: &Response<Incoming>) -> Result<Begun, Failure> {
+    if !origin.initializes() || answer.status() != StatusCode::OK {
         return Ok(None);
     }
-    let upstream = match answer.headers().get(MCP_SESSION_ID) {
-        Some(id) => Some(
-            id.to_str()
-                .ok()
-                .filter(|id| id.len() <= session::MAXIMUM_UPSTREAM_ID_BYTES)
-                .ok_or_else(|| Fault::Rubbish("a session id that is no visible ASCII".to_owned()))?
-                .to_owned(),
-        ),
-        None => None,
-    };
+    let Some(id) = answer.headers().get(MCP_SESSION_ID) else { return Ok(Some(None)) };
+    let id = id.to_str().ok().filter(|id| id.len() <= session::MAXIMUM_UPSTREAM_ID_BYTES);
+    let id = id.ok_or_else(|| Fault::Rubbish("a session id that is no visible ASCII".to_owned()))?;
+    Ok(Some(Some(id.to_owned())))
+}
+
+/// The header that begins a session. The client gets a session of the gateway's even where the server keeps none, so
+/// that the record knows what belongs together.
+fn session_id(visit: &Visit, upstream: Option<String>, negotiated: Negotiated) -> Option<HeaderValue> {
     let session = Session {
         upstream,
         name: visit.session_name.clone(),
         expires: now_seconds().saturating_add(LIFETIME_SECONDS),
+        revision: negotiated.revision.map(|revision| revision.as_str().to_owned()),
+        announced: negotiated.announced.bits(),
     };
     let sealed = visit.gateway.sealer.seal(&visit.connection.label, &visit.authenticated.caller, &session);
-    Ok(sealed.and_then(|id| HeaderValue::from_str(&id).ok()))
+    sealed.and_then(|id| HeaderValue::from_str(&id).ok())
 }

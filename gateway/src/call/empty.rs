@@ -1,18 +1,21 @@
 //! Requests without a message: GET opens the stream of a session, DELETE ends the session.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use lychgate_gateway_mcp::headers::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION};
 use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_policy::{Operation, decide_stream};
 use lychgate_gateway_record::End;
 
-use super::{Trace, Verdict, Visit, close, header, open, prepare, unless_closed};
+use super::{Trace, Verdict, Visit, close, header, open, open_stream, prepare, unless_closed};
 use crate::approval::time::now_milliseconds;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::relay::{self, Origin};
+use crate::open::Place;
+use crate::relay::{self, Life, Origin};
 use crate::reply::{self, ReplyBody};
-use crate::session::StreamOf;
+use crate::session::{LIFETIME_SECONDS, Resumed, Session, StreamOf};
 use crate::state::now_seconds;
 use crate::ticket::Subject;
 use crate::upstream::{self, BodyForm, EmptyMethod};
@@ -37,12 +40,20 @@ pub(super) async fn stream_or_end(
             }
         };
     let mut ticket = open(&visit, subject, revision, Verdict::Stream(&permit), trace).await?;
-    let prepared = match resumed(&visit, method) {
-        Ok(last) => prepare(&visit, permit.credentials(), false, &mut ticket)
-            .await
-            .map(|headers| resuming(headers, last)),
-        Err(failure) => Err(failure),
+    let resumed = match resumed(&visit, method) {
+        Ok(resumed) => resumed,
+        Err(failure) => return close(ticket, failure, trace).await,
     };
+    let place = match method {
+        EmptyMethod::Delete => None,
+        EmptyMethod::Get => match open_stream(&visit) {
+            Ok(place) => Some(place),
+            Err(failure) => return close(ticket, failure, trace).await,
+        },
+    };
+    let prepared = prepare(&visit, permit.credentials(), false, &mut ticket)
+        .await
+        .map(|headers| resuming(headers, resumed.as_ref()));
     let answered = match prepared {
         Ok(headers) => {
             let send = visit.connection.upstream.send_empty(&permit, method, headers.clone());
@@ -55,18 +66,11 @@ pub(super) async fn stream_or_end(
         Err(failure) => return close(ticket, failure, trace).await,
     };
     let status = answer.status();
-    if status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events {
-        let origin = Origin {
-            gateway: visit.gateway,
-            connection: visit.connection,
-            caller: visit.authenticated.caller,
-            operation: None,
-            id: None,
-            known: visit.known,
-            reply_headers: headers,
-            resumable: Some(visit.session_name),
-        };
-        return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), None)));
+    let is_stream = status.is_success() && upstream::body_form(answer.headers()) == BodyForm::Events;
+    if let Some(place) = place.filter(|_| is_stream) {
+        let life = life(&visit, resumed.as_ref(), place);
+        let origin = own_stream(visit, headers, resumed.as_ref());
+        return Ok(reply::events(relay::events(origin, ticket, answer.into_body(), life)));
     }
     let reply = match status {
         _ if status.is_success() => reply::empty(status),
@@ -81,8 +85,35 @@ pub(super) async fn stream_or_end(
     Ok(reply)
 }
 
-/// The server's id of the event after which a stream is to be resumed, if the client says one.
-fn resumed(visit: &Visit, method: EmptyMethod) -> Result<Option<HeaderValue>, Failure> {
+/// A session's own stream, or what is left of a call's.
+fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>) -> Origin {
+    let of_call = resumed.is_some_and(|resumed| resumed.of_call);
+    let announced = visit.session.as_ref().map(Session::announced).filter(|_| !of_call);
+    Origin {
+        gateway: visit.gateway,
+        connection: visit.connection,
+        caller: visit.authenticated.caller.clone(),
+        operation: None,
+        id: None,
+        known: visit.known,
+        reply_headers,
+        resumable: Some(visit.session_name),
+        announced: announced.unwrap_or_default(),
+        listening: None,
+    }
+}
+
+/// A stream lasts as long as its session; what is left of a call's, as long as a call.
+fn life(visit: &Visit, resumed: Option<&Resumed>, place: Place) -> Life {
+    if resumed.is_some_and(|resumed| resumed.of_call) {
+        return Life::Resumed(visit.connection.upstream.call_timeout(), place);
+    }
+    let left = visit.session.as_ref().map(|session| session.expires.saturating_sub(now_seconds()));
+    Life::Open(Duration::from_secs(left.unwrap_or(LIFETIME_SECONDS)), place)
+}
+
+/// The event after which a stream is to be resumed, if the client says one.
+fn resumed(visit: &Visit, method: EmptyMethod) -> Result<Option<Resumed>, Failure> {
     let mut named = visit.headers.get_all(LAST_EVENT_ID).iter();
     let id = match (method, named.next(), named.next()) {
         (EmptyMethod::Delete, _, _) | (EmptyMethod::Get, None, _) => return Ok(None),
@@ -93,14 +124,15 @@ fn resumed(visit: &Visit, method: EmptyMethod) -> Result<Option<HeaderValue>, Fa
         connection: &visit.connection.label,
         caller: &visit.authenticated.caller,
         session: &visit.session_name,
+        of_call: false,
     };
-    let upstream = visit.gateway.sealer.open_event(&stream, id.as_bytes(), now_seconds());
-    let value = upstream.and_then(|upstream| HeaderValue::from_str(&upstream).ok());
-    value.map(Some).ok_or(Failure::Event)
+    let resumed = visit.gateway.sealer.open_event(&stream, id.as_bytes(), now_seconds());
+    let resumed = resumed.filter(|resumed| HeaderValue::from_str(&resumed.upstream).is_ok());
+    resumed.map(Some).ok_or(Failure::Event)
 }
 
-fn resuming(mut headers: HeaderMap, last: Option<HeaderValue>) -> HeaderMap {
-    if let Some(last) = last {
+fn resuming(mut headers: HeaderMap, resumed: Option<&Resumed>) -> HeaderMap {
+    if let Some(last) = resumed.and_then(|resumed| HeaderValue::from_str(&resumed.upstream).ok()) {
         headers.insert(LAST_EVENT_ID, last);
     }
     headers

@@ -55,7 +55,7 @@ pub(super) async fn enter(
         gateway: Arc::clone(gateway),
         connection,
         headers,
-        authenticated,
+        authenticated: authenticated,
         credentials,
         known,
         session,

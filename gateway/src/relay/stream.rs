@@ -1,17 +1,23 @@
 //! A stream of the server, event by event. What cannot be read ends it with an error for the call; what went before
 //! stays.
+//!
+//! A stream that lasts outlives policies: each of its messages is held to the policy of its moment, and its caller is
+//! told when a policy makes his lists others.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use lychgate_gateway_mcp::lists::{List, Lists, Negotiated};
 use lychgate_gateway_mcp::sse::{self, Decoder, Event};
-use lychgate_gateway_policy::mask::own_error;
-use lychgate_gateway_policy::{Operation, decide_stream};
+use lychgate_gateway_policy::change::changed_lists;
+use lychgate_gateway_policy::mask::{own_error, own_list_changed, own_listen_end};
+use lychgate_gateway_policy::{DenialReason, Operation, decide_stream};
 use lychgate_gateway_record::Direction::{ToClient, ToServer};
 use lychgate_gateway_record::End;
 use tokio::sync::watch;
@@ -22,7 +28,32 @@ use crate::approval::time::now_milliseconds;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metrics::ReasonLabels;
+use crate::open::Place;
 use crate::ticket::{self, ServerMessage, Ticket};
+
+/// After how long a silence a stream that lasts says that it is still there. Who hears nothing gives up, and a client
+/// that is gone is found out by it.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How many bytes are decoded at once. Their events wait, and each takes far more memory than the shortest has bytes.
+const DECODED_BYTES: usize = 16 * 1024;
+
+/// How long a stream lasts, and by which policy.
+pub enum Life {
+    /// The answer to a call, by the policy that decided the call, until it must be there.
+    Call(Duration),
+    /// The rest of such a stream that broke off, by the policy of each moment, for as long as a call may take.
+    Resumed(Duration, Place),
+    /// A session's own stream, or `subscriptions/listen`, by the policy of each moment.
+    Open(Duration, Place),
+}
+
+/// What kind of life that is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Resumed,
+    Open,
+}
 
 /// A stream on its way from the server to the client.
 struct Relay {
@@ -30,13 +61,24 @@ struct Relay {
     ticket: Ticket,
     body: Incoming,
     decoder: Option<Decoder>,
+    /// What the server has sent and was not decoded yet.
+    undecoded: Bytes,
     events: VecDeque<Event>,
-    deadline: Option<Instant>,
+    kind: Kind,
+    deadline: Instant,
+    /// When it says that it is still there.
+    beat_at: Instant,
     changes: watch::Receiver<()>,
+    /// The lists of whose changes it can tell.
+    tells: Lists,
+    /// The lists that a policy has changed and that its caller was not told of yet.
+    due: Lists,
+    negotiated: Option<Negotiated>,
     finished: bool,
     answered: bool,
     /// Whether the client has an id to resume after.
     can_resume: bool,
+    _place: Option<Place>,
 }
 
 /// What a stream waits for.
@@ -47,33 +89,39 @@ enum Next {
     Deadline,
     Drained,
     Changed,
+    Beat,
 }
 
-/// Relays an event stream. `deadline` is when a call must have its answer; a session's own stream has none.
-/// A stream that answers no call ends when the gateway drains; any stream, when its connection is closed.
+/// Relays an event stream. One that answers no call ends when the gateway drains; any, when its connection is closed.
 pub fn events(
     origin: Origin,
     ticket: Ticket,
     body: Incoming,
-    deadline: Option<Duration>,
+    life: Life,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
+    chunks(Relay::new(origin, ticket, body, life))
+}
+
+/// The same for the answer to `initialize`, whose head says what the answer settles: so it is waited for, with what
+/// comes before it, no further than one message may be long.
+pub async fn beginning(
+    origin: Origin,
+    ticket: Ticket,
+    body: Incoming,
+    life: Life,
+) -> (Negotiated, impl Stream<Item = Bytes> + Send + 'static) {
     let limit = ticket::limits(&origin.connection.policy).bytes;
-    let mut changes = origin.gateway.configurations.changes();
-    // Something may have changed since the request was decided.
-    changes.mark_changed();
-    let relay = Relay {
-        origin,
-        ticket,
-        body,
-        decoder: Some(Decoder::new(limit)),
-        events: VecDeque::new(),
-        deadline: deadline.map(|deadline| Instant::now() + deadline),
-        changes,
-        finished: false,
-        answered: false,
-        can_resume: false,
-    };
-    relay.origin.gateway.metrics.open_streams.inc();
+    let mut relay = Relay::new(origin, ticket, body, life);
+    let (mut first, mut bytes) = (Vec::new(), 0);
+    while !relay.answered && bytes <= limit {
+        let Some(chunk) = relay.next().await else { break };
+        bytes += chunk.len();
+        first.push(chunk);
+    }
+    (relay.negotiated.unwrap_or_default(), futures_util::stream::iter(first).chain(chunks(relay)))
+}
+
+fn chunks(relay: Relay) -> impl Stream<Item = Bytes> + Send + 'static {
     futures_util::stream::unfold(relay, |mut relay| async move {
         let chunk = relay.next().await?;
         Some((chunk, relay))
@@ -87,53 +135,108 @@ impl Drop for Relay {
 }
 
 impl Relay {
+    fn new(origin: Origin, ticket: Ticket, body: Incoming, life: Life) -> Self {
+        let limit = ticket::limits(&origin.connection.policy).bytes;
+        let mut changes = origin.gateway.configurations.changes();
+        // Something may have changed since the request was decided.
+        changes.mark_changed();
+        origin.gateway.metrics.open_streams.inc();
+        let (kind, lasts, place) = match life {
+            Life::Call(left) => (Kind::Call, left, None),
+            Life::Resumed(left, place) => (Kind::Resumed, left, Some(place)),
+            Life::Open(left, place) => (Kind::Open, left, Some(place)),
+        };
+        let now = Instant::now();
+        Self {
+            tells: origin.announced,
+            origin,
+            ticket,
+            body,
+            decoder: Some(Decoder::new(limit)),
+            undecoded: Bytes::new(),
+            events: VecDeque::new(),
+            kind,
+            deadline: now + lasts,
+            beat_at: now + SILENCE,
+            changes,
+            due: Lists::default(),
+            negotiated: None,
+            finished: false,
+            answered: false,
+            can_resume: false,
+            _place: place,
+        }
+    }
+
     async fn next(&mut self) -> Option<Bytes> {
         while !self.finished {
-            if let Some(event) = self.events.pop_front() {
-                let passed = match self.renew() {
-                    Ok(()) => self.pass(event).await,
-                    Err(failure) => Err(failure),
-                };
-                match passed {
-                    Ok(Some(chunk)) => return Some(chunk),
-                    Ok(None) => continue,
-                    Err(failure) => return self.fail(&failure).await,
+            match self.step().await {
+                Ok(Some(chunk)) => {
+                    self.beat_at = Instant::now() + SILENCE;
+                    return Some(chunk);
                 }
-            }
-            match self.wait().await {
-                Next::Chunk(chunk) => {
-                    let decoded = self.decoder.as_mut().map(|decoder| decoder.push(&chunk));
-                    match decoded {
-                        Some(Ok(events)) => self.events.extend(events),
-                        Some(Err(error)) => {
-                            return self.fail(&Fault::Rubbish(error.to_string()).into()).await;
-                        }
-                        None => return None,
-                    }
-                }
-                Next::Closed if self.waits_for_answer() => {
-                    return self
-                        .fail(&Fault::Rubbish("the stream ended without an answer".to_owned()).into())
-                        .await;
-                }
-                Next::Closed if self.origin.id.is_some() && !self.answered => {
-                    self.end(End::UpstreamClosed).await;
-                }
-                Next::Closed => self.end(End::Completed).await,
-                Next::Broken(error) if self.waits_for_answer() => {
-                    return self.fail(&Fault::BrokeOff(error).into()).await;
-                }
-                Next::Broken(_) => self.end(End::UpstreamClosed).await,
-                Next::Deadline => return self.fail(&Fault::Timeout.into()).await,
-                Next::Drained => self.end(End::Drained).await,
-                Next::Changed => {
-                    if let Err(failure) = self.renew() {
-                        return self.fail(&failure).await;
-                    }
-                }
+                Ok(None) => {}
+                Err(failure) => return self.fail(&failure).await,
             }
         }
         None
+    }
+
+    async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
+        // Also where there is always something more to pass on.
+        if self.deadline <= Instant::now() {
+            return self.over().await;
+        }
+        if let Some(list) = self.due.take() {
+            return self.tell(list).await.map(Some);
+        }
+        if let Some(event) = self.events.pop_front() {
+            self.renew()?;
+            return self.pass(event).await;
+        }
+        if !self.undecoded.is_empty() {
+            self.decode()?;
+            return Ok(None);
+        }
+        match self.wait().await {
+            Next::Chunk(chunk) => self.undecoded = chunk,
+            Next::Closed if self.waits_for_answer() => {
+                return Err(Fault::Rubbish("the stream ended without an answer".to_owned()).into());
+            }
+            Next::Closed if self.origin.id.is_some() && !self.answered => {
+                self.end(End::UpstreamClosed).await;
+            }
+            Next::Closed => self.end(End::Completed).await,
+            Next::Broken(error) if self.waits_for_answer() => return Err(Fault::BrokeOff(error).into()),
+            Next::Broken(_) => self.end(End::UpstreamClosed).await,
+            Next::Deadline => return self.over().await,
+            Next::Drained => return Ok(self.close(End::Drained).await),
+            Next::Changed => self.renew()?,
+            Next::Beat => return Ok(Some(encode(&Event::keep_alive()))),
+        }
+        Ok(None)
+    }
+
+    /// What has no more time ends.
+    async fn over(&mut self) -> Result<Option<Bytes>, Failure> {
+        if self.kind == Kind::Open {
+            return Ok(self.close(End::Timeout).await);
+        }
+        if !self.answered {
+            return Err(Fault::Timeout.into());
+        }
+        self.end(End::Timeout).await;
+        Ok(None)
+    }
+
+    /// Decodes a part of what has come.
+    fn decode(&mut self) -> Result<(), Failure> {
+        let part = self.undecoded.split_to(self.undecoded.len().min(DECODED_BYTES));
+        if let Some(decoder) = &mut self.decoder {
+            let decoded = decoder.push(&part).map_err(|error| Fault::Rubbish(error.to_string()))?;
+            self.events.extend(decoded);
+        }
+        Ok(())
     }
 
     /// Whether the end of the stream leaves the client without an answer. Who can resume gets it there: a server may
@@ -143,23 +246,23 @@ impl Relay {
     }
 
     async fn wait(&mut self) -> Next {
-        let deadline = self.deadline;
-        let drains_at_once = self.deadline.is_none();
+        let (deadline, beat_at, lasts) = (self.deadline, self.beat_at, self.kind != Kind::Call);
         let mut draining = self.origin.gateway.draining.clone();
-        let past_deadline = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         let drained = async {
-            let ended = !drains_at_once || draining.wait_for(|draining| *draining).await.is_err();
+            let ended = !lasts || draining.wait_for(|draining| *draining).await.is_err();
             if ended {
                 std::future::pending::<()>().await;
             }
         };
         let changed = async {
             if self.changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let silent = async {
+            if lasts {
+                tokio::time::sleep_until(beat_at).await;
+            } else {
                 std::future::pending::<()>().await;
             }
         };
@@ -171,39 +274,58 @@ impl Relay {
                 // Trailers say nothing that a client needs.
                 Some(Ok(frame)) => Next::Chunk(frame.into_data().unwrap_or_default()),
             },
-            () = past_deadline => Next::Deadline,
+            () = tokio::time::sleep_until(deadline) => Next::Deadline,
             () = drained => Next::Drained,
+            () = silent => Next::Beat,
         }
     }
 
-    /// Holds the stream to the policy of now. One without an end outlives policies, so each of its messages is
-    /// decided anew. The answer to a call is held to the policy of its call, unless nothing may pass any more.
+    /// Holds the stream to the policy of now. One that lasts outlives policies, so each of its messages is decided
+    /// anew, and its caller is told of the lists that are others for him. The answer to a call is held to the policy
+    /// of its call, unless nothing may pass any more.
     fn renew(&mut self) -> Result<(), Failure> {
         let origin = &mut self.origin;
         let name = &origin.connection.policy.config().connection.name;
         let configurations = &origin.gateway.configurations;
         let operation = || origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
         let denied = |reason| Failure::denied(reason, operation());
-        if self.deadline.is_some() {
+        if self.kind == Kind::Call {
             return configurations.closed(name).map_or(Ok(()), |reason| Err(denied(reason)));
         }
         let current = configurations.connection(name)?;
-        decide_stream(&current.policy, &origin.caller, now_milliseconds()).map_err(denied)?;
-        origin.connection = current;
+        let now = now_milliseconds();
+        decide_stream(&current.policy, &origin.caller, now).map_err(denied)?;
+        let asked = origin.listening.as_ref();
+        if asked.is_some_and(|asked| !asked.is_left(&current.policy, &origin.caller, now)) {
+            return Err(denied(DenialReason::NoGrant));
+        }
+        if !Arc::ptr_eq(&current, &origin.connection) {
+            let changed = changed_lists(&origin.connection.policy, &current.policy, &origin.caller);
+            self.due = self.due.or(changed.and(self.tells));
+            origin.connection = current;
+        }
         Ok(())
+    }
+
+    /// Tells that a list has changed, in the gateway's own words.
+    async fn tell(&mut self, list: List) -> Result<Bytes, Failure> {
+        let told = own_list_changed(list, self.origin.id.as_ref());
+        self.ticket.event(ToClient, &told, told.bytes().len()).await?;
+        Ok(encode(&Event::message(told.into_bytes())))
     }
 
     /// One event on its way out: recorded first. Events without a message (comments, ids for resumption) hold
     /// nothing to mask, but only their own members are passed on.
     async fn pass(&mut self, event: Event) -> Result<Option<Bytes>, Failure> {
         let event = self.clean(event);
-        self.can_resume |= event.id.is_some();
         let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
+            self.can_resume |= event.id.is_some();
             let comment = event.comment.as_ref().map(|_| String::new());
             return Ok(Some(encode(&Event { comment, ..event })));
         };
         let passing = match self.origin.judge(data)? {
             Verdict::Pass(passing) => *passing,
+            Verdict::Drop => return Ok(None),
             Verdict::Reply(aside) => {
                 let Aside { recorded, reply } = *aside;
                 self.ticket.event(ToClient, &recorded, recorded.bytes().len()).await?;
@@ -225,7 +347,10 @@ impl Relay {
         } else {
             self.ticket.event(ToClient, &passing.recorded, relayed_bytes).await?;
         }
+        self.can_resume |= event.id.is_some();
         self.answered |= passing.last;
+        self.tells = passing.granted.unwrap_or(self.tells);
+        self.negotiated = passing.negotiated.or(self.negotiated);
         Ok(Some(encode(&Event { data: Some(passing.masked.into_bytes()), comment: None, ..event })))
     }
 
@@ -238,6 +363,19 @@ impl Relay {
     async fn end(&mut self, reason: End) {
         self.finished = true;
         self.ticket.ended(reason).await;
+    }
+
+    /// Ends a stream that lasts. `subscriptions/listen` is told so (MCP 2026-07-28, Subscriptions, Graceful Closure).
+    async fn close(&mut self, reason: End) -> Option<Bytes> {
+        let listens = self.origin.listening.is_some() && !self.answered;
+        let last = self.origin.id.as_ref().filter(|_| listens).map(own_listen_end);
+        let mut chunk = None;
+        if let Some(last) = last {
+            let recorded = self.ticket.event(ToClient, &last, last.bytes().len()).await;
+            chunk = recorded.is_ok().then(|| encode(&Event::message(last.into_bytes())));
+        }
+        self.end(reason).await;
+        chunk
     }
 
     /// Ends the stream with an error for the call that waits, if one does.

@@ -61,23 +61,68 @@ impl Ask {
 
     /// Sends it over HTTP/1.1, with a connection of its own.
     pub async fn send(self) -> Answer {
+        let answered = async {
+            let opened = self.open().await;
+            let (status, headers) = (opened.status, opened.headers.clone());
+            Answer { status, headers, text: opened.rest().await }
+        };
+        tokio::time::timeout(Duration::from_secs(60), answered).await.expect("an answer")
+    }
+
+    /// Sends it likewise, and gives the answer as soon as its head is there.
+    pub async fn open(self) -> Opened {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let mut request = Request::builder().method(self.method).uri(self.url);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(self.body)).unwrap();
-        let answered = async {
-            let response = client.request(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let bytes = body.collect().await.unwrap().to_bytes();
-            Answer {
-                status: parts.status,
-                headers: parts.headers,
-                text: String::from_utf8(bytes.to_vec()).unwrap(),
+        let response = client.request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Opened { status: parts.status, headers: parts.headers, body, text: Vec::new() }
+    }
+}
+
+/// An answer that may go on. It is closed when it is dropped.
+pub struct Opened {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    body: hyper::body::Incoming,
+    text: Vec<u8>,
+}
+
+impl Opened {
+    /// Reads on until the text has `part`, and gives all that has come.
+    pub async fn until(&mut self, part: &str) -> String {
+        let read = async {
+            loop {
+                let text = String::from_utf8_lossy(&self.text).into_owned();
+                if text.contains(part) {
+                    return text;
+                }
+                let frame = self.body.frame().await;
+                let frame = frame.unwrap_or_else(|| panic!("the end instead of {part}: {text}")).unwrap();
+                self.text.extend(frame.into_data().unwrap_or_default());
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), answered).await.expect("an answer")
+        tokio::time::timeout(Duration::from_secs(60), read).await.expect("what is waited for")
+    }
+
+    /// Reads on until so many bytes have come.
+    pub async fn until_bytes(&mut self, bytes: u64) {
+        let read = async {
+            while (self.text.len() as u64) < bytes {
+                let frame = self.body.frame().await.expect("more").unwrap();
+                self.text.extend(frame.into_data().unwrap_or_default());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), read).await.expect("so many bytes");
+    }
+
+    /// Reads to the end, and gives all that has come.
+    pub async fn rest(mut self) -> String {
+        self.text.extend(self.body.collect().await.unwrap().to_bytes());
+        String::from_utf8(self.text).unwrap()
     }
 }
 

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lychgate_gateway_mcp::json::{Edits, quote};
+use lychgate_gateway_mcp::lists::{List, META_SUBSCRIPTION_ID};
 use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
 pub use check::check_rule;
@@ -182,4 +183,19 @@ pub fn own_progress(token: &str, beats: u64, text: &str) -> Masked {
     let progress = format!("{}.{:03}", beats / 1000, beats % 1000);
     let params = format!(r#"{{"progressToken":{token},"progress":{progress},"message":{}}}"#, quote(text));
     Masked::own(notification("notifications/progress", Some(&params)))
+}
+
+/// Word of the gateway's own that a list has changed for its caller; `subscription` is the id of the
+/// `subscriptions/listen` that hears it, if one does.
+#[must_use]
+pub fn own_list_changed(list: List, subscription: Option<&Id>) -> Masked {
+    let params = subscription.map(|id| format!(r#"{{"_meta":{{"{META_SUBSCRIPTION_ID}":{id}}}}}"#));
+    Masked::own(notification(list.notification(), params.as_deref()))
+}
+
+/// The end of a `subscriptions/listen` that the gateway itself ends (MCP 2026-07-28, Subscriptions, Graceful Closure).
+#[must_use]
+pub fn own_listen_end(id: &Id) -> Masked {
+    let result = format!(r#"{{"resultType":"complete","_meta":{{"{META_SUBSCRIPTION_ID}":{id}}}}}"#);
+    Masked::own(response(id, &result))
 }

@@ -25,6 +25,7 @@ mod lifecycle;
 mod listening;
 mod notifications;
 mod odd;
+mod pressure;
 mod refusals;
 mod streams;
 mod support;

@@ -37,6 +37,11 @@ export const faults = {
   endless_body: ({ response }) => endless(response, JSON_TYPE, " ".repeat(1024)),
   endless_sse: ({ response }) => endless(response, SSE_TYPE, event(JSON.stringify(progress()))),
   endless_line: ({ response }) => endless(response, SSE_TYPE, "data: ".padEnd(1024, "x")),
+  endless_events: ({ response }) => endless(response, SSE_TYPE, event(JSON.stringify(progress("x".repeat(16384))))),
+  endless_comments: ({ response }) => endless(response, SSE_TYPE, ":\n".repeat(8192)),
+  trickle_json: ({ response, n }) => trickle(response, JSON_TYPE, " ", n),
+  trickle_sse: ({ response, n }) => trickle(response, SSE_TYPE, "d", n),
+  trickle_comments: ({ response, n }) => trickle(response, SSE_TYPE, ":\n", n),
   huge_headers: ({ response, good, n }) => send(response, { ...JSON_TYPE, "x-filler": "x".repeat(n) }, good),
 
   // What breaks off.
@@ -83,6 +88,13 @@ function endless(response, headers, chunk) {
   write();
 }
 
+/** Writes a little every `n` milliseconds, until the other side goes away. */
+function trickle(response, headers, part, n) {
+  response.writeHead(200, headers);
+  const timer = setInterval(() => response.write(part), n);
+  response.on("close", () => clearInterval(timer));
+}
+
 function cut(response, headers, part) {
   response.writeHead(200, headers);
   response.write(part, () => response.socket.destroy());
@@ -92,8 +104,9 @@ function event(text) {
   return `event: message\ndata: ${text}\n\n`;
 }
 
-function progress() {
-  return { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 0, progress: 1 } };
+function progress(message) {
+  const params = { progressToken: 0, progress: 1, message };
+  return { jsonrpc: "2.0", method: "notifications/progress", params };
 }
 
 function unaskedRequest() {

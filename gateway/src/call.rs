@@ -6,6 +6,7 @@
 
 mod answer;
 mod approve;
+mod batch;
 mod empty;
 mod enter;
 mod held;
@@ -41,7 +42,7 @@ use crate::metrics::{ConnectionLabels, ReasonLabels};
 use crate::open::Place;
 use crate::relay::Origin;
 use crate::reply::{self, Asker, ReplyBody};
-use crate::session;
+use crate::session::{self, Session};
 use crate::state::Gateway;
 use crate::ticket::{self, RequestFacts, Subject, Ticket};
 use crate::upstream;
@@ -103,6 +104,9 @@ async fn route(
 
 async fn post(visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
     let bytes = receive(&visit, body, trace).await?;
+    if batch::is_meant(&visit, &bytes) {
+        return batch::post(visit, bytes, trace).await;
+    }
     let message =
         Message::parse(bytes, ticket::limits(&visit.connection.policy)).map_err(Failure::Malformed)?;
     carry_out(visit, message, trace).await
@@ -259,7 +263,9 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         id: asked_id(call.message()),
         known: Arc::clone(&visit.known),
         reply_headers: headers,
-        resumable: (!modern).then(|| visit.session_name.clone()),
+        // The streams of a batch go out as one, which no id of one of them could resume.
+        resumable: (!modern && !visit.in_batch).then(|| visit.session_name.clone()),
+        batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: Lists::default(),
         listening,
     };

@@ -81,6 +81,9 @@ pub enum Failure {
     /// The caller has as many streams open as he may.
     #[error("too many open streams")]
     TooManyStreams,
+    /// A call of a batch waits for approval.
+    #[error("a call of a batch waits for approval")]
+    AskedInBatch,
     /// Policy says no.
     #[error("denied: {reason:?}")]
     Denied {
@@ -140,7 +143,7 @@ impl Failure {
     /// Whether it is told as the result of a tool, which models read, where a tool was called.
     #[must_use]
     pub fn is_for_models(&self) -> bool {
-        matches!(self, Self::Approval(_) | Self::Denied { sentence: Some(_), .. })
+        matches!(self, Self::Approval(_) | Self::AskedInBatch | Self::Denied { sentence: Some(_), .. })
     }
 
     /// The stable name, as records and metrics show it.
@@ -165,6 +168,7 @@ impl Failure {
             Self::Session => "SessionUnknown",
             Self::Event => "EventUnknown",
             Self::TooManyStreams => "TooManyStreams",
+            Self::AskedInBatch => "AskedInBatch",
             Self::Denied { reason, .. } => reason.as_str(),
             Self::Approval(refusal) => refusal.as_str(),
             Self::Recorder => "RecordUnavailable",
@@ -219,6 +223,10 @@ impl Failure {
             Self::TooManyStreams => {
                 own(429, format!("You have {MAXIMUM_STREAMS} open streams here; close one"))
             }
+            Self::AskedInBatch => own(
+                400,
+                "Not sent: this call waits for approval. Send it in a request of its own, not in a batch",
+            ),
             Self::Denied { reason, operation, sentence } => {
                 let answer = denied(*reason, operation, modern);
                 Answer { text: sentence.clone().unwrap_or(answer.text), ..answer }

@@ -46,6 +46,8 @@ pub struct Origin {
     pub reply_headers: HeaderMap,
     /// The name of the session in the record, if streams of it can be resumed: not in MCP 2026-07-28.
     pub resumable: Option<String>,
+    /// Whether the server may send several messages in one array.
+    pub batches: bool,
     /// The lists of whose changes the stream tells from its beginning.
     pub announced: Lists,
     /// What a `subscriptions/listen` asks to hear.

@@ -12,6 +12,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lychgate_gateway_mcp::lists::Lists;
+use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_policy::Caller;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether its revision lets both sides send several messages in one array.
+    #[must_use]
+    pub fn allows_batches(&self) -> bool {
+        self.revision.as_deref().and_then(Revision::parse).is_some_and(Revision::allows_batches)
+    }
+
     /// The lists of whose changes its streams tell.
     #[must_use]
     pub fn announced(&self) -> Lists {
@@ -282,9 +289,11 @@ mod tests {
         let earlier = br#"{"u":"up-1","n":"s-1","e":100}"#.to_vec();
         let id = super::seal_bytes(&sealer.sealing, super::binding("agents/db", &alice), earlier).unwrap();
         let opened = sealer.open("agents/db", &alice, id.as_bytes(), 99).unwrap();
-        assert_eq!((opened.upstream.as_deref(), opened.revision.as_deref()), (Some("up-1"), None));
+        assert_eq!((opened.upstream.as_deref(), opened.allows_batches()), (Some("up-1"), false));
         assert!(opened.announced().is_empty());
-        assert!(session().announced().tools);
+        assert!(session().allows_batches() && session().announced().tools);
+        let later = Session { revision: Some("2025-06-18".into()), ..session() };
+        assert!(!later.allows_batches());
 
         let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
         let earlier = br#"{"u":"up/7","e":100}"#.to_vec();

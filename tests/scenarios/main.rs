@@ -13,6 +13,7 @@
 mod approval_clients;
 mod approval_faults;
 mod approvals;
+mod batches;
 mod canary;
 mod clients;
 mod command_rules;

@@ -5,6 +5,7 @@
 //! `result` and `error.data` is left to the reader. Which methods exist, and who may call them, is
 //! not known here.
 
+mod batch;
 mod build;
 pub mod codes;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 use crate::json::{Document, JsonError, Kind, Limits, Value, quote};
 
+pub use batch::{MAXIMUM_BATCH, check_batch, is_batch};
 pub use build::{error_response, notification, request, response, tool_error};
 
 /// One message and the bytes it came as. Cloning copies no text but the method's and the id's.
@@ -69,26 +71,6 @@ impl Message {
         let document = Document::parse(bytes, limits)?;
         let form = form_of(document.root())?;
         Ok(Self { document, form })
-    }
-
-    /// Reads a message, or the messages of a batch, in their order. Only a session that negotiated
-    /// 2025-03-26 may send a batch ([`crate::revision::Revision::allows_batches`]).
-    ///
-    /// # Errors
-    /// As [`Message::parse`], and if the batch is empty; one bad message refuses the whole.
-    pub fn parse_batch(bytes: Bytes, limits: Limits) -> Result<Vec<Self>, MessageError> {
-        let batch = Document::parse(bytes, limits)?;
-        if batch.root().kind() != Kind::Array {
-            let form = form_of(batch.root())?;
-            let document = batch;
-            return Ok(vec![Self { document, form }]);
-        }
-        if batch.root().is_empty() {
-            return Err(MessageError::Batch);
-        }
-        let slice = |item: Value<'_>| batch.bytes().slice(item.span().start..item.span().end);
-        let items = batch.root().items();
-        items.map(|item| Self::parse(slice(item), limits)).collect()
     }
 
     /// What the message is.
@@ -191,9 +173,21 @@ pub enum MessageError {
     /// The text is not JSON, or is over a limit.
     #[error("{0}")]
     Json(#[from] JsonError),
-    /// The text is an array: a batch where none is allowed, or an empty one.
+    /// The text is an array: a batch where none is allowed.
     #[error("the body is a batch")]
     Batch,
+    /// A batch has no message, or too many.
+    #[error("the batch has no message, or more than {MAXIMUM_BATCH}")]
+    BatchSize,
+    /// A batch begins a session.
+    #[error("the batch has \"initialize\"")]
+    BatchInitialize,
+    /// A batch has answers beside requests or notifications.
+    #[error("the batch has both requests and answers")]
+    BatchMixed,
+    /// Two messages of a batch have one id.
+    #[error("the batch has an id twice")]
+    BatchRepeatedId,
     /// The text is a string, number or literal.
     #[error("the body is not a JSON object")]
     NotAnObject,
@@ -228,6 +222,10 @@ impl MessageError {
         match self {
             Self::Json(_) => codes::PARSE_ERROR,
             Self::Batch
+            | Self::BatchSize
+            | Self::BatchInitialize
+            | Self::BatchMixed
+            | Self::BatchRepeatedId
             | Self::NotAnObject
             | Self::Version
             | Self::Method
@@ -247,7 +245,10 @@ impl MessageError {
             Self::Json(JsonError::TooDeep { .. }) => "Send a flatter message.",
             Self::Json(JsonError::DuplicateMember { .. }) => "Send each member once.",
             Self::Json(_) => "Send one JSON value in UTF-8 as RFC 8259 defines it.",
-            Self::Batch => "Send each message in a request of its own.",
+            Self::Batch | Self::BatchInitialize => "Send each message in a request of its own.",
+            Self::BatchSize => "Send several smaller batches.",
+            Self::BatchMixed => "Send answers in a batch of their own.",
+            Self::BatchRepeatedId => "Give each request an id of its own.",
             Self::NotAnObject | Self::Version | Self::Formless => {
                 "Send one JSON-RPC 2.0 object with \"jsonrpc\": \"2.0\" and a \"method\"."
             }
@@ -406,23 +407,6 @@ mod tests {
         let expected = "Invalid message: an object has a second member of the same name at byte \
                         12. Send each member once.";
         assert_eq!(error.public_message(), expected);
-    }
-
-    #[test]
-    fn given_a_batch_when_batches_are_allowed_then_each_message_is_its_own() {
-        let batch = |text: &'static str| {
-            Message::parse_batch(Bytes::from_static(text.as_bytes()), Limits::with_bytes(1000))
-        };
-        let one = r#"{"jsonrpc":"2.0","method":"a"}"#;
-        assert_eq!(batch(one).unwrap().len(), 1);
-        let two = r#"[{"jsonrpc":"2.0","method":"a"}, {"jsonrpc":"2.0","id":1,"method":"b"}]"#;
-        let messages = batch(two).unwrap();
-        let methods: Vec<_> = messages.iter().filter_map(Message::method).collect();
-        assert_eq!(methods, ["a", "b"]);
-        assert_eq!(messages.first().unwrap().bytes(), one);
-        assert_eq!(batch("[]").err(), Some(MessageError::Batch));
-        assert_eq!(batch("[[]]").err(), Some(MessageError::Batch));
-        assert_eq!(batch("[1]").err(), Some(MessageError::NotAnObject));
     }
 
     #[test]

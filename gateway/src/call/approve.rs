@@ -74,6 +74,10 @@ pub(super) async fn ask(
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
     let mut ticket = open(&visit, Subject::Call(ask.call()), revision, Verdict::Ask(&ask), trace).await?;
+    if visit.in_batch {
+        // The other calls of the batch would wait with it, or be told that they had to be sent again.
+        return close(ticket, Failure::AskedInBatch, trace).await;
+    }
     let asked = Box::pin(begin(&visit, &ask, &mut ticket, trace.modern)).await;
     let standing = match asked {
         Ok(standing) => standing,
@@ -145,7 +149,7 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     visit.connection = visit.gateway.configurations.connection(&name_of_connection)?;
     // Nothing runs for a caller who is gone: his token may have expired meanwhile, or its issuer is no longer trusted.
     let presented = presented(&visit.headers)?;
-    visit.authenticated = visit.connection.authenticator.authenticate(presented).await?;
+    visit.authenticated = visit.connection.authenticator.authenticate(presented).await?.into();
     let policy = std::sync::Arc::clone(&visit.connection.policy);
     visit.credentials = Credentials::read(&policy, &visit.gateway.values);
     visit.known = known_of(&visit.credentials, &visit.authenticated);
@@ -256,7 +260,7 @@ async fn definition(
     super::unless_closed(visit, &operation, listed).await?.ok_or_else(unknown)
 }
 
-fn takes_events(headers: &HeaderMap) -> bool {
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
     header(headers, ACCEPT.as_str()).is_some_and(|accept| {
         let accept = accept.to_ascii_lowercase();
         ["text/event-stream", "text/*", "*/*"].iter().any(|kind| accept.contains(kind))

@@ -98,6 +98,7 @@ fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>)
         known: visit.known,
         reply_headers,
         resumable: Some(visit.session_name),
+        batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: announced.unwrap_or_default(),
         listening: None,
     }

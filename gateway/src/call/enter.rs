@@ -19,13 +19,33 @@ pub(super) struct Visit {
     pub(super) gateway: Arc<Gateway>,
     pub(super) connection: Arc<Connection>,
     pub(super) headers: HeaderMap,
-    pub(super) authenticated: Authenticated,
+    pub(super) authenticated: Arc<Authenticated>,
     pub(super) credentials: Credentials,
     /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
     pub(super) known: Arc<[Known]>,
     pub(super) session: Option<Session>,
     /// The name of the session in the record.
     pub(super) session_name: String,
+    /// Whether the message came in a batch.
+    pub(super) in_batch: bool,
+}
+
+impl Visit {
+    /// The same visit for one message of a batch, with the credentials of this moment.
+    pub(super) fn for_one_of_batch(&self) -> Self {
+        let credentials = Credentials::read(&self.connection.policy, &self.gateway.values);
+        Self {
+            gateway: Arc::clone(&self.gateway),
+            connection: Arc::clone(&self.connection),
+            headers: self.headers.clone(),
+            authenticated: Arc::clone(&self.authenticated),
+            known: known_of(&credentials, &self.authenticated),
+            credentials,
+            session: self.session.clone(),
+            session_name: self.session_name.clone(),
+            in_batch: true,
+        }
+    }
 }
 
 /// Who is there, and in which session.
@@ -55,11 +75,12 @@ pub(super) async fn enter(
         gateway: Arc::clone(gateway),
         connection,
         headers,
-        authenticated: authenticated,
+        authenticated: Arc::new(authenticated),
         credentials,
         known,
         session,
         session_name,
+        in_batch: false,
     })
 }
 

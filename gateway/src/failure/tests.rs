@@ -63,6 +63,7 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(Failure::Session, (404, -31_404)),
         same(Failure::Event, (400, -31_400)),
         same(Failure::TooManyStreams, (429, -31_429)),
+        same(Failure::AskedInBatch, (400, -31_400)),
         same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
         same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
         same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),

@@ -14,6 +14,7 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::lists::{List, Lists, Negotiated};
+use lychgate_gateway_mcp::message::{Message, is_batch};
 use lychgate_gateway_mcp::sse::{self, Decoder, Event};
 use lychgate_gateway_policy::change::changed_lists;
 use lychgate_gateway_policy::mask::{own_error, own_list_changed, own_listen_end};
@@ -317,6 +318,10 @@ impl Relay {
     /// One event on its way out: recorded first. Events without a message (comments, ids for resumption) hold
     /// nothing to mask, but only their own members are passed on.
     async fn pass(&mut self, event: Event) -> Result<Option<Bytes>, Failure> {
+        if let Some(data) = event.data.as_ref().filter(|data| self.origin.batches && is_batch(data)) {
+            self.split(data.clone(), event.id)?;
+            return Ok(None);
+        }
         let event = self.clean(event);
         let Some(data) = event.data.clone().filter(|data| !data.is_empty()) else {
             self.can_resume |= event.id.is_some();
@@ -352,6 +357,18 @@ impl Relay {
         self.tells = passing.granted.unwrap_or(self.tells);
         self.negotiated = passing.negotiated.or(self.negotiated);
         Ok(Some(encode(&Event { data: Some(passing.masked.into_bytes()), comment: None, ..event })))
+    }
+
+    /// Makes the messages of a batch events of their own (MCP 2025-03-26, Transports); who resumes after the last of
+    /// them has had all.
+    fn split(&mut self, batch: Bytes, mut id: Option<String>) -> Result<(), Failure> {
+        let limits = ticket::limits(&self.origin.connection.policy);
+        let messages = Message::parse_batch(batch, limits);
+        let messages = messages.map_err(|error| Fault::Rubbish(error.to_string()))?;
+        for message in messages.iter().rev() {
+            self.events.push_front(Event { id: id.take(), ..Event::message(message.bytes().clone()) });
+        }
+        Ok(())
     }
 
     /// What an event may carry beside its message: the type that MCP uses, and an id that is the caller's alone.

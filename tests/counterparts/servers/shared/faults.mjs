@@ -26,6 +26,7 @@ export const faults = {
   result_and_error: ({ response, good }) => send(response, JSON_TYPE, changed(good, BOTH)),
   duplicate_members: ({ response, id }) => send(response, JSON_TYPE, duplicated(id)),
   deep: ({ response, id, n }) => send(response, JSON_TYPE, withRawText(id, '"deep"', `,"deep":${nest(n)}`)),
+  batched_sse: ({ response, good }) => send(response, SSE_TYPE, event(`[${logged()}, ${good}]`)),
   unasked_request: ({ response, good }) => send(response, SSE_TYPE, event(unaskedRequest()) + event(good)),
 
   // What is too much, too slow, or never ends.
@@ -107,6 +108,11 @@ function event(text) {
 function progress(message) {
   const params = { progressToken: 0, progress: 1, message };
   return { jsonrpc: "2.0", method: "notifications/progress", params };
+}
+
+function logged() {
+  const params = { level: "info", data: "from alice@example.com" };
+  return JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params });
 }
 
 function unaskedRequest() {

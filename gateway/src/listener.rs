@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::stalled::{PATIENCE, Unstalled};
 use crate::state::Gateway;
 use crate::tls::Certificate;
 use crate::{admin, call};
@@ -89,13 +90,13 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(Unstalled<TcpStream>, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
             // Small messages go out at once; a socket that refuses the option still works.
             let _still_works = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((Unstalled::new(stream, PATIENCE), place))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");

@@ -4,7 +4,7 @@
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::counterparts::{Server, many_sided};
+use crate::support::counterparts::{Client, Server, many_sided};
 use crate::support::dev::{Dev, entries, journal};
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, document, folders, write_document};
@@ -125,6 +125,35 @@ async fn who_may_see_other_tools_is_told_over_each_stream_that_tells_of_them_and
         assert_eq!(told.matches("prompts/list_changed").count(), 1, "{whose}: {told}");
     }
     assert_eq!(stage.dev.verify().await.code, 0);
+}
+
+#[tokio::test]
+async fn unmodified_clients_of_both_eras_hear_that_a_policy_has_changed_their_lists() {
+    let access = |tools: &str| format!("[{{users: [alice], tools: [{tools}]}}]");
+    let hear = json!({"op": "hear", "method": "notifications/tools/list_changed"});
+    let list = json!({"op": "listTools"});
+    let listen = json!({"op": "listen", "toolsListChanged": true});
+    for (client, operations) in
+        [(Client::TypeScript, json!([hear, list])), (Client::TypeScriptModern, json!([listen, hear, list]))]
+    {
+        let stage = Stage::start(&access("greet")).await;
+        let token = stage.dev.token("alice");
+        let process = client.start(&stage.dev.url, &token, operations).await;
+        eventually("the client to listen", async || {
+            let metrics = Ask::get(&format!("{}/metrics", stage.dev.admin)).send().await.text;
+            // In the modern era the stream is open once the server has said what it grants.
+            let says_so = client == Client::TypeScript || process.output().contains(r#""op":"listen","ok""#);
+            (says_so && metrics.contains("lychgate_open_streams 1")).then_some(())
+        })
+        .await;
+        stage.grant(&access("greet, test_simple_text"));
+        let listed = eventually("the client to hear and to list anew", async || {
+            process.output().lines().find(|line| line.contains(r#""op":"listTools""#)).map(str::to_owned)
+        })
+        .await;
+        assert!(listed.contains("test_simple_text"), "{client:?}: {listed}");
+        process.kill().await;
+    }
 }
 
 #[tokio::test]

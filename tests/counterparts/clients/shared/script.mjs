@@ -119,6 +119,12 @@ async function perform({ client, transport, received, call }, step) {
     // What the server sent of its own accord since the last such step.
     case "received":
       return received.splice(0);
+    // Waits until the server has told of that; what was told stays for `received`.
+    case "hear":
+      while (!received.some(({ method }) => method === params.method)) await sleep(20);
+      return {};
+    case "listen":
+      return { honored: (await client.listen(params)).honoredFilter };
     case "terminateSession":
       return transport.terminateSession();
     case "close":

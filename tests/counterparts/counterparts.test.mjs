@@ -132,6 +132,25 @@ test("the fixture server keeps sessions in the legacy era", async (t) => {
   assert.ok(gone.error);
 });
 
+test("servers that speak stdio answer clients of every kind through the bridge", async (t) => {
+  const memory = await start(t, "servers/stdio.mjs", ["--server", "memory", "--folder", scratch]);
+  const time = await start(t, "servers/stdio.mjs", ["--server", "time"]);
+  const noon = { source_timezone: "Etc/UTC", time: "12:00", target_timezone: "Asia/Tokyo" };
+  for (const [client, options] of [
+    ["legacy", []],
+    ["modern", ["--mode", "auto"]],
+    ["python_client", []],
+  ]) {
+    const graph = { op: "callTool", name: "read_graph", arguments: {} };
+    const [connected, read] = await use(client, ["--url", memory.url, ...options], [graph]);
+    assert.equal(connected.ok.protocolVersion, "2025-11-25", client);
+    assert.deepEqual(read.ok.structuredContent, { entities: [], relations: [] }, client);
+    const convert = { op: "callTool", name: "convert_time", arguments: noon };
+    const [, converted] = await use(client, ["--url", time.url, ...options], [convert]);
+    assert.match(converted.ok.content[0].text, /T21:00:00\+09:00/, client);
+  }
+});
+
 test("the hostile server shows the fault that is asked for", async (t) => {
   const { url, faults } = await start(t, "servers/hostile.mjs", []);
   assert.ok(faults.length > 30);
@@ -217,9 +236,10 @@ test("a minted token verifies, and no longer with a fault", async (t) => {
   }
 });
 
-for (const launcher of ["dbhub.mjs", "everything.mjs", "modern.mjs", "hostile.mjs", "oidc.mjs"]) {
+for (const launcher of ["dbhub.mjs", "everything.mjs", "modern.mjs", "stdio.mjs", "hostile.mjs", "oidc.mjs"]) {
   test(`${launcher} ends with its starter`, async (t) => {
-    const options = launcher === "dbhub.mjs" ? ["--dsn", "sqlite:///:memory:"] : [];
+    const needed = { "dbhub.mjs": ["--dsn", "sqlite:///:memory:"], "stdio.mjs": ["--server", "time"] };
+    const options = needed[launcher] ?? [];
     const closed = await start(t, `servers/${launcher}`, options);
     closed.child.stdin.end();
     assert.equal(await closed.ended(), 0);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::process::{Process, binary, finish};
+use super::process::{Finished, Process, binary, finish};
 use super::workspace;
 
 /// A server that runs until it is dropped.
@@ -69,6 +69,25 @@ pub async fn many_sided(log: &Path) -> Server {
 /// The server that misbehaves on demand.
 pub async fn hostile(log: &Path) -> Server {
     server("servers/hostile.mjs", &["--log", log.to_str().unwrap()]).await
+}
+
+/// A published server that speaks stdio, behind a bridge; what it works on is in `folder`.
+pub async fn stdio_server(name: &str, folder: Option<&Path>) -> Server {
+    let mut arguments = vec!["--server", name];
+    if let Some(folder) = folder {
+        arguments.extend(["--folder", folder.to_str().unwrap()]);
+    }
+    server("servers/stdio.mjs", &arguments).await
+}
+
+/// The command line of the MCP Inspector, with `home` for what it keeps.
+pub async fn inspector(home: &Path, url: &str, token: &str, arguments: &[&str]) -> Finished {
+    let package = workspace().join("target/counterparts/node_modules/@modelcontextprotocol/inspector");
+    let mut command = Command::new(interpreter("node"));
+    command.env("HOME", home).env("NO_COLOR", "1");
+    command.arg(package.join("clients/launcher/build/index.js")).args(["--cli", url, "--transport", "http"]);
+    command.args(["--header", &format!("Authorization: Bearer {token}")]).args(arguments);
+    finish(command, "").await
 }
 
 /// The identity provider, with its keys in `keys`.

@@ -64,7 +64,7 @@ fn unparsed(
     place: Place,
     refusal: Unparseable,
 ) -> Result<(Vec<Effect>, usize), Unparseable> {
-    let end = verbs::end(tokens);
+    let Some(end) = verbs::end(tokens) else { return Err(refusal) };
     let own = tokens.get(..end).unwrap_or(tokens);
     if unparsed::is_telling_pragma(own, dialect) {
         return Ok((Vec::new(), end));

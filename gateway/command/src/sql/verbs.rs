@@ -53,8 +53,9 @@ pub(super) fn effects(tokens: &[TokenWithSpan], dialect: Dialect, place: Place) 
     Some(effects)
 }
 
-/// How many tokens are before the first semicolon that is not in parentheses.
-pub(super) fn end(tokens: &[TokenWithSpan]) -> usize {
+/// How many tokens are before the first semicolon that is not in parentheses. None where one is never closed: a server
+/// that splits texts by itself would find more statements than that.
+pub(super) fn end(tokens: &[TokenWithSpan]) -> Option<usize> {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate() {
         if token.token == Token::LParen {
@@ -62,10 +63,10 @@ pub(super) fn end(tokens: &[TokenWithSpan]) -> usize {
         } else if token.token == Token::RParen {
             depth = depth.saturating_sub(1);
         } else if token.token == Token::SemiColon && depth == 0 {
-            return index;
+            return Some(index);
         }
     }
-    tokens.len()
+    (depth == 0).then_some(tokens.len())
 }
 
 /// The table: a line that is not indented has dialects, kinds and a reason; the beginnings are below it.
@@ -98,6 +99,21 @@ fn verb((dialects, kinds, why): (&str, &str, &'static str), beginning: &'static 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::{Limits, analyse};
+
+    #[test]
+    fn a_parenthesis_that_is_never_closed_hides_no_statement_behind_it() {
+        for (dialect, hidden) in [
+            (Dialect::Sqlite, "PRAGMA a b(t; DROP TABLE t"),
+            (Dialect::PostgreSql, "REINDEX (a b; DROP TABLE t"),
+            (Dialect::MySql, "PURGE BINARY LOGS (; DROP TABLE t"),
+        ] {
+            assert!(analyse(hidden, dialect, &Limits::default()).is_err(), "{hidden}");
+            let told =
+                hidden.split_once('(').map(|(verb, _)| analyse(verb, dialect, &Limits::default()).is_ok());
+            assert_eq!(told, Some(true), "{hidden}: its beginning alone is told by its verb");
+        }
+    }
 
     #[test]
     fn the_table_is_well_formed() {

@@ -122,16 +122,26 @@ pub(crate) fn credentials(policy: &Policy, chosen: Option<&str>) -> Vec<String> 
 fn covers(policy: &Policy, grant: &Grant, operation: &Operation) -> bool {
     match operation {
         Operation::Tool { name } => grant.tools.iter().any(|glob| glob.matches(name)),
-        Operation::Resource { uri } => grant.resources.iter().any(|glob| glob.matches(uri)),
+        Operation::Resource { uri } => reads(grant, uri),
         Operation::Prompt { name } => grant.prompts.iter().any(|glob| glob.matches(name)),
-        Operation::Listen { uris } => {
-            uris.iter().all(|uri| grant.resources.iter().any(|glob| glob.matches(uri)))
-        }
+        Operation::Listen { uris } => uris.iter().all(|uri| reads(grant, uri)),
         Operation::List(_) | Operation::Protocol { .. } => true,
         // The server has asked nothing where it may ask nothing.
         Operation::Answer => policy.config().server_requests != ServerRequests::default(),
         Operation::Unknown { .. } => false,
     }
+}
+
+/// Whether a grant's patterns cover a resource. A server may resolve a segment `..` (RFC 3986, section 5.2.4), and then
+/// the URI is one of another folder than its beginning says: no pattern covers it but the URI itself.
+fn reads(grant: &Grant, uri: &str) -> bool {
+    grant.resources.iter().any(|glob| glob.matches(uri) && (glob.as_str() == uri || !climbs(uri)))
+}
+
+/// Whether a URI has a segment `..`, also one that is spelled with percent signs or ends at a backslash.
+fn climbs(uri: &str) -> bool {
+    let plain = uri.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    plain.split(['/', '\\', '?', '#']).any(|segment| segment == "..")
 }
 
 /// Whether an operation calls and reads nothing.

@@ -231,8 +231,12 @@ fn weigh(
         None
     } else {
         let limits = Limits { bytes: outbound.len(), ..Limits::with_bytes(0) };
-        let read = Message::parse(outbound.clone(), limits);
-        Some(read.map_err(|_| Refused::from(DenialReason::Unmaskable))?)
+        let read = Message::parse(outbound.clone(), limits).ok();
+        // A credential in what says who is answered or what is called: masked, it would be another call.
+        let same = |read: &Message| {
+            read.form() == call.message().form() && Operation::of(read).as_ref() == Ok(operation)
+        };
+        Some(read.filter(same).ok_or(Refused::from(DenialReason::Unmaskable))?)
     };
     let sent = rewritten.as_ref().unwrap_or(call.message());
     let asked = Asked::new(policy.config(), caller, operation, Some(sent), now);

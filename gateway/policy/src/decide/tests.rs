@@ -214,6 +214,50 @@ fn what_is_sent_is_what_was_decided_masked_for_the_server_and_without_the_caller
 }
 
 #[test]
+fn a_resource_above_the_folder_of_a_pattern_is_granted_by_its_own_uri_alone() {
+    let written = "file:///pub/../etc/motd";
+    let policy = policy(|config| {
+        config
+            .access
+            .iter_mut()
+            .for_each(|grant| grant.resources = vec!["file:///pub/*".into(), written.into()])
+    });
+    for (uri, granted) in [
+        ("file:///pub/a..b/..c", true),
+        ("file:///pub/...", true),
+        (written, true),
+        ("file:///pub/../etc/passwd", false),
+        ("file:///pub/..", false),
+        ("file:///pub/%2E%2e/etc/passwd", false),
+        ("file:///pub/..%2Fetc/passwd", false),
+        ("file:///pub/a/..%5c../etc/passwd", false),
+        ("file:///pub/..\\etc", false),
+        ("file:///pub/..?a", false),
+    ] {
+        let message =
+            request("resources/read", &format!(r#"{{"uri":{}}}"#, serde_json::to_string(uri).unwrap()));
+        let decision = decide(&policy, &caller("alice", &[]), call(&message), &[], 0);
+        assert_eq!(matches!(decision, Decision::Allow(_)), granted, "{uri}");
+    }
+}
+
+#[test]
+fn a_call_that_names_a_known_credential_as_its_target_or_its_id_is_not_sent_as_another() {
+    let known = [Known::new("caller", "caller-token-123")];
+    let policy =
+        policy(|config| config.access.iter_mut().for_each(|grant| grant.resources = vec!["*".into()]));
+    for message in [
+        request("tools/call", r#"{"name":"read_caller-token-123"}"#),
+        request("resources/read", r#"{"uri":"db://caller-token-123/t"}"#),
+        request("tools/call", r#"{"name":"query"}"#).replace(r#""id":1"#, r#""id":"caller-token-123""#),
+    ] {
+        let decision = decide(&policy, &caller("alice", &[]), call(&message), &known, 0);
+        let Decision::Deny(denial) = decision else { panic!("{message}: not denied") };
+        assert_eq!(denial.reason(), DenialReason::Unmaskable, "{message}");
+    }
+}
+
+#[test]
 fn a_call_that_no_rule_changes_is_sent_byte_for_byte() {
     let message =
         "{ \"id\":1,\"jsonrpc\":\"2.0\", \"method\":\"tools/call\",\"x\":1e0,\"params\":{\"name\":\"q\"}}\n";

@@ -65,5 +65,6 @@ golden:
 
 ## soak: the property tests with many more cases, for some minutes; never part of CI
 soak:
-	PROPTEST_CASES=20000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
-		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan
+	PROPTEST_CASES=20000 LYCHGATE_FUZZ_MUTATIONS=200000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
+		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan \
+		--package lychgate-tests-fuzz

@@ -263,8 +263,10 @@ fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Leg, NoSession, Resumed, Sealer, Session, StreamOf};
+    use super::{Leg, NoSession, Resumed, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
+    use base64::Engine as _;
     use lychgate_gateway_policy::Caller;
+    use proptest::prelude::*;
 
     fn caller(issuer: &str, subject: &str) -> Caller {
         Caller {
@@ -325,6 +327,38 @@ mod tests {
             ("huge", sealer.open("agents/db", &alice, &vec![b'A'; 8192], 99)),
         ] {
             assert_eq!(opened, Err(NoSession), "{what}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_sends_opens_nothing_that_was_not_sealed_for_it(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            upstream in ".{0,40}",
+            place in any::<prop::sample::Index>(),
+            pieces in any::<(prop::sample::Index, prop::sample::Index)>(),
+        ) {
+            let sealer = Sealer::new(&[1; 32]).unwrap();
+            let alice = caller("https://idp", "alice");
+            let mine = Session { upstream: Some(upstream), ..session() };
+            let id = sealer.seal("agents/db", &alice, &mine).unwrap().into_bytes();
+            prop_assert_eq!(sealer.open("agents/db", &alice, &id, 99), Ok(mine));
+            let other = sealer.seal("agents/db", &alice, &session()).unwrap().into_bytes();
+            let place = place.index(id.len());
+            let (start, end) = (pieces.0.index(id.len()), pieces.1.index(other.len()));
+            for changed in [
+                bytes.clone(),
+                URL_SAFE_NO_PAD.encode(&bytes).into_bytes(),
+                [&id[..place], &bytes, &id[place..]].concat(),
+                [&id[..start], &other[end..]].concat(),
+                id[..place].to_vec(),
+            ] {
+                let opened = sealer.open("agents/db", &alice, &changed, 99);
+                prop_assert!(opened == Err(NoSession) || changed == id || changed == other);
+                let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+                prop_assert_eq!(sealer.open_event(&stream, &changed, 1), None);
+                prop_assert_eq!(sealer.open_leg("agents/db", &alice, &changed, 1), None);
+            }
         }
     }
 

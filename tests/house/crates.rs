@@ -41,6 +41,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-tests-cluster", &[]),
     ("lychgate-tests-databases", &[]),
     ("lychgate-tests-fixture", &[]),
+    (
+        "lychgate-tests-fuzz",
+        &[
+            "lychgate-gateway-command",
+            "lychgate-gateway-condition",
+            "lychgate-gateway-mcp",
+            "lychgate-gateway-policy",
+            "lychgate-gateway-record",
+        ],
+    ),
     ("lychgate-tests-image", &[]),
     ("lychgate-tests-node", &["lychgate-tests-cluster", "lychgate-tests-image"]),
 ];

@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak
+.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak bench
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -68,3 +68,9 @@ soak:
 	PROPTEST_CASES=20000 LYCHGATE_FUZZ_MUTATIONS=200000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
 		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan \
 		--package lychgate-tests-fuzz
+
+## bench: what a gateway costs, beside no gateway and a bare proxy (docs/benchmarks.md); never part of CI. More flags
+## go into BENCH, such as BENCH="--suite call --arms arms.toml"
+bench:
+	cargo build --locked --release --package lychgate-gateway --package lychgate-tests-bench
+	$(or $(CARGO_TARGET_DIR),target)/release/lychgate-bench run $(BENCH)

@@ -38,6 +38,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("lychgate-operator", &["lychgate-crds", "lychgate-operator-plan"]),
     ("lychgate-tests", &["lychgate-tests-cluster"]),
+    (
+        "lychgate-tests-bench",
+        &[
+            "lychgate-gateway",
+            "lychgate-gateway-command",
+            "lychgate-gateway-condition",
+            "lychgate-gateway-mcp",
+            "lychgate-gateway-policy",
+            "lychgate-gateway-record",
+        ],
+    ),
     ("lychgate-tests-cluster", &[]),
     ("lychgate-tests-databases", &[]),
     ("lychgate-tests-fixture", &[]),

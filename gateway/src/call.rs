@@ -138,7 +138,11 @@ async fn carry_out(
     };
     take_back(&visit, permit.call().message());
     let subject = Subject::Call(permit.call());
-    let ticket = open(&visit, subject, revision, Verdict::Allow(&permit), trace).await?;
+    let facts = facts(&visit, subject, revision, Verdict::Allow(&permit));
+    // Its request is written down together with its credentials, before anything is sent.
+    let (recorder, policy) = (&visit.gateway.recorder, &visit.connection.policy);
+    let ticket = Ticket::begin(recorder, policy, &visit.session_name, facts, &visit.known)?;
+    trace.recorded = true;
     match forward(visit, &permit, ticket).await {
         Ok(response) => Ok(response),
         Err((failure, ticket)) => close(*ticket, failure, trace).await,
@@ -171,14 +175,23 @@ async fn open(
     decided: Verdict<'_>,
     trace: &mut Trace,
 ) -> Result<Ticket, Failure> {
-    let decision = decided.recorded();
-    decided.count(visit);
-    let facts = RequestFacts { caller: &visit.authenticated.caller, subject, revision, decision };
+    let facts = facts(visit, subject, revision, decided);
     let policy = &visit.connection.policy;
     let ticket =
         Ticket::open(&visit.gateway.recorder, policy, &visit.session_name, facts, &visit.known).await?;
     trace.recorded = true;
     Ok(ticket)
+}
+
+/// What the record says of a request, which is counted with it.
+fn facts<'a>(
+    visit: &'a Visit,
+    subject: Subject<'a>,
+    revision: String,
+    decided: Verdict<'_>,
+) -> RequestFacts<'a> {
+    decided.count(visit);
+    RequestFacts { caller: &visit.authenticated.caller, subject, revision, decision: decided.recorded() }
 }
 
 /// Reads the body, no further than the connection's limit.

@@ -1,8 +1,9 @@
 //! The recorder: every entry is in the journal before what it tells of goes on.
 //!
 //! One thread owns the journal of this replica. Tasks hand it encoded entries over a bounded queue and wait
-//! until they are in the file; entries that wait together are written together. Who cannot wait, because
-//! its client is gone, leaves the entry with [`Recorder::leave`].
+//! until they are in the file; entries that wait together are written together. Handing over costs more than
+//! writing, so what a call has to say at one moment is handed over at once. Who cannot wait, because
+//! its client is gone, leaves the entries with [`Recorder::leave`].
 
 mod journal;
 
@@ -17,12 +18,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use journal::Journal;
 pub use journal::JournalError;
 
-/// How many entries may wait to be written; senders wait beyond.
-const QUEUE_ENTRIES: usize = 1024;
+/// How many hand-overs may wait to be written, each with a few entries of one call; senders wait beyond.
+const QUEUE_LENGTH: usize = 1024;
 /// How many KiB of entries may wait to be written; senders wait beyond.
 const QUEUE_KIBIBYTES: u32 = 128 * 1024;
-/// How many entries are written at once at the most.
-const BATCH_ENTRIES: usize = 256;
+/// How many hand-overs are written at once at the most.
+const BATCH_LENGTH: usize = 256;
 /// How long entries may stand without a signed head behind them.
 const HEAD_AFTER: Duration = Duration::from_secs(5);
 
@@ -40,8 +41,8 @@ pub struct Recorder {
 }
 
 struct Pending {
-    entry: Encoded,
-    // Given back when the entry is written.
+    entries: Vec<Encoded>,
+    // Given back when the entries are written.
     _room: OwnedSemaphorePermit,
     written: oneshot::Sender<Result<(), Unwritten>>,
 }
@@ -62,7 +63,7 @@ impl Recorder {
         limit_bytes: u64,
     ) -> Result<(Self, RecorderThread), JournalError> {
         let journal = Journal::open(folder, replica, key, limit_bytes)?;
-        let (queue, entries) = mpsc::channel(QUEUE_ENTRIES);
+        let (queue, entries) = mpsc::channel(QUEUE_LENGTH);
         let healthy = Arc::new(AtomicBool::new(true));
         let writer = Writer { journal, entries, healthy: Arc::clone(&healthy) };
         let runtime = tokio::runtime::Handle::current();
@@ -80,27 +81,29 @@ impl Recorder {
         self.healthy.load(Ordering::Relaxed)
     }
 
-    /// Writes an entry, and returns when it is in the journal.
+    /// Writes entries, all or none, and returns when they are in the journal.
     ///
     /// # Errors
-    /// It is not, and will not be.
-    pub async fn append(&self, entry: Entry) -> Result<(), Unwritten> {
+    /// They are not, and will not be.
+    pub async fn append(&self, entries: &[&Entry]) -> Result<(), Unwritten> {
         let (written, answer) = oneshot::channel();
-        let entry = encode(entry)?;
-        let kibibytes = u32::try_from(entry.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        let entries = entries.iter().map(|entry| encode(entry)).collect::<Result<Vec<_>, _>>()?;
+        let bytes = entries.iter().map(Encoded::bytes).sum::<usize>();
+        let kibibytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).saturating_add(1);
         let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(QUEUE_KIBIBYTES));
-        let pending = Pending { entry, _room: room.await.map_err(|_| Unwritten)?, written };
+        let pending = Pending { entries, _room: room.await.map_err(|_| Unwritten)?, written };
         self.queue.send(pending).await.map_err(|_| Unwritten)?;
         answer.await.map_err(|_| Unwritten)?
     }
 
-    /// Leaves an entry to be written, for who cannot wait. Nothing is lost while the queue has room; beyond, a
+    /// Leaves entries to be written, for who cannot wait. Nothing is lost while the queue has room; beyond, a
     /// task waits for it.
-    pub fn leave(&self, entry: Entry) {
+    pub fn leave(&self, entries: Vec<Entry>) {
         let recorder = self.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                if recorder.append(entry).await.is_err() {
+                let entries: Vec<&Entry> = entries.iter().collect();
+                if recorder.append(&entries).await.is_err() {
                     tracing::error!("an entry about a call that is over could not be recorded");
                 }
             });
@@ -118,10 +121,10 @@ impl RecorderThread {
 }
 
 /// An entry that is too long for a line is written without its message rather than not at all.
-fn encode(entry: Entry) -> Result<Encoded, Unwritten> {
+fn encode(entry: &Entry) -> Result<Encoded, Unwritten> {
     match entry.encode() {
         Ok(encoded) => Ok(encoded),
-        Err(EncodeError::TooLong { .. }) => without_message(entry).encode().map_err(|_| Unwritten),
+        Err(EncodeError::TooLong { .. }) => without_message(entry.clone()).encode().map_err(|_| Unwritten),
         Err(EncodeError::Json(_)) => Err(Unwritten),
     }
 }
@@ -150,10 +153,10 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, runtime: &tokio::runtime::Handle) {
-        let mut batch = Vec::with_capacity(BATCH_ENTRIES);
+        let mut batch = Vec::with_capacity(BATCH_LENGTH);
         loop {
             let received = runtime.block_on(async {
-                let receive = self.entries.recv_many(&mut batch, BATCH_ENTRIES);
+                let receive = self.entries.recv_many(&mut batch, BATCH_LENGTH);
                 tokio::time::timeout(HEAD_AFTER, receive).await
             });
             match received {
@@ -169,7 +172,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &mut Vec<Pending>) {
-        let result = self.journal.append(batch.iter().map(|pending| &pending.entry));
+        let result = self.journal.append(batch.iter().flat_map(|pending| &pending.entries));
         self.note(&result);
         let answer = result.map_err(|_| Unwritten);
         for pending in batch.drain(..) {

@@ -36,7 +36,7 @@ impl Rejections {
             return;
         }
         let reason = rejected.reason.clone();
-        if recorder.append(Entry::Rejected(rejected)).await.is_err() {
+        if recorder.append(&[&Entry::Rejected(rejected)]).await.is_err() {
             tracing::error!(reason, "a refused request could not be recorded");
         }
     }

@@ -2,7 +2,7 @@
 //! client that left.
 //!
 //! A [`Ticket`] that is dropped before it was closed says so in the record: that is how a client that went
-//! away is seen.
+//! away is seen. What a call has to say at one moment is handed to the recorder at once.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use lychgate_gateway_record::{
 use crate::approval::full_name;
 use crate::credential;
 use crate::failure::Failure;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, Unwritten};
 use crate::upstream::EmptyMethod;
 
 /// A call in the record, from its request to its end.
@@ -31,6 +31,8 @@ pub struct Ticket {
     sent: Instant,
     part: u64,
     closed: bool,
+    /// The request, until it is written with what comes next.
+    request: Option<Entry>,
 }
 
 /// What the record says about a request beside the message.
@@ -69,7 +71,7 @@ pub struct ServerMessage<'a> {
 }
 
 impl Ticket {
-    /// Opens a page by recording the request, with what policy decided. Nothing is sent before this returns.
+    /// Opens a page by recording the request, with what policy decided.
     ///
     /// # Errors
     /// [`Failure::Recorder`].
@@ -80,10 +82,27 @@ impl Ticket {
         facts: RequestFacts<'_>,
         known: &[Known],
     ) -> Result<Self, Failure> {
+        let mut ticket = Self::begin(recorder, policy, session, facts, known)?;
+        ticket.write(&[]).await.map_err(|_| Failure::Recorder)?;
+        Ok(ticket)
+    }
+
+    /// Opens a page for a call that is about to be sent: its request is recorded together with the credentials,
+    /// by [`Ticket::injected`], and whatever comes before that.
+    ///
+    /// # Errors
+    /// [`Failure::Recorder`].
+    pub fn begin(
+        recorder: &Recorder,
+        policy: &Policy,
+        session: &str,
+        facts: RequestFacts<'_>,
+        known: &[Known],
+    ) -> Result<Self, Failure> {
         let config = policy.config();
         let mut random = [0; 16];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::Recorder)?;
-        let ticket = Self {
+        let mut ticket = Self {
             recorder: recorder.clone(),
             call: hex::encode(random),
             session: session.to_owned(),
@@ -91,12 +110,13 @@ impl Ticket {
             sent: Instant::now(),
             part: 0,
             closed: false,
+            request: None,
         };
         let asked = match facts.subject {
             Subject::Call(call) => asked(policy, call, known),
             Subject::Session(method) => Asked { method: method.as_str().to_owned(), ..Asked::default() },
         };
-        let entry = Entry::Request(Box::new(record::Request {
+        ticket.request = Some(Entry::Request(Box::new(record::Request {
             call: ticket.call.clone(),
             session: ticket.session.clone(),
             connection: ticket.connection.clone(),
@@ -109,9 +129,20 @@ impl Ticket {
             message_bytes: asked.bytes,
             masks: asked.masks,
             configuration_sequence: config.sequence,
-        }));
-        recorder.append(entry).await.map_err(|_| Failure::Recorder)?;
+        })));
         Ok(ticket)
+    }
+
+    /// Writes entries, after the request if that is not written yet.
+    async fn write(&mut self, entries: &[Entry]) -> Result<(), Unwritten> {
+        // Who is dropped while this is written must not leave the request a second time.
+        let request = self.request.take();
+        let all: Vec<&Entry> = request.iter().chain(entries).collect();
+        let written = self.recorder.append(&all).await;
+        if written.is_err() {
+            self.request = request;
+        }
+        written
     }
 
     /// The call's identifier.
@@ -133,10 +164,10 @@ impl Ticket {
             deadline: approval.spec.required.deadline.clone(),
             attached,
         }));
-        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
+        self.write(&[entry]).await.map_err(|_| Failure::Recorder)
     }
 
-    /// Records which credential goes where, before it goes.
+    /// Records which credentials go where, before they go.
     ///
     /// # Errors
     /// [`Failure::Recorder`].
@@ -145,14 +176,17 @@ impl Ticket {
         injected: &[credential::Injected],
         policy: &Policy,
     ) -> Result<(), Failure> {
-        for credential in injected {
-            let entry = Entry::Injected(Injected {
+        let entry = |credential: &credential::Injected| {
+            Entry::Injected(Injected {
                 call: self.call.clone(),
                 credential: credential.name.clone(),
                 version: credential.version.clone(),
                 host: policy.upstream().authority().to_owned(),
-            });
-            self.recorder.append(entry).await.map_err(|_| Failure::Recorder)?;
+            })
+        };
+        let entries: Vec<Entry> = injected.iter().map(entry).collect();
+        if self.request.is_some() || !entries.is_empty() {
+            self.write(&entries).await.map_err(|_| Failure::Recorder)?;
         }
         self.sent = Instant::now();
         Ok(())
@@ -169,6 +203,22 @@ impl Ticket {
     /// # Errors
     /// [`Failure::AnswerUnrecorded`].
     pub async fn answered(&mut self, message: ServerMessage<'_>) -> Result<(), Failure> {
+        let entry = self.response(&message);
+        self.write(&[entry]).await.map_err(|_| Failure::AnswerUnrecorded)
+    }
+
+    /// Records the one message of an answer, and with it the end of the call.
+    ///
+    /// # Errors
+    /// [`Failure::AnswerUnrecorded`].
+    pub async fn completed(&mut self, message: ServerMessage<'_>) -> Result<(), Failure> {
+        let entries = [self.response(&message), self.end(End::Completed)];
+        self.write(&entries).await.map_err(|_| Failure::AnswerUnrecorded)?;
+        self.closed = true;
+        Ok(())
+    }
+
+    fn response(&mut self, message: &ServerMessage<'_>) -> Entry {
         let entry = Entry::Response(Response {
             call: self.call.clone(),
             status: message.status,
@@ -181,7 +231,7 @@ impl Ticket {
             upstream_microseconds: u64::try_from(self.sent.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         self.part = self.part.saturating_add(1);
-        self.recorder.append(entry).await.map_err(|_| Failure::AnswerUnrecorded)
+        entry
     }
 
     /// Records a message outside the answer, before it goes on: one of a session's own stream, or a request of
@@ -204,13 +254,13 @@ impl Ticket {
             message_bytes: bytes as u64,
             masks: masks(recorded),
         }));
-        self.recorder.append(entry).await.map_err(|_| Failure::AnswerUnrecorded)
+        self.write(&[entry]).await.map_err(|_| Failure::AnswerUnrecorded)
     }
 
     /// Records that the gateway itself answers, with an error.
     pub async fn failed(&mut self, reason: &str, status: u16) {
         let entry = Entry::Failed(Failed { call: self.call.clone(), reason: reason.to_owned(), status });
-        if self.recorder.append(entry).await.is_err() {
+        if self.write(&[entry]).await.is_err() {
             tracing::error!(call = self.call, reason, "a failed call could not be recorded");
         }
         self.closed = true;
@@ -219,7 +269,7 @@ impl Ticket {
     /// Records the end of the call.
     pub async fn ended(&mut self, reason: End) {
         self.closed = true;
-        if self.recorder.append(self.end(reason)).await.is_err() {
+        if self.write(&[self.end(reason)]).await.is_err() {
             tracing::error!(call = self.call, "the end of a call could not be recorded");
         }
     }
@@ -232,7 +282,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.closed {
-            self.recorder.leave(self.end(End::ClientGone));
+            let entries = self.request.take().into_iter().chain([self.end(End::ClientGone)]);
+            self.recorder.leave(entries.collect());
         }
     }
 }

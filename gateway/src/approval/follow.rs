@@ -146,7 +146,7 @@ async fn clerk(approvals: Arc<Approvals>, gateway: Arc<Gateway>) {
             let Some(uid) = approval.metadata.uid.clone() else { continue };
             if !recorded.contains(&uid) {
                 let entry = Entry::Decided(Box::new(approvals.decided(&approval, None)));
-                if gateway.recorder.append(entry).await.is_err() {
+                if gateway.recorder.append(&[&entry]).await.is_err() {
                     continue;
                 }
                 recorded.insert(uid);

@@ -271,7 +271,7 @@ impl Approvals {
                 let usage = status.consumed.as_ref().and_then(|consumed| u32::try_from(consumed.count).ok());
                 let decided = Decided { call: Some(using.call.to_owned()), ..self.decided(&current, usage) };
                 let entry = Entry::Decided(Box::new(decided));
-                using.recorder.append(entry).await.map_err(|_| Failure::Recorder)?;
+                using.recorder.append(&[&entry]).await.map_err(|_| Failure::Recorder)?;
                 recorded = true;
             }
             match self.store.write(&current, &status).await {

@@ -97,8 +97,7 @@ async fn whole(
         stream: false,
         last: true,
     };
-    ticket.answered(message).await?;
-    ticket.ended(End::Completed).await;
+    ticket.completed(message).await?;
     Ok((reply::message(status, passing.masked), passing.negotiated.unwrap_or_default()))
 }
 

@@ -316,16 +316,28 @@ struct Asked {
 fn asked(policy: &Policy, call: &Call, known: &[Known]) -> Asked {
     let message = call.message();
     let masked = for_record(policy, MaskDirection::Request, Some(call.operation()), known, message);
-    let seen = Message::parse(masked.bytes().clone(), limits(policy)).ok();
-    let method = seen.as_ref().and_then(Message::method).unwrap_or("(answer)").to_owned();
-    let operation = seen.as_ref().and_then(|seen| Operation::of(seen).ok());
+    let (method, target) = if std::ptr::eq::<[u8]>(masked.bytes().as_ref(), message.bytes().as_ref()) {
+        named(message, Some(call.operation()))
+    } else {
+        let seen = Message::parse(masked.bytes().clone(), limits(policy)).ok();
+        let operation = seen.as_ref().and_then(|seen| Operation::of(seen).ok());
+        seen.as_ref().map_or_else(|| (ANSWER.to_owned(), None), |seen| named(seen, operation.as_ref()))
+    };
     Asked {
         method,
-        target: operation.as_ref().and_then(Operation::target).map(str::to_owned),
+        target,
         message: recorded_message(&masked),
         bytes: message.bytes().len() as u64,
         masks: masks(&masked),
     }
+}
+
+/// What stands for the method of a message that has none.
+const ANSWER: &str = "(answer)";
+
+fn named(message: &Message, operation: Option<&Operation>) -> (String, Option<String>) {
+    let target = operation.and_then(Operation::target).map(str::to_owned);
+    (message.method().unwrap_or(ANSWER).to_owned(), target)
 }
 
 /// The limits of a connection's messages.

@@ -4,6 +4,8 @@
 //! a configured issuer, `iss` and `aud` are ours, and its time is now; everything else is one of the
 //! [`Unauthenticated`] reasons, which say what to mend and nothing about the token.
 
+mod verified;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,9 +16,11 @@ use lychgate_gateway_policy::Caller;
 use lychgate_gateway_policy::config::{GatewayConfig, OidcIssuer};
 use serde_json::{Map, Value};
 
+use self::verified::{Digest, Lifetime, Verified, VerifiedTokens};
 use crate::cluster_name;
 use crate::issuer::{Issuer, KeyError};
 use crate::service_account::Cluster;
+use crate::state::now_seconds;
 
 /// The longest token that is looked at, in bytes.
 pub const MAXIMUM_TOKEN_BYTES: usize = 16 * 1024;
@@ -145,6 +149,7 @@ pub struct Authenticator {
     issuers: HashMap<String, Trusted>,
     resources: Vec<String>,
     anonymous: bool,
+    verified: VerifiedTokens,
 }
 
 /// An issuer whose tokens are accepted.
@@ -168,7 +173,8 @@ impl Authenticator {
     #[must_use]
     pub fn new(config: &GatewayConfig, issuers: Vec<Trusted>) -> Self {
         let issuers = issuers.into_iter().map(|issuer| (issuer.name().to_owned(), issuer)).collect();
-        Self { issuers, resources: config.resources.clone(), anonymous: config.identity.anonymous }
+        let (resources, anonymous) = (config.resources.clone(), config.identity.anonymous);
+        Self { issuers, resources, anonymous, verified: VerifiedTokens::default() }
     }
 
     /// Verifies the value of an `Authorization` header.
@@ -193,6 +199,31 @@ impl Authenticator {
         if token.len() > MAXIMUM_TOKEN_BYTES {
             return Err(Unauthenticated::MalformedToken);
         }
+        let name = verified::name(token);
+        if let Some(name) = &name
+            && let Some(caller) = self.known(name).await
+        {
+            return Ok(caller);
+        }
+        let (verified, lifetime) = self.verify_anew(token).await?;
+        let caller = verified.caller.clone();
+        if let Some((name, lifetime)) = name.zip(lifetime) {
+            self.verified.keep(name, lifetime, verified, now_seconds(), LEEWAY_SECONDS);
+        }
+        Ok(caller)
+    }
+
+    /// The caller of a token that was verified before, if it would be again: it is still its time, and its issuer
+    /// still has the key.
+    async fn known(&self, name: &Digest) -> Option<Caller> {
+        let verified = self.verified.find(name, now_seconds(), LEEWAY_SECONDS)?;
+        let issuer = self.issuers.get(&verified.issuer)?;
+        let key = issuer.key(verified.key_id.as_deref(), verified.algorithm).await.ok()?;
+        Arc::ptr_eq(&key, &verified.key).then(|| verified.caller.clone())
+    }
+
+    /// Verifies a token as if it had never been seen.
+    async fn verify_anew(&self, token: &str) -> Result<(Verified, Option<Lifetime>), Unauthenticated> {
         let members = header_members(token).ok_or(Unauthenticated::MalformedToken)?;
         // An extension that must be understood and is not (RFC 7515, section 4.1.11).
         if members.contains_key("crit") {
@@ -227,12 +258,15 @@ impl Authenticator {
         validation.set_issuer(&[issuer.name()]);
         let audiences = issuer.audiences();
         validation.set_audience(if audiences.is_empty() { &self.resources } else { audiences });
-        let verified = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation)
-            .map_err(|error| explain(error.kind()))?;
-        match issuer {
-            Trusted::Oidc(settings, _) => caller_of(settings, &verified.claims),
-            Trusted::Cluster(cluster) => cluster.caller(&verified.claims),
-        }
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation)
+            .map_err(|error| explain(error.kind()))?
+            .claims;
+        let caller = match issuer {
+            Trusted::Oidc(settings, _) => caller_of(settings, &claims),
+            Trusted::Cluster(cluster) => cluster.caller(&claims),
+        }?;
+        let (issuer, key_id, algorithm) = (issuer.name().to_owned(), header.kid, header.alg);
+        Ok((Verified { issuer, key_id, algorithm, key, caller }, Lifetime::of(&claims)))
     }
 }
 

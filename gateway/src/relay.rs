@@ -14,8 +14,9 @@ use lychgate_gateway_mcp::lists::{ACKNOWLEDGED, Lists, Negotiated};
 use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::listen::{Listening, may_hear};
-use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask, own_error, own_pong};
+use lychgate_gateway_policy::mask::{Known, Masked, own_error, own_pong};
 use lychgate_gateway_policy::server::{Screening, screen};
+use lychgate_gateway_policy::shown::{Shown, show};
 use lychgate_gateway_policy::{Caller, Operation, list};
 
 pub use self::stream::{Life, beginning, events};
@@ -133,19 +134,13 @@ impl Origin {
         } else {
             Message::parse(filtered, limits).map_err(|error| rubbish(&error))?
         };
-        let context = Context {
-            audience: Audience::Caller(&self.caller),
-            direction: Direction::Response,
-            operation,
-            known: &self.known,
-        };
-        let masked = mask(policy.masking(), &context, &message);
+        let Shown { caller: masked, record: recorded } =
+            show(policy, &self.caller, operation, &self.known, &message);
         if masked.is_refusal() && !last {
             // An error in the place of anything but an answer would look like the answer to another call.
             return Err(rubbish(&"a message that cannot be masked"));
         }
         self.count(&masked);
-        let recorded = self.for_record(&message);
         let negotiated = (last && self.initializes()).then(|| Negotiated::of(&message));
         let granted = self.granted(&message);
         Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted })))

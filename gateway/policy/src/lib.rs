@@ -26,6 +26,7 @@ pub mod mask;
 pub mod notification;
 mod path;
 pub mod server;
+pub mod shown;
 #[cfg(test)]
 mod testing;
 mod when;

@@ -1,0 +1,101 @@
+//! What the server sends, as its caller sees it and as the record has it.
+//!
+//! The record is masked by every rule. Where every rule also holds for this caller and this way, which is the
+//! common case, both see the same, and the message is masked once.
+
+use lychgate_gateway_mcp::message::Message;
+
+use crate::call::Operation;
+use crate::compile::Policy;
+use crate::config::{Direction, MaskingRule};
+use crate::decide::Caller;
+use crate::mask::{Audience, Context, Known, Masked, mask};
+
+/// A message of the server that was masked for both who will see it.
+#[derive(Debug)]
+pub struct Shown {
+    /// For the caller.
+    pub caller: Masked,
+    /// For the record.
+    pub record: Masked,
+}
+
+/// Masks a message of the server, an answer to `operation`, for its caller and for the record. `known` as in
+/// [`Context`].
+#[must_use]
+pub fn show(
+    policy: &Policy,
+    caller: &Caller,
+    operation: Option<&Operation>,
+    known: &[Known],
+    message: &Message,
+) -> Shown {
+    let direction = Direction::Response;
+    let masked =
+        |audience| mask(policy.masking(), &Context { audience, direction, operation, known }, message);
+    let for_caller = masked(Audience::Caller(caller));
+    let holds = |rule: &MaskingRule| rule.directions.contains(&direction) && !excepts(rule, caller);
+    let record =
+        if policy.config().masking.iter().all(holds) { for_caller.clone() } else { masked(Audience::Record) };
+    Shown { caller: for_caller, record }
+}
+
+fn excepts(rule: &MaskingRule, caller: &Caller) -> bool {
+    rule.exclude.callers.groups.iter().any(|group| caller.groups.contains(group))
+}
+
+#[cfg(test)]
+mod tests {
+    use lychgate_gateway_mcp::message::Message;
+
+    use super::show;
+    use crate::compile::Policy;
+    use crate::config::{Action, Detector, DetectorType, Direction, Exclude, ExcludedCallers, MaskingRule};
+    use crate::mask::{Audience, Context, mask};
+    use crate::testing::{caller, message, policy};
+
+    const BOTH: [Direction; 2] = [Direction::Request, Direction::Response];
+
+    fn rule(kind: DetectorType, directions: &[Direction], excepted: &[&str]) -> MaskingRule {
+        let groups = excepted.iter().map(|group| (*group).to_owned()).collect();
+        MaskingRule {
+            name: format!("{kind:?}"),
+            directions: directions.to_vec(),
+            detectors: vec![Detector { kind: Some(kind), group: None, action: Action::Redact {} }],
+            exclude: Exclude { callers: ExcludedCallers { groups }, ..Exclude::default() },
+            ..MaskingRule::default()
+        }
+    }
+
+    fn alone(policy: &Policy, audience: Audience<'_>, message: &Message) -> Vec<u8> {
+        let context = Context { audience, direction: Direction::Response, operation: None, known: &[] };
+        mask(policy.masking(), &context, message).bytes().to_vec()
+    }
+
+    #[test]
+    fn caller_and_record_are_shown_what_each_would_be_shown_alone() {
+        let (email, iban) = (DetectorType::Email, DetectorType::Iban);
+        let text = "erin@example.com, DE89370400440532013000";
+        let answer = message(&format!(
+            r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+        ));
+        let alice = caller("alice", &["support"]);
+        for (rules, differs) in [
+            (vec![], false),
+            (vec![rule(email, &BOTH, &[]), rule(iban, &[Direction::Response], &["others"])], false),
+            (vec![rule(email, &BOTH, &[]), rule(iban, &[Direction::Request], &[])], true),
+            (vec![rule(email, &BOTH, &["support"]), rule(iban, &BOTH, &[])], true),
+        ] {
+            let policy = policy(|config| config.masking = rules);
+            let shown = show(&policy, &alice, None, &[], &answer);
+            assert_eq!(shown.caller.bytes(), &alone(&policy, Audience::Caller(&alice), &answer));
+            assert_eq!(shown.record.bytes(), &alone(&policy, Audience::Record, &answer));
+            assert_eq!(
+                shown.caller.bytes() != shown.record.bytes(),
+                differs,
+                "{:?}",
+                policy.config().masking
+            );
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! What the record of a call costs: the pages that a call of [`super::call`] fills, by the gateway's own code, alone.
 //!
 //! Recording cannot be turned off, so there is nothing to compare a whole call with. Its processor time is measured
-//! by itself instead, the recorder's thread and the masking for the record included, and
-//! `record.ratio_to_off` is that of a whole call over what is left of it without this.
+//! by itself instead, the recorder's thread and the masking of the request for the record included, and
+//! `record.ratio_to_off` is that of a whole call over what is left of it without this. The answer is masked once for
+//! its caller and the record, where both see the same as here, so that masking it is no cost of the record's.
 
 use std::sync::Arc;
 
@@ -11,9 +12,9 @@ use lychgate_gateway::recorder::Recorder;
 use lychgate_gateway::ticket::{self, RequestFacts, ServerMessage, Subject, Ticket};
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction;
-use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::mask::{Known, Masked};
 use lychgate_gateway_policy::{Call, Caller, Policy, compile};
-use lychgate_gateway_record::{Decision, End, Outcome as Decided, SigningKey};
+use lychgate_gateway_record::{Decision, Outcome as Decided, SigningKey};
 
 use crate::order::median;
 use crate::outcome::{Outcome, Told};
@@ -32,7 +33,7 @@ struct Page {
     caller: Caller,
     known: Vec<Known>,
     call: Call,
-    answer: Message,
+    answer: Masked,
 }
 
 /// The processor time of the record of one short call, in microseconds.
@@ -73,17 +74,12 @@ fn page(
         kubernetes_usernames: Vec::new(),
         anonymous: false,
     };
-    Ok(Page {
-        recorder,
-        policy: Arc::new(policy),
-        caller,
-        known: vec![
-            Known::new("default", "a-credential-of-the-upstream"),
-            Known::new("caller", &stage.token),
-        ],
-        call: Call::new(request).told("a call")?,
-        answer: Message::parse(answer.into(), limits).told("an answer")?,
-    })
+    let answer = Message::parse(answer.into(), limits).told("an answer")?;
+    let call = Call::new(request).told("a call")?;
+    let known =
+        vec![Known::new("default", "a-credential-of-the-upstream"), Known::new("caller", &stage.token)];
+    let answer = ticket::for_record(&policy, Direction::Response, Some(call.operation()), &known, &answer);
+    Ok(Page { recorder, policy: Arc::new(policy), caller, known, call, answer })
 }
 
 impl Page {
@@ -102,22 +98,18 @@ impl Page {
             revision: MODERN.to_owned(),
             decision,
         };
-        let opened = Ticket::open(&self.recorder, &self.policy, "session", facts, &self.known).await;
+        let opened = Ticket::begin(&self.recorder, &self.policy, "session", facts, &self.known);
         let mut ticket = opened.told("a request in the record")?;
         let injected = Injected { name: "default".to_owned(), version: "5d41402abc4b2a76".to_owned() };
         ticket.injected(&[injected], &self.policy).await.told("a credential in the record")?;
-        let operation = Some(self.call.operation());
-        let recorded =
-            ticket::for_record(&self.policy, Direction::Response, operation, &self.known, &self.answer);
         let message = ServerMessage {
-            recorded: &recorded,
+            recorded: &self.answer,
             relayed_bytes: self.answer.bytes().len(),
             status: 200,
             stream: false,
             last: true,
         };
-        ticket.answered(message).await.told("an answer in the record")?;
-        ticket.ended(End::Completed).await;
+        ticket.completed(message).await.told("an answer in the record")?;
         Ok(())
     }
 }

@@ -360,15 +360,97 @@ pub enum DetectorType {
     JsonWebToken,
     /// PEM private keys (RFC 7468), whole or cut.
     PrivateKey,
+    /// United States individual taxpayer identification numbers.
+    UsItin,
+    /// United States employer identification numbers, by a word nearby.
+    UsEin,
+    /// United States bank routing numbers (ABA), by a word nearby.
+    UsBankRouting,
+    /// United States national provider identifiers, by a word nearby.
+    UsNpi,
+    /// United States DEA registration numbers, by a word nearby.
+    UsDea,
+    /// United States Medicare beneficiary identifiers.
+    UsMedicare,
+    /// United States passport numbers, by a word nearby.
+    UsPassport,
+    /// NHS numbers of England and Wales.
+    UkNhsNumber,
+    /// United Kingdom national insurance numbers.
+    UkNino,
+    /// United Kingdom unique taxpayer references, by a word nearby.
+    UkUtr,
+    /// Canadian social insurance numbers, by a word nearby.
+    CaSin,
+    /// Australian tax file numbers, by a word nearby.
+    AuTfn,
+    /// Australian business numbers, by a word nearby.
+    AuAbn,
+    /// Australian Medicare numbers, by a word nearby.
+    AuMedicare,
+    /// Indian Aadhaar numbers.
+    InAadhaar,
+    /// Indian permanent account numbers.
+    InPan,
+    /// Brazilian CPF numbers of persons.
+    BrCpf,
+    /// Brazilian CNPJ numbers of companies.
+    BrCnpj,
+    /// Spanish identity numbers (DNI, NIF, NIE).
+    EsNif,
+    /// French social security numbers.
+    FrNir,
+    /// German tax identification numbers, by a word nearby.
+    DeTaxId,
+    /// Italian fiscal codes.
+    ItFiscalCode,
+    /// Polish PESEL numbers, by a word nearby.
+    PlPesel,
+    /// Dutch citizen service numbers, by a word nearby.
+    NlBsn,
+    /// Singaporean identity numbers (NRIC, FIN).
+    SgNric,
+    /// Vehicle identification numbers.
+    Vin,
+    /// Internet addresses, version 4 and 6.
+    IpAddress,
+    /// Hardware addresses.
+    MacAddress,
+    /// Addresses of Bitcoin (Bech32) and Ethereum wallets.
+    CryptoWallet,
+    /// Dates of birth, by a word nearby.
+    DateOfBirth,
+    /// Google API keys, OAuth client secrets and access tokens.
+    GoogleKey,
+    /// Azure application secrets and shared access signatures.
+    AzureKey,
+    /// GitLab tokens.
+    GitlabToken,
+    /// Stripe secret keys and webhook secrets.
+    StripeKey,
+    /// OpenAI keys.
+    OpenAiKey,
+    /// Anthropic keys.
+    AnthropicKey,
+    /// npm tokens.
+    NpmToken,
+    /// PyPI tokens.
+    PypiToken,
+    /// User names and passwords in URLs.
+    UrlCredentials,
+    /// Passwords and keys known by their name.
+    Password,
 }
 
 /// A group of kinds of sensitive text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DetectorGroup {
-    /// CreditCard, Email, Iban, UsSsn, Phone.
+    /// What is about a person or a company.
     PersonalData,
-    /// AwsKey, GithubToken, SlackToken, JsonWebToken, PrivateKey.
+    /// What opens something.
     Secrets,
+    /// Every kind.
+    All,
 }
 
 /// Values masked by their place. Exactly one of `jsonPath` and `keys` is set.

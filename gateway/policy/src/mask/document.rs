@@ -68,12 +68,12 @@ impl<'a> Masker<'a> {
         let name = member.key.text().unwrap_or_default();
         let mut child = self.step(spot, Step::Name(&name));
         let renamed = self.name(&name, &child.kept_by, names);
-        let mut matched = vec![self.comparable(&name)];
+        let mut matched: Vec<String> = self.comparable(&name).into_iter().collect();
         let label = label(&name, renamed.as_deref());
         if let Some(renamed) = &renamed {
             // Who masks this message again sees the new name alone: what that matches is masked at once.
             advance(self.active.paths(), &spot.states, Step::Name(renamed), &mut child.states);
-            matched.push(self.comparable(renamed));
+            matched.extend(self.comparable(renamed));
             edits.replace(member.key.span(), quote(renamed));
         }
         let field = self.field(&child, &matched, member.value);
@@ -174,7 +174,7 @@ impl<'a> Masker<'a> {
         };
         let is_granted =
             |wish: &Wish<'a>| text.as_deref().is_none_or(|text| !self.active.keeps_value(wish.rule, text));
-        strongest(wishes.into_iter().filter(is_granted))
+        strongest(wishes.into_iter().filter(is_granted)).map(|wish| wish.action)
     }
 
     /// The place one step further down.
@@ -196,9 +196,9 @@ impl<'a> Masker<'a> {
         }
     }
 
-    /// A name as the rules' patterns are compared with it; empty, at no cost, if there are none.
-    fn comparable(&self, name: &str) -> String {
-        if self.active.has_keys() { without_marks(name).to_lowercase() } else { String::new() }
+    /// A name as the rules' patterns are compared with it, if there are any.
+    fn comparable(&self, name: &str) -> Option<String> {
+        self.active.has_keys().then(|| without_marks(name).to_lowercase())
     }
 
     /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if

@@ -7,9 +7,11 @@
 use std::ops::Range;
 
 use lychgate_gateway_mcp::json::quote;
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::base64;
+use super::detect::{MINIMUM_RUN, is_token};
 
 /// A shorter value is no secret to look for inside words: it is found only where it is a whole string, or
 /// stands behind the name of an authentication scheme. Eight characters are what NIST SP 800-63B asks of the
@@ -33,6 +35,8 @@ struct Needle {
     /// Characters of base64 before and behind the text that hold bits of the value.
     base64_before: usize,
     base64_behind: usize,
+    /// Whether it has a run of characters of tokens, so that it stands in no text without one.
+    has_run: bool,
 }
 
 impl Known {
@@ -66,25 +70,35 @@ impl Known {
 
     /// Adds to `found` where the value stands in `text`, in any of its forms. Ranges may overlap.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        self.find_where(text, true, found);
+    }
+
+    /// The same. `has_run` says whether the text has [`MINIMUM_RUN`] characters of tokens in a row, as most texts
+    /// have not and most credentials have.
+    pub(super) fn find_where(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
         if self.is_short() {
             self.find_short(text, found);
             return;
         }
-        self.find_needles(text, found);
+        self.find_needles(text, has_run, found);
         if text.contains('%') {
             let (decoded, places) = percent_decoded(text);
             let mut ranges = Vec::new();
-            self.find_needles(&decoded, &mut ranges);
+            self.find_needles(&decoded, true, &mut ranges);
             let place = |position: usize| places.get(position).copied();
             found.extend(ranges.iter().filter_map(|range| Some(place(range.start)?..place(range.end)?)));
         }
     }
 
-    fn find_needles(&self, text: &str, found: &mut Vec<Range<usize>>) {
+    fn find_needles(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
         let bytes = text.as_bytes();
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
-        for needle in self.needles.iter().filter(|needle| needle.text.len() <= text.len()) {
+        let may_be_in = |needle: &&Needle| needle.text.len() <= text.len() && (has_run || !needle.has_run);
+        for needle in self.needles.iter().filter(may_be_in) {
+            if memmem::find(bytes, needle.text.as_bytes()).is_none() {
+                continue;
+            }
             for (mut start, hit) in text.match_indices(needle.text.as_str()) {
                 let mut end = start + hit.len();
                 if needle.base64_before > 0 && start.checked_sub(1).is_some_and(is_encoded) {
@@ -126,7 +140,8 @@ fn needles(value: &str) -> Vec<Needle> {
     let escaped = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default();
     texts.push(Zeroizing::new(escaped.to_owned()));
     texts.push(Zeroizing::new(escaped.replace('/', "\\/")));
-    let plain = texts.into_iter().map(|text| Needle { text, base64_before: 0, base64_behind: 0 });
+    let plain =
+        texts.into_iter().map(|text| Needle { text, base64_before: 0, base64_behind: 0, has_run: false });
     let encoded = (0..3).flat_map(|offset| {
         let standard = base64_at(value, offset);
         let for_urls = Needle { text: Zeroizing::new(base64::for_urls(&standard.text)), ..standard };
@@ -135,7 +150,9 @@ fn needles(value: &str) -> Vec<Needle> {
     let mut needles: Vec<Needle> = Vec::new();
     for needle in plain.chain(encoded) {
         if !needle.text.is_empty() && needles.iter().all(|earlier| earlier.text != needle.text) {
-            needles.push(needle);
+            let has_run = needle.text.split(|byte: char| !u8::try_from(byte).is_ok_and(is_token));
+            let has_run = has_run.map(str::len).any(|length| length >= MINIMUM_RUN);
+            needles.push(Needle { has_run, ..needle });
         }
     }
     needles
@@ -153,6 +170,7 @@ fn base64_at(value: &str, offset: usize) -> Needle {
         text: Zeroizing::new(encoded.get(first..last).unwrap_or_default().to_owned()),
         base64_before: usize::from(offset > 0),
         base64_behind: usize::from(!bytes.len().is_multiple_of(3)),
+        has_run: false,
     }
 }
 

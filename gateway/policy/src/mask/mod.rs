@@ -17,6 +17,7 @@ mod document;
 mod envelope;
 mod known;
 mod program;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod text;

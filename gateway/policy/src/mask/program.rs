@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
+use super::detect::Wanted;
 use super::{Audience, Context, check, detect};
 use crate::compile::Problem;
 use crate::config::{self, Action, DetectorType, Direction};
@@ -56,6 +57,9 @@ struct Rule {
     directions: Vec<Direction>,
     tools: Tools,
     detectors: Vec<(DetectorType, Action)>,
+    /// The same, as a text and as a number are searched for them.
+    wanted: Wanted,
+    wanted_in_numbers: Wanted,
     paths: Vec<(Path, Action)>,
     keys: Vec<(Glob, Action)>,
     kept_paths: Vec<Path>,
@@ -78,7 +82,7 @@ impl Rule {
             rule.matching.tools.iter().partition(|pattern| pattern.starts_with('!'));
         let mut detectors = Vec::new();
         for detector in &rule.detectors {
-            let kinds = detector.group.map_or(&[][..], detect::members).iter().copied();
+            let kinds = detector.group.into_iter().flat_map(detect::members);
             detectors.extend(kinds.chain(detector.kind).map(|kind| (kind, detector.action.clone())));
         }
         let path = |text: &String| Path::parse(text).ok();
@@ -100,6 +104,10 @@ impl Rule {
                     .map(|pattern| Glob::new(pattern.trim_start_matches('!')))
                     .collect(),
             },
+            wanted: Wanted::of(detectors.iter().map(|(kind, _)| *kind)),
+            wanted_in_numbers: Wanted::of(
+                detectors.iter().map(|(kind, _)| *kind).filter(|kind| detect::can_be_number(*kind)),
+            ),
             detectors,
             paths: paths.collect(),
             keys: keys.collect(),
@@ -169,8 +177,9 @@ pub(super) fn whole_value(pattern: &str) -> Result<Regex, regex::Error> {
 #[derive(Debug)]
 pub(super) struct Active<'a> {
     rules: Vec<&'a Rule>,
-    /// What is looked for in text, and who wants it.
-    detectors: Vec<(DetectorType, Vec<Wish<'a>>)>,
+    /// What is looked for in texts, and in numbers.
+    wanted: Wanted,
+    wanted_in_numbers: Wanted,
     keys: Vec<(&'a Glob, Wish<'a>)>,
     paths: Vec<&'a Path>,
     path_purposes: Vec<Purpose<'a>>,
@@ -185,12 +194,15 @@ pub(super) struct Wish<'a> {
     /// What it wants.
     pub(super) action: &'a Action,
     /// Which of all wishes it is, in the order of the configuration.
-    rank: usize,
+    pub(super) rank: Rank,
 }
 
+/// The place of a wish in the configuration: which rule's it is, and which of the rule's.
+pub(super) type Rank = (usize, usize);
+
 /// The strongest of some wishes, of equals the first in the configuration: in whatever order they are found.
-pub(super) fn strongest<'a>(wishes: impl Iterator<Item = Wish<'a>>) -> Option<&'a Action> {
-    wishes.max_by_key(|wish| (strength(wish.action), Reverse(wish.rank))).map(|wish| wish.action)
+pub(super) fn strongest<'a>(wishes: impl Iterator<Item = Wish<'a>>) -> Option<Wish<'a>> {
+    wishes.max_by_key(|wish| (strength(wish.action), Reverse(wish.rank)))
 }
 
 /// Why a path is followed.
@@ -208,29 +220,25 @@ impl<'a> Active<'a> {
         let rules: Vec<&Rule> = program.rules.iter().filter(|rule| rule.applies(context)).collect();
         let mut active = Self {
             rules: Vec::new(),
-            detectors: Vec::new(),
+            wanted: Wanted::default(),
+            wanted_in_numbers: Wanted::default(),
             keys: Vec::new(),
             paths: Vec::new(),
             path_purposes: Vec::new(),
             replacements: Vec::new(),
         };
-        let mut ranks = 0..;
         for (rule, &compiled) in rules.iter().enumerate() {
-            active.add(rule, compiled, &mut ranks);
+            active.add(rule, compiled);
         }
         active.rules = rules;
         active
     }
 
-    fn add(&mut self, rule: usize, compiled: &'a Rule, ranks: &mut std::ops::RangeFrom<usize>) {
-        let mut wish = |action| Wish { rule, action, rank: ranks.next().unwrap_or(usize::MAX) };
-        for (kind, action) in &compiled.detectors {
-            let wish = wish(action);
-            match self.detectors.iter_mut().find(|(known, _)| known == kind) {
-                Some((_, wishes)) => wishes.push(wish),
-                None => self.detectors.push((*kind, vec![wish])),
-            }
-        }
+    fn add(&mut self, rule: usize, compiled: &'a Rule) {
+        self.wanted = self.wanted | compiled.wanted;
+        self.wanted_in_numbers = self.wanted_in_numbers | compiled.wanted_in_numbers;
+        let mut ranks = compiled.detectors.len()..;
+        let mut wish = |action| Wish { rule, action, rank: (rule, ranks.next().unwrap_or(usize::MAX)) };
         self.keys.extend(compiled.keys.iter().map(|(glob, action)| (glob, wish(action))));
         for (path, action) in &compiled.paths {
             self.paths.push(path);
@@ -255,9 +263,22 @@ impl<'a> Active<'a> {
         self.rules.is_empty()
     }
 
-    /// The kinds that are looked for in text, and who wants each.
-    pub(super) fn detectors(&self) -> &[(DetectorType, Vec<Wish<'a>>)] {
-        &self.detectors
+    /// What is looked for in texts.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// What is looked for in JSON numbers.
+    pub(super) fn wanted_in_numbers(&self) -> Wanted {
+        self.wanted_in_numbers
+    }
+
+    /// Who wants values of a kind masked.
+    pub(super) fn wishes_for_kind(&self, kind: DetectorType) -> impl Iterator<Item = Wish<'a>> {
+        self.rules.iter().enumerate().flat_map(move |(rule, &compiled)| {
+            let own = compiled.detectors.iter().enumerate().filter(move |(_, (own, _))| *own == kind);
+            own.map(move |(place, (_, action))| Wish { rule, action, rank: (rule, place) })
+        })
     }
 
     /// Who wants the members masked that are called `key`, given in lower case.

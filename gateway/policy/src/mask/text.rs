@@ -3,13 +3,14 @@
 //! A text is masked until masking it again would change nothing, so that masking twice is masking once,
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::action::{apply_to_number, apply_to_text, mark, strength};
-use super::detect::{self, Sample, Traits};
+use super::detect::{self, Finder, Sample};
 use super::known::Known;
-use super::program::{Active, Wish, strongest};
+use super::program::{Active, Rank, Wish, strongest};
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
@@ -23,6 +24,9 @@ const CREDENTIAL: &str = "credential";
 /// What a text is called that cannot be masked in part.
 pub(super) const UNREADABLE: &str = "unreadable";
 
+/// A shorter JSON number is no value that is looked for, as it is spelled, unless it has an exponent.
+const MINIMUM_NUMBER: usize = 8;
+
 /// What is masked by the gateway itself is redacted.
 const REDACT: Action = Action::Redact {};
 
@@ -30,6 +34,7 @@ const REDACT: Action = Action::Redact {};
 pub(super) struct Masker<'a> {
     pub(super) active: Active<'a>,
     known: &'a [Known],
+    finder: Finder,
     counts: BTreeMap<String, u32>,
     /// Whether something could not be masked, so that nothing may be shown.
     pub(super) has_failed: bool,
@@ -52,7 +57,12 @@ struct Finding<'a> {
     range: Range<usize>,
     action: &'a Action,
     kind: Kind<'a>,
+    /// Of equals, the one that comes first in the configuration counts; the gateway's own before all.
+    rank: Rank,
 }
+
+/// The rank of what no rule has asked for, and of what a rule has done to a whole value.
+const FIRST: Rank = (0, 0);
 
 #[derive(Clone, Copy, Debug)]
 enum Kind<'a> {
@@ -74,7 +84,7 @@ impl Kind<'_> {
 
 impl<'a> Masker<'a> {
     pub(super) fn new(active: Active<'a>, known: &'a [Known]) -> Self {
-        Self { active, known, counts: BTreeMap::new(), has_failed: false }
+        Self { active, known, finder: Finder::default(), counts: BTreeMap::new(), has_failed: false }
     }
 
     /// How much was masked, by kind.
@@ -97,7 +107,7 @@ impl<'a> Masker<'a> {
     /// What `text` becomes where only known credentials are masked.
     pub(super) fn handle(&mut self, text: &str) -> Option<String> {
         let mut findings = Vec::new();
-        self.find_known(text, false, &mut findings);
+        self.find_known(text, false, true, &mut findings);
         self.splice(text, findings)
     }
 
@@ -161,64 +171,60 @@ impl<'a> Masker<'a> {
     }
 
     /// The strongest action for a number that as a whole is a sensitive value.
-    fn detect_number(&self, spelled: &str, place: Place<'_>) -> Option<(Kind<'a>, &'a Action)> {
+    fn detect_number(&mut self, spelled: &str, place: Place<'_>) -> Option<(Kind<'a>, &'a Action)> {
         if let Some(known) = self.known.iter().find(|known| !known.is_short() && known.is_in(spelled)) {
             return Some((Kind::Credential(known.name()), &REDACT));
         }
+        let wanted = self.active.wanted_in_numbers();
+        let is_short = spelled.len() < MINIMUM_NUMBER && !spelled.contains(['e', 'E']);
+        if wanted.is_empty() || is_short {
+            return None;
+        }
         let digits = integer_digits(spelled)?;
-        let traits = Traits::of(&digits);
-        let mut ranges = Vec::new();
-        let mut best: Option<(Kind<'a>, &'a Action)> = None;
-        for (kind, wishes) in self.active.detectors() {
-            ranges.clear();
-            if detect::can_be_number(*kind) {
-                detect::find(*kind, Sample::new(&digits, place.label), &traits, &mut ranges);
-            }
-            if !ranges.contains(&(0..digits.len())) {
-                continue;
-            }
+        let Self { active, finder, .. } = self;
+        finder.find(Sample::new(&digits, place.label), wanted);
+        let mut best: Option<(Kind<'a>, Wish<'a>)> = None;
+        for hit in finder.hits().iter().filter(|hit| hit.range == (0..digits.len())) {
             let is_granted = |wish: &Wish<'a>| {
-                let keeps = |value| self.active.keeps_value(wish.rule, value);
+                let keeps = |value| active.keeps_value(wish.rule, value);
                 !place.kept_by.contains(&wish.rule) && !keeps(spelled) && !keeps(&digits)
             };
-            if let Some(action) = strongest(wishes.iter().copied().filter(is_granted))
-                && best.is_none_or(|(_, earlier)| strength(action) > strength(earlier))
-            {
-                best = Some((Kind::Detected(*kind), action));
+            let Some(wish) = strongest(active.wishes_for_kind(hit.kind).filter(is_granted)) else { continue };
+            let weight = |wish: &Wish<'_>| (strength(wish.action), Reverse(wish.rank));
+            if best.is_none_or(|(_, earlier)| weight(&wish) > weight(&earlier)) {
+                best = Some((Kind::Detected(hit.kind), wish));
             }
         }
-        best
+        best.map(|(kind, wish)| (kind, wish.action))
     }
 
     /// One round of masking.
     fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let mut findings = Vec::new();
-        self.find_detected(text, place, &mut findings);
-        self.find_known(text, !place.is_name, &mut findings);
+        if !self.known.is_empty() || !self.active.wanted().is_empty() {
+            self.finder.find(Sample::new(text, place.label), self.active.wanted());
+            self.add_detected(text, place, &mut findings);
+            self.find_known(text, !place.is_name, self.finder.has_run(), &mut findings);
+        }
         if let Some(action) = field.filter(|action| !self.is_done(text, action)) {
-            findings.push(Finding { range: 0..text.len(), action, kind: Kind::Field });
+            findings.push(Finding { range: 0..text.len(), action, kind: Kind::Field, rank: FIRST });
         }
         self.splice(text, findings)
     }
 
-    fn find_detected(&self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
-        if self.active.detectors().is_empty() {
-            return;
-        }
-        let sample = Sample::new(text, place.label);
-        let traits = Traits::of(text);
-        let mut ranges = Vec::new();
-        for (kind, wishes) in self.active.detectors() {
-            ranges.clear();
-            detect::find(*kind, sample, &traits, &mut ranges);
-            for range in &ranges {
-                let value = text.get(range.clone()).unwrap_or_default();
-                let is_granted = |wish: &Wish<'a>| {
-                    !place.kept_by.contains(&wish.rule) && !self.active.keeps_value(wish.rule, value)
-                };
-                if let Some(action) = strongest(wishes.iter().copied().filter(is_granted)) {
-                    findings.push(Finding { range: range.clone(), action, kind: Kind::Detected(*kind) });
-                }
+    /// What the finder has found, as far as a rule wants it masked.
+    fn add_detected(&self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
+        let Self { active, finder, .. } = self;
+        for hit in finder.hits() {
+            let value = text.get(hit.range.clone()).unwrap_or_default();
+            let is_granted = |wish: &Wish<'a>| {
+                !place.kept_by.contains(&wish.rule) && !active.keeps_value(wish.rule, value)
+            };
+            if let Some(Wish { action, rank, .. }) =
+                strongest(active.wishes_for_kind(hit.kind).filter(is_granted))
+            {
+                let kind = Kind::Detected(hit.kind);
+                findings.push(Finding { range: hit.range.clone(), action, kind, rank });
             }
         }
         if !findings.is_empty() {
@@ -228,14 +234,15 @@ impl<'a> Masker<'a> {
     }
 
     /// Short credentials may be words: as names and identifiers these stay.
-    fn find_known(&self, text: &str, with_short: bool, findings: &mut Vec<Finding<'a>>) {
+    fn find_known(&self, text: &str, with_short: bool, has_run: bool, findings: &mut Vec<Finding<'a>>) {
         let first = findings.len();
         let mut ranges = Vec::new();
         for known in self.known.iter().filter(|known| with_short || !known.is_short()) {
             ranges.clear();
-            known.find(text, &mut ranges);
+            known.find_where(text, has_run, &mut ranges);
             let kind = Kind::Credential(known.name());
-            findings.extend(ranges.drain(..).map(|range| Finding { range, action: &REDACT, kind }));
+            let finding = |range| Finding { range, action: &REDACT, kind, rank: FIRST };
+            findings.extend(ranges.drain(..).map(finding));
         }
         if findings.len() > first {
             // A credential may be a word of our own masks; nothing is gained by masking those for ever.
@@ -264,7 +271,7 @@ impl<'a> Masker<'a> {
         if findings.is_empty() {
             return None;
         }
-        findings.sort_by_key(|finding| (finding.range.start, usize::MAX - finding.range.end));
+        findings.sort_by_key(|finding| (finding.range.start, Reverse(finding.range.end), finding.rank));
         let mut output = String::with_capacity(text.len());
         let mut done = 0;
         let mut has_changed = false;
@@ -352,9 +359,7 @@ pub(super) fn without_marks(text: &str) -> String {
 }
 
 fn mark_names() -> impl Iterator<Item = &'static str> {
-    use crate::config::DetectorGroup::{PersonalData, Secrets};
-    let kinds = detect::members(PersonalData).iter().chain(detect::members(Secrets));
-    kinds.map(|kind| detect::name(*kind)).chain([FIELD, CREDENTIAL, UNREADABLE])
+    detect::ALL.into_iter().map(detect::name).chain([FIELD, CREDENTIAL, UNREADABLE])
 }
 
 /// Whether `range` lies in one of `masks`, which are in order and do not overlap.

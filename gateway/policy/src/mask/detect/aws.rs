@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use super::Sample;
-use super::bytes::{around, at, before, condensed, is_joined_after, is_joined_before, runs, without_escape};
+use super::bytes::{around, at, before, condensed, is_joined_after, is_joined_before, runs};
+use super::trigger::Trigger;
 
-/// A shorter text holds no key.
-pub(super) const MINIMUM_LENGTH: usize = ID_LENGTH;
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(keys)];
+
 const ID_LENGTH: usize = 20;
 const SECRET_LENGTH: usize = 40;
 
@@ -23,11 +24,12 @@ const REACH: usize = 64;
 /// What names of secrets contain, without case and punctuation.
 const SECRET_NAMES: [&str; 3] = ["secretaccesskey", "awssecret", "secretkey"];
 
-pub(super) fn find(sample: Sample<'_>, found: &mut Vec<Range<usize>>) {
+fn keys(sample: Sample<'_>, token: &Range<usize>, found: &mut Vec<Range<usize>>) {
     let text = sample.text.as_bytes();
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+');
-    for run in runs(text, is_part) {
-        let run = without_escape(text, run);
+    let inside = text.get(token.clone()).unwrap_or_default();
+    for run in runs(inside, is_part).filter(|run| run.len() >= ID_LENGTH) {
+        let run = token.start + run.start..token.start + run.end;
         if run.len() == SECRET_LENGTH && is_secret(sample, &run) {
             found.push(run);
         } else {

@@ -3,7 +3,6 @@
 //! Boundaries know the escapes of JSON, because a text may be JSON that was cut and cannot be parsed: in
 //! `\n4111` the letter before the digits is no letter.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The byte at `position`.
@@ -43,6 +42,11 @@ fn is_escape_before(text: &[u8], position: usize) -> bool {
     }
 }
 
+/// Whether an escape such as `\u00a0` begins at `position`.
+pub(super) fn is_unicode_escape_at(text: &[u8], position: usize) -> bool {
+    text.get(position..position + 6).is_some_and(is_unicode_escape)
+}
+
 fn is_unicode_escape(text: &[u8]) -> bool {
     match text {
         [b'\\', b'u', digits @ ..] => digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit),
@@ -75,52 +79,6 @@ pub(super) fn runs<'a>(
     })
 }
 
-/// How many groups of digits a detector may look at at once: more than any value has.
-const AHEAD: usize = 16;
-
-/// The groups of digits in a text, in order. Digits of an escape such as `\u0020` belong to none. Only a few are
-/// held at a time, for a text may be nothing but groups.
-pub(super) struct DigitGroups<'a> {
-    text: &'a [u8],
-    position: usize,
-    ahead: VecDeque<Range<usize>>,
-}
-
-impl<'a> DigitGroups<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
-        Self { text, position: 0, ahead: VecDeque::with_capacity(AHEAD) }
-    }
-
-    /// The next groups, the first of which is the current one; none at the end.
-    pub(super) fn ahead(&mut self) -> &[Range<usize>] {
-        while self.ahead.len() < AHEAD
-            && let Some(group) = self.next_group()
-        {
-            self.ahead.push_back(group);
-        }
-        self.ahead.make_contiguous()
-    }
-
-    /// Makes the next group the current one.
-    pub(super) fn advance(&mut self) {
-        self.ahead.pop_front();
-    }
-
-    fn next_group(&mut self) -> Option<Range<usize>> {
-        loop {
-            let start = self.position;
-            match at(self.text, start)? {
-                b'0'..=b'9' => {
-                    self.position = run_end(self.text, start, |byte| byte.is_ascii_digit());
-                    return Some(start..self.position);
-                }
-                b'\\' if self.text.get(start..start + 6).is_some_and(is_unicode_escape) => self.position += 6,
-                _ => self.position += 1,
-            }
-        }
-    }
-}
-
 /// The digits of a range, as numbers from 0 to 9.
 pub(super) fn digits(text: &[u8], range: Range<usize>) -> impl Iterator<Item = u8> + '_ {
     let bytes = text.get(range).unwrap_or_default().iter();
@@ -147,16 +105,16 @@ pub(super) fn condensed(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DigitGroups, around, condensed, is_joined_before, runs};
+    use super::{around, condensed, is_joined_before, is_unicode_escape_at, runs};
 
     #[test]
-    fn escapes_are_no_letters_and_their_digits_no_digits() {
+    fn escapes_are_no_letters() {
         for (text, position, expected) in
             [("a1", 1, true), (" 1", 1, false), (r"\n1", 2, false), (r"\u00a01", 6, false), ("é1", 2, false)]
         {
             assert_eq!(is_joined_before(text.as_bytes(), position), expected, "{text}");
         }
-        assert_eq!(DigitGroups::of(br"1\u002022-3").ahead(), [0..1, 7..9, 10..11]);
+        assert!(is_unicode_escape_at(br"1\u002022-3", 1) && !is_unicode_escape_at(br"1\u00g0", 1));
     }
 
     #[test]

@@ -7,33 +7,30 @@
 
 use std::ops::Range;
 
-use super::bytes::{DigitGroups, at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::Sample;
+use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::number::passes_luhn;
+use super::trigger::{ANYTHING, Shape, Trigger};
 
-/// A text with fewer digits holds no card number.
-pub(super) const MINIMUM_DIGITS: usize = 12;
+const MINIMUM_DIGITS: usize = 12;
 const MAXIMUM_DIGITS: usize = 19;
 
 /// The most groups in which a card is printed.
 const MAXIMUM_GROUPS: usize = 5;
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let text = text.as_bytes();
-    let mut groups = DigitGroups::of(text);
-    let mut free_from = 0;
-    while let [group, ..] = groups.ahead() {
-        let card = if group.start < free_from {
-            None
-        } else if is_number(text, group) {
-            Some(group.clone())
-        } else {
-            grouped(text, groups.ahead())
-        };
-        if let Some(card) = card {
-            free_from = card.end;
-            found.push(card);
-        }
-        groups.advance();
-    }
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
+    &[
+        Shape { digits: MINIMUM_DIGITS..=MAXIMUM_DIGITS, followed_by: ANYTHING },
+        Shape { digits: 4..=4, followed_by: b" -" },
+    ],
+    card,
+)];
+
+/// The card number that the first of `groups` is or begins.
+fn card(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
+    let group = groups.first()?;
+    if is_number(text, group) { Some(group.clone()) } else { grouped(text, groups) }
 }
 
 /// Whether one group of digits is a card number by itself.
@@ -152,21 +149,6 @@ fn is_issued(number: &[u8]) -> bool {
         6000..=6099 | 8100..=8299 | 9792 => length == 16,
         _ => false,
     }
-}
-
-/// The check of Luhn (ISO/IEC 7812-1, annex B).
-fn passes_luhn(number: &[u8]) -> bool {
-    let sum: u32 = number
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, &digit)| match (place % 2, u32::from(digit)) {
-            (0, digit) => digit,
-            (_, digit) if digit > 4 => digit * 2 - 9,
-            (_, digit) => digit * 2,
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -7,6 +7,11 @@
 
 use std::ops::Range;
 
+use super::Sample;
+use super::trigger::Trigger;
+
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::At(address)];
+
 /// Endings that are no top-level domains and stand behind an `@` in names of files and of systemd's units.
 const NOT_DOMAINS: [&str; 17] = [
     "png", "jpg", "jpeg", "gif", "webp", "svg", "bmp", "ico", "tgz", "service", "socket", "timer", "target",
@@ -16,22 +21,17 @@ const NOT_DOMAINS: [&str; 17] = [
 /// Where scripts begin that set no spaces between words.
 const UNSPACED_SCRIPTS: char = '\u{2E80}';
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let mut free_from = 0;
-    for (at, _) in text.match_indices('@') {
-        if at < free_from {
-            continue;
-        }
-        let Some(before) = text.get(free_from..at) else { continue };
-        let Some(after) = text.get(at + 1..) else { continue };
-        let local = local_part(before);
-        let domain = domain(after);
-        if local.is_empty() || domain.is_empty() || is_remote_of_git(local, after, domain) {
-            continue;
-        }
-        free_from = at + 1 + domain.len();
-        found.push(at - local.len()..free_from);
+/// The address around the sign at `at`, of which nothing stands before `free_from`.
+fn address(sample: Sample<'_>, at: usize, free_from: usize) -> Option<Range<usize>> {
+    let before = sample.text.get(free_from..at)?;
+    let after = sample.text.get(at + 1..)?;
+    let domain = domain(after);
+    if domain.is_empty() {
+        return None;
     }
+    let local = local_part(before);
+    let is_address = !local.is_empty() && !is_remote_of_git(local, after, domain);
+    is_address.then_some(at - local.len()..at + 1 + domain.len())
 }
 
 /// The longest end of `before` that is a local part.

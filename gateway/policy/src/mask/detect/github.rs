@@ -3,10 +3,12 @@
 
 use std::ops::Range;
 
-use super::bytes::{is_joined_before, run_end};
+use super::Sample;
+use super::bytes::run_end;
+use super::trigger::{Look, Trigger};
 
-/// A shorter text holds no token.
-pub(super) const MINIMUM_LENGTH: usize = 33;
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"g", token)];
+
 /// Letters and digits behind `ghp_` and its kin.
 const MINIMUM_SECRET: usize = 36;
 /// Letters, digits and underscores behind `github_pat_`: even a cut token that still has its identifying
@@ -17,34 +19,20 @@ const PREFIXES: [&str; 5] = ["ghp_", "gho_", "ghu_", INSTALLATION_PREFIX, "ghr_"
 const INSTALLATION_PREFIX: &str = "ghs_";
 const FINE_GRAINED_PREFIX: &str = "github_pat_";
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let bytes = text.as_bytes();
-    let mut free_from = 0;
-    for (underscore, _) in text.match_indices('_') {
-        let end_of_prefix = underscore + 1;
-        if end_of_prefix <= free_from {
-            continue;
-        }
-        if let Some(token) = token_at(bytes, end_of_prefix) {
-            free_from = token.end;
-            found.push(token);
-        }
-    }
+fn token(sample: Sample<'_>, start: usize) -> Look {
+    token_at(sample.text.as_bytes(), start).into()
 }
 
-/// The token whose prefix ends at `secret_start`. A run that is too short ends within the minimum, and one
+/// The token that begins at `start`. A run that is too short ends within the minimum, and one
 /// that is long enough is not read again, so that every byte is looked at a bounded number of times.
-fn token_at(text: &[u8], secret_start: usize) -> Option<Range<usize>> {
-    let head = text.get(..secret_start)?;
-    let (prefix, minimum) = if head.ends_with(FINE_GRAINED_PREFIX.as_bytes()) {
+fn token_at(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let rest = text.get(start..)?;
+    let (prefix, minimum) = if rest.starts_with(FINE_GRAINED_PREFIX.as_bytes()) {
         (FINE_GRAINED_PREFIX, MINIMUM_FINE_GRAINED_SECRET)
     } else {
-        (*PREFIXES.iter().find(|prefix| head.ends_with(prefix.as_bytes()))?, MINIMUM_SECRET)
+        (*PREFIXES.iter().find(|prefix| rest.starts_with(prefix.as_bytes()))?, MINIMUM_SECRET)
     };
-    let start = secret_start - prefix.len();
-    if is_joined_before(text, start) {
-        return None;
-    }
+    let secret_start = start + prefix.len();
     let is_fine_grained = prefix == FINE_GRAINED_PREFIX;
     let plain_end =
         run_end(text, secret_start, |byte| byte.is_ascii_alphanumeric() || (is_fine_grained && byte == b'_'));

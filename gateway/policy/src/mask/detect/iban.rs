@@ -4,25 +4,16 @@
 
 use std::ops::Range;
 
+use super::Sample;
 use super::bytes::{at, is_joined_after, is_joined_before};
+use super::trigger::Trigger;
 
-/// A text with fewer digits holds no number: the shortest with letters in its account part has more.
-pub(super) const MINIMUM_DIGITS: usize = 6;
-/// A shorter text holds no number: Norway's has 15 characters.
-pub(super) const MINIMUM_LENGTH: usize = 15;
+/// The first group by itself, or the whole number: Norway's is the shortest, Russia's the longest.
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Word(&[4..=4, 15..=33], number)];
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let text = text.as_bytes();
-    let mut position = 0;
-    while position < text.len() {
-        match number_at(text, position) {
-            Some(end) => {
-                found.push(position..end);
-                position = end;
-            }
-            None => position += 1,
-        }
-    }
+fn number(sample: Sample<'_>, word: &Range<usize>) -> Option<Range<usize>> {
+    let end = number_at(sample.text.as_bytes(), word.start)?;
+    Some(word.start..end)
 }
 
 /// The end of the number that begins at `start`. Looks at no more bytes than the longest number has.

@@ -4,25 +4,26 @@
 
 use std::ops::Range;
 
-use super::bytes::{at, run_end, runs, without_escape};
+use super::Sample;
+use super::bytes::{at, before, run_end};
+use super::trigger::{Look, Trigger};
 use crate::mask::base64;
 
 /// Parts of an encrypted token.
 const MAXIMUM_PARTS: usize = 5;
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let text = text.as_bytes();
-    let mut free_from = 0;
-    for header in runs(text, is_part) {
-        if header.start < free_from {
-            continue;
-        }
-        let header = without_escape(text, header);
-        if let Some(end) = token_end(text, &header) {
-            free_from = end;
-            found.push(header.start..end);
-        }
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"e", token)];
+
+fn token(sample: Sample<'_>, start: usize) -> Look {
+    let text = sample.text.as_bytes();
+    // What a hyphen or underscore precedes is the rest of a part.
+    if matches!(before(text, start), Some(b'-' | b'_'))
+        || !begins_like_object(text.get(start..).unwrap_or_default())
+    {
+        return Look::Nothing;
     }
+    let header = start..run_end(text, start, is_part);
+    token_end(text, &header).map(|end| start..end).into()
 }
 
 fn is_part(byte: u8) -> bool {
@@ -32,7 +33,7 @@ fn is_part(byte: u8) -> bool {
 /// The end of the token whose first part is `header`. Each run of a text is decoded at most once.
 fn token_end(text: &[u8], header: &Range<usize>) -> Option<usize> {
     let first = text.get(header.clone())?;
-    if at(text, header.end) != Some(b'.') || !begins_like_object(first) {
+    if at(text, header.end) != Some(b'.') {
         return None;
     }
     let payload_end = run_end(text, header.end + 1, is_part);

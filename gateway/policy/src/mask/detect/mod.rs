@@ -2,25 +2,47 @@
 //!
 //! A detector takes a text and gives the byte ranges at which a value of its kind stands. It knows nothing
 //! of rules, actions or JSON, so that another layer (one that undoes disguises, say) can stand before it.
-//! Every detector reads a text a bounded number of times, whatever the text: candidates are found by a byte
-//! that they must hold, each is followed only as far as its kind is long, and where a candidate may be of any
-//! length, the search goes on behind it.
+//! A detector says what it waits for; `engine` reads the text, once for all of them, and asks. Every byte is looked
+//! at a bounded number of times, whatever the text: a candidate is followed only as far as its kind is long, and
+//! where it may be of any length, the search goes on behind it.
 
+mod anthropic;
 mod aws;
+mod azure;
 mod bytes;
 mod card;
+mod context;
+mod crypto_wallet;
+mod date_of_birth;
 mod email;
+mod engine;
 mod github;
+mod gitlab;
+mod google;
 mod iban;
+mod ip_address;
 mod json_web_token;
+mod mac_address;
+mod national;
+mod npm;
+mod number;
+mod openai;
+mod password;
 mod phone;
 mod private_key;
+mod pypi;
 mod slack;
 mod ssn;
-
-use std::ops::Range;
+mod stripe;
+mod token;
+mod trigger;
+mod url_credentials;
+mod vin;
 
 use crate::config::{DetectorGroup, DetectorType};
+pub(super) use engine::{Finder, is_token};
+use trigger::Trigger;
+pub(super) use trigger::{MINIMUM_RUN, Wanted};
 
 /// A text, and the name it stands under.
 #[derive(Clone, Copy, Debug)]
@@ -36,136 +58,165 @@ impl<'a> Sample<'a> {
     /// `label` is the name of the member whose value the text is; empty where there is none. Some values are
     /// known by the words around them, and a name is such a word.
     pub(super) fn new(text: &'a str, label: &'a str) -> Self {
-        let end = (0..=MAXIMUM_LABEL).rev().find(|end| label.is_char_boundary(*end)).unwrap_or(0);
-        Self { text, label: label.get(..end).unwrap_or(label) }
+        let end = (0..=MAXIMUM_LABEL.min(label.len())).rev().find(|end| label.is_char_boundary(*end));
+        Self { text, label: label.get(..end.unwrap_or(0)).unwrap_or(label) }
     }
 }
 
-/// What a text is made of, counted once, so that most detectors need not look at most texts.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traits {
-    digits: usize,
-    dashes: usize,
-    ats: usize,
-    pluses: usize,
-    underscores: usize,
-    dots: usize,
+/// Every kind, in the order of the type.
+pub(super) const ALL: [DetectorType; 50] = [
+    DetectorType::CreditCard,
+    DetectorType::Email,
+    DetectorType::Iban,
+    DetectorType::UsSsn,
+    DetectorType::Phone,
+    DetectorType::AwsKey,
+    DetectorType::GithubToken,
+    DetectorType::SlackToken,
+    DetectorType::JsonWebToken,
+    DetectorType::PrivateKey,
+    DetectorType::UsItin,
+    DetectorType::UsEin,
+    DetectorType::UsBankRouting,
+    DetectorType::UsNpi,
+    DetectorType::UsDea,
+    DetectorType::UsMedicare,
+    DetectorType::UsPassport,
+    DetectorType::UkNhsNumber,
+    DetectorType::UkNino,
+    DetectorType::UkUtr,
+    DetectorType::CaSin,
+    DetectorType::AuTfn,
+    DetectorType::AuAbn,
+    DetectorType::AuMedicare,
+    DetectorType::InAadhaar,
+    DetectorType::InPan,
+    DetectorType::BrCpf,
+    DetectorType::BrCnpj,
+    DetectorType::EsNif,
+    DetectorType::FrNir,
+    DetectorType::DeTaxId,
+    DetectorType::ItFiscalCode,
+    DetectorType::PlPesel,
+    DetectorType::NlBsn,
+    DetectorType::SgNric,
+    DetectorType::Vin,
+    DetectorType::IpAddress,
+    DetectorType::MacAddress,
+    DetectorType::CryptoWallet,
+    DetectorType::DateOfBirth,
+    DetectorType::GoogleKey,
+    DetectorType::AzureKey,
+    DetectorType::GitlabToken,
+    DetectorType::StripeKey,
+    DetectorType::OpenAiKey,
+    DetectorType::AnthropicKey,
+    DetectorType::NpmToken,
+    DetectorType::PypiToken,
+    DetectorType::UrlCredentials,
+    DetectorType::Password,
+];
+
+/// What is to be known of a kind.
+struct Traits {
+    /// As masks and counts show it, and rules call it.
+    name: &'static str,
+    group: DetectorGroup,
+    /// What it waits for.
+    triggers: &'static [Trigger],
 }
 
-impl Traits {
-    /// Counts in `text`.
-    pub(super) fn of(text: &str) -> Self {
-        let mut traits = Self::default();
-        for byte in text.bytes() {
-            traits.digits += usize::from(byte.is_ascii_digit());
-            traits.dashes += usize::from(byte == b'-');
-            traits.ats += usize::from(byte == b'@');
-            traits.pluses += usize::from(byte == b'+');
-            traits.underscores += usize::from(byte == b'_');
-            traits.dots += usize::from(byte == b'.');
-        }
-        traits
-    }
-
-    /// Whether a text of these traits can hold a value of this kind at all.
-    fn can_hold(&self, kind: DetectorType, length: usize) -> bool {
-        match kind {
-            DetectorType::CreditCard => self.digits >= card::MINIMUM_DIGITS,
-            DetectorType::Email => self.ats > 0 && self.dots > 0,
-            DetectorType::Iban => self.digits >= iban::MINIMUM_DIGITS && length >= iban::MINIMUM_LENGTH,
-            DetectorType::UsSsn => self.digits >= ssn::DIGITS,
-            DetectorType::Phone => {
-                self.digits >= phone::MINIMUM_DIGITS && (self.pluses > 0 || self.digits >= 10)
-            }
-            DetectorType::AwsKey => length >= aws::MINIMUM_LENGTH,
-            DetectorType::GithubToken => self.underscores > 0 && length >= github::MINIMUM_LENGTH,
-            DetectorType::SlackToken => self.dashes > 0 || self.dots > 1,
-            DetectorType::JsonWebToken => self.dots > 1,
-            DetectorType::PrivateKey => self.dashes >= private_key::MINIMUM_DASHES,
-        }
-    }
-}
-
-/// Adds to `found` where values of `kind` stand in the text, in order and without overlap.
-pub(super) fn find(kind: DetectorType, sample: Sample<'_>, traits: &Traits, found: &mut Vec<Range<usize>>) {
-    if !traits.can_hold(kind, sample.text.len()) {
-        return;
-    }
+fn traits(kind: DetectorType) -> Traits {
+    use DetectorGroup::{PersonalData, Secrets};
+    let of = |name, group, triggers| Traits { name, group, triggers };
     match kind {
-        DetectorType::CreditCard => card::find(sample.text, found),
-        DetectorType::Email => email::find(sample.text, found),
-        DetectorType::Iban => iban::find(sample.text, found),
-        DetectorType::UsSsn => ssn::find(sample, found),
-        DetectorType::Phone => phone::find(sample.text, found),
-        DetectorType::AwsKey => aws::find(sample, found),
-        DetectorType::GithubToken => github::find(sample.text, found),
-        DetectorType::SlackToken => slack::find(sample.text, found),
-        DetectorType::JsonWebToken => json_web_token::find(sample.text, found),
-        DetectorType::PrivateKey => private_key::find(sample.text, found),
+        DetectorType::CreditCard => of("CreditCard", PersonalData, card::TRIGGERS),
+        DetectorType::Email => of("Email", PersonalData, email::TRIGGERS),
+        DetectorType::Iban => of("Iban", PersonalData, iban::TRIGGERS),
+        DetectorType::UsSsn => of("UsSsn", PersonalData, ssn::TRIGGERS),
+        DetectorType::Phone => of("Phone", PersonalData, phone::TRIGGERS),
+        DetectorType::AwsKey => of("AwsKey", Secrets, aws::TRIGGERS),
+        DetectorType::GithubToken => of("GithubToken", Secrets, github::TRIGGERS),
+        DetectorType::SlackToken => of("SlackToken", Secrets, slack::TRIGGERS),
+        DetectorType::JsonWebToken => of("JsonWebToken", Secrets, json_web_token::TRIGGERS),
+        DetectorType::PrivateKey => of("PrivateKey", Secrets, private_key::TRIGGERS),
+        DetectorType::UsItin => of("UsItin", PersonalData, national::us_itin::TRIGGERS),
+        DetectorType::UsEin => of("UsEin", PersonalData, national::us_ein::TRIGGERS),
+        DetectorType::UsBankRouting => of("UsBankRouting", PersonalData, national::us_routing::TRIGGERS),
+        DetectorType::UsNpi => of("UsNpi", PersonalData, national::us_npi::TRIGGERS),
+        DetectorType::UsDea => of("UsDea", PersonalData, national::us_dea::TRIGGERS),
+        DetectorType::UsMedicare => of("UsMedicare", PersonalData, national::us_medicare::TRIGGERS),
+        DetectorType::UsPassport => of("UsPassport", PersonalData, national::us_passport::TRIGGERS),
+        DetectorType::UkNhsNumber => of("UkNhsNumber", PersonalData, national::uk_nhs::TRIGGERS),
+        DetectorType::UkNino => of("UkNino", PersonalData, national::uk_nino::TRIGGERS),
+        DetectorType::UkUtr => of("UkUtr", PersonalData, national::uk_utr::TRIGGERS),
+        DetectorType::CaSin => of("CaSin", PersonalData, national::ca_sin::TRIGGERS),
+        DetectorType::AuTfn => of("AuTfn", PersonalData, national::au_tfn::TRIGGERS),
+        DetectorType::AuAbn => of("AuAbn", PersonalData, national::au_abn::TRIGGERS),
+        DetectorType::AuMedicare => of("AuMedicare", PersonalData, national::au_medicare::TRIGGERS),
+        DetectorType::InAadhaar => of("InAadhaar", PersonalData, national::in_aadhaar::TRIGGERS),
+        DetectorType::InPan => of("InPan", PersonalData, national::in_pan::TRIGGERS),
+        DetectorType::BrCpf => of("BrCpf", PersonalData, national::br_cpf::TRIGGERS),
+        DetectorType::BrCnpj => of("BrCnpj", PersonalData, national::br_cnpj::TRIGGERS),
+        DetectorType::EsNif => of("EsNif", PersonalData, national::es_nif::TRIGGERS),
+        DetectorType::FrNir => of("FrNir", PersonalData, national::fr_nir::TRIGGERS),
+        DetectorType::DeTaxId => of("DeTaxId", PersonalData, national::de_tax::TRIGGERS),
+        DetectorType::ItFiscalCode => of("ItFiscalCode", PersonalData, national::it_fiscal_code::TRIGGERS),
+        DetectorType::PlPesel => of("PlPesel", PersonalData, national::pl_pesel::TRIGGERS),
+        DetectorType::NlBsn => of("NlBsn", PersonalData, national::nl_bsn::TRIGGERS),
+        DetectorType::SgNric => of("SgNric", PersonalData, national::sg_nric::TRIGGERS),
+        DetectorType::Vin => of("Vin", PersonalData, vin::TRIGGERS),
+        DetectorType::IpAddress => of("IpAddress", PersonalData, ip_address::TRIGGERS),
+        DetectorType::MacAddress => of("MacAddress", PersonalData, mac_address::TRIGGERS),
+        DetectorType::CryptoWallet => of("CryptoWallet", PersonalData, crypto_wallet::TRIGGERS),
+        DetectorType::DateOfBirth => of("DateOfBirth", PersonalData, date_of_birth::TRIGGERS),
+        DetectorType::GoogleKey => of("GoogleKey", Secrets, google::TRIGGERS),
+        DetectorType::AzureKey => of("AzureKey", Secrets, azure::TRIGGERS),
+        DetectorType::GitlabToken => of("GitlabToken", Secrets, gitlab::TRIGGERS),
+        DetectorType::StripeKey => of("StripeKey", Secrets, stripe::TRIGGERS),
+        DetectorType::OpenAiKey => of("OpenAiKey", Secrets, openai::TRIGGERS),
+        DetectorType::AnthropicKey => of("AnthropicKey", Secrets, anthropic::TRIGGERS),
+        DetectorType::NpmToken => of("NpmToken", Secrets, npm::TRIGGERS),
+        DetectorType::PypiToken => of("PypiToken", Secrets, pypi::TRIGGERS),
+        DetectorType::UrlCredentials => of("UrlCredentials", Secrets, url_credentials::TRIGGERS),
+        DetectorType::Password => of("Password", Secrets, password::TRIGGERS),
     }
+}
+
+fn triggers(kind: DetectorType) -> &'static [Trigger] {
+    traits(kind).triggers
 }
 
 /// The kinds of a group.
-pub(super) fn members(group: DetectorGroup) -> &'static [DetectorType] {
-    match group {
-        DetectorGroup::PersonalData => &[
-            DetectorType::CreditCard,
-            DetectorType::Email,
-            DetectorType::Iban,
-            DetectorType::UsSsn,
-            DetectorType::Phone,
-        ],
-        DetectorGroup::Secrets => &[
-            DetectorType::AwsKey,
-            DetectorType::GithubToken,
-            DetectorType::SlackToken,
-            DetectorType::JsonWebToken,
-            DetectorType::PrivateKey,
-        ],
-    }
+pub(super) fn members(group: DetectorGroup) -> impl Iterator<Item = DetectorType> {
+    ALL.into_iter().filter(move |kind| match group {
+        DetectorGroup::All => true,
+        DetectorGroup::PersonalData | DetectorGroup::Secrets => traits(*kind).group == group,
+    })
 }
 
 /// The kind's name, as masks and counts show it: the name that rules use.
 pub(super) fn name(kind: DetectorType) -> &'static str {
-    match kind {
-        DetectorType::CreditCard => "CreditCard",
-        DetectorType::Email => "Email",
-        DetectorType::Iban => "Iban",
-        DetectorType::UsSsn => "UsSsn",
-        DetectorType::Phone => "Phone",
-        DetectorType::AwsKey => "AwsKey",
-        DetectorType::GithubToken => "GithubToken",
-        DetectorType::SlackToken => "SlackToken",
-        DetectorType::JsonWebToken => "JsonWebToken",
-        DetectorType::PrivateKey => "PrivateKey",
-    }
+    traits(kind).name
 }
 
-/// Whether a kind is looked for in JSON numbers too: only where a value is nothing but digits.
+/// Whether a kind is looked for in JSON numbers too: where all digits of a value may stand together.
 pub(super) fn can_be_number(kind: DetectorType) -> bool {
-    match kind {
-        DetectorType::CreditCard | DetectorType::UsSsn => true,
-        DetectorType::Email
-        | DetectorType::Iban
-        | DetectorType::Phone
-        | DetectorType::AwsKey
-        | DetectorType::GithubToken
-        | DetectorType::SlackToken
-        | DetectorType::JsonWebToken
-        | DetectorType::PrivateKey => false,
-    }
+    triggers(kind).iter().any(Trigger::takes_long_numbers)
 }
 
 #[cfg(test)]
 pub(super) mod test {
     //! What the tables of the detectors' tests share.
 
-    use super::{DetectorType, Sample, Traits, find};
+    use super::{DetectorType, Finder, Sample, Wanted};
 
     /// The values of `kind` in `text`.
     pub(in crate::mask) fn found(kind: DetectorType, label: &str, text: &str) -> Vec<String> {
-        let mut ranges = Vec::new();
-        find(kind, Sample::new(text, label), &Traits::of(text), &mut ranges);
+        let mut finder = Finder::default();
+        finder.find(Sample::new(text, label), Wanted::of([kind].into_iter()));
+        let mut ranges: Vec<_> = finder.hits().iter().map(|hit| hit.range.clone()).collect();
+        ranges.sort_by_key(|range| range.start);
         assert!(ranges.is_sorted_by(|one, other| one.end <= other.start), "{ranges:?} in {text:?}");
         ranges.into_iter().map(|range| text.get(range).unwrap_or("not at a character").to_owned()).collect()
     }

@@ -6,34 +6,30 @@
 
 use std::ops::Range;
 
-use super::bytes::{DigitGroups, at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::Sample;
+use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::trigger::{Shape, Trigger};
 
-/// A text with fewer digits holds no number.
-pub(super) const MINIMUM_DIGITS: usize = 8;
+const MINIMUM_DIGITS: usize = 8;
 const MAXIMUM_DIGITS: usize = 15;
 /// Country 1, then ten digits.
 const NORTH_AMERICAN_DIGITS: usize = 11;
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let text = text.as_bytes();
-    let mut groups = DigitGroups::of(text);
-    let mut free_from = 0;
-    while let groups_ahead @ [group, ..] = groups.ahead() {
-        let number = match before(text, group.start) {
-            _ if group.start < free_from => None,
-            Some(b'+') => international(text, groups_ahead),
-            Some(_) | None => north_american(text, groups_ahead),
-        };
-        if let Some(number) = number {
-            free_from = number.end;
-            found.push(number);
-        }
-        groups.advance();
-    }
-}
+pub(super) const TRIGGERS: &[Trigger] = &[
+    Trigger::Plus(international),
+    Trigger::Number(
+        &[
+            Shape { digits: 3..=3, followed_by: b" -.)" },
+            // The country.
+            Shape { digits: 1..=1, followed_by: b" -./()" },
+        ],
+        north_american,
+    ),
+];
 
 /// The number behind a `+`, which stands right before the first of `groups`.
-fn international(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+fn international(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
     let first = groups.first()?;
     let start = first.start.checked_sub(1)?;
     let is_part_of_more = is_joined_before(text, start) || matches!(before(text, start), Some(b'+' | b')'));
@@ -91,7 +87,8 @@ fn looks_otherwise(text: &[u8], groups: &[Range<usize>]) -> bool {
 }
 
 /// The number of ten digits, or eleven with a leading 1, that the first of `groups` begins.
-fn north_american(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+fn north_american(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
     let first = groups.first()?;
     let is_country = first.len() == 1
         && at(text, first.start) == Some(b'1')

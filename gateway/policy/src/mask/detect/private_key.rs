@@ -7,11 +7,13 @@
 
 use std::ops::Range;
 
+use super::Sample;
 use super::bytes::{at, before, runs};
+use super::trigger::Trigger;
 use crate::mask::base64::is_base64;
 
-/// A text with fewer hyphens holds no boundary, not even half of one.
-pub(super) const MINIMUM_DASHES: usize = OPENING_DASHES;
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Dashes(keys)];
+
 /// SSH2 keys have four dashes (RFC 4716), all others five.
 const OPENING_DASHES: usize = 4;
 
@@ -22,7 +24,8 @@ const MINIMUM_LINE: usize = 32;
 /// Between the dashes of a boundary stand at most so many bytes.
 const MAXIMUM_LABEL: usize = 64;
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
+fn keys(sample: Sample<'_>, found: &mut Vec<Range<usize>>) {
+    let text = sample.text;
     let mut open: Option<Range<usize>> = None;
     let mut free_from = 0;
     for (label, _) in text.match_indices(LABEL) {

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use super::bytes::{is_joined_before, run_end};
+use super::Sample;
+use super::bytes::run_end;
+use super::trigger::{Look, Trigger};
+
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"x", token), Trigger::Token(b"h", hook)];
 
 /// Kinds of tokens: bot, user, legacy, refresh, workspace, configuration.
 const KINDS: &[u8] = b"abeprsc";
@@ -13,35 +17,17 @@ const HOOK_FOLDERS: [&str; 3] = ["services/", "workflows/", "triggers/"];
 /// Shorter paths are those of documentation.
 const MINIMUM_HOOK_PATH: usize = 20;
 
-pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    tokens(text.as_bytes(), found);
-    let first_hook = found.len();
-    hooks(text, found);
-    if found.len() > first_hook {
-        found.sort_by_key(|range| range.start);
+/// The token that begins at `start`. A run without digits is a placeholder, and so is every later part of it.
+fn token(sample: Sample<'_>, start: usize) -> Look {
+    let text = sample.text.as_bytes();
+    let Some(secret_start) = prefix_end(text, start) else { return Look::Nothing };
+    let end = run_end(text, secret_start, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let secret = text.get(secret_start..end).unwrap_or_default();
+    if secret.len() >= MINIMUM_SECRET && secret.iter().any(u8::is_ascii_digit) {
+        Look::Value(start..end)
+    } else {
+        Look::NothingBefore(end)
     }
-}
-
-fn tokens(text: &[u8], found: &mut Vec<Range<usize>>) {
-    let mut position = 0;
-    while let Some(start) = next_x(text, position) {
-        position = start + 1;
-        let Some(secret_start) = prefix_end(text, start).filter(|_| !is_joined_before(text, start)) else {
-            continue;
-        };
-        let end = run_end(text, secret_start, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let secret = text.get(secret_start..end).unwrap_or_default();
-        // A run without digits is a placeholder, and so is every later part of it.
-        position = end;
-        if secret.len() >= MINIMUM_SECRET && secret.iter().any(u8::is_ascii_digit) {
-            found.push(start..end);
-        }
-    }
-}
-
-fn next_x(text: &[u8], position: usize) -> Option<usize> {
-    let rest = text.get(position..)?;
-    rest.iter().position(|&byte| byte == b'x').map(|offset| position + offset)
 }
 
 /// Where the secret begins behind the prefix at `start`.
@@ -57,21 +43,22 @@ fn prefix_end(text: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-fn hooks(text: &str, found: &mut Vec<Range<usize>>) {
-    let bytes = text.as_bytes();
-    for (host, _) in text.match_indices(HOOK_HOST) {
-        let path = host + HOOK_HOST.len();
-        let is_hook =
-            text.get(path..).is_some_and(|rest| HOOK_FOLDERS.iter().any(|folder| rest.starts_with(folder)));
-        let end =
-            run_end(bytes, path, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'));
-        if is_hook && end - path >= MINIMUM_HOOK_PATH {
-            let scheme = ["https://", "http://"]
-                .into_iter()
-                .find(|scheme| text.get(..host).is_some_and(|head| head.ends_with(scheme)));
-            found.push(host - scheme.map_or(0, str::len)..end);
-        }
+/// The URL whose host begins at `host`.
+fn hook(sample: Sample<'_>, host: usize) -> Look {
+    hook_at(sample.text, host).into()
+}
+
+fn hook_at(text: &str, host: usize) -> Option<Range<usize>> {
+    let path = host + HOOK_HOST.len();
+    let rest = text.get(host..)?.strip_prefix(HOOK_HOST)?;
+    if !HOOK_FOLDERS.iter().any(|folder| rest.starts_with(folder)) {
+        return None;
     }
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let end = run_end(text.as_bytes(), path, belongs);
+    let head = text.get(..host)?;
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| head.ends_with(scheme));
+    (end - path >= MINIMUM_HOOK_PATH).then_some(host - scheme.map_or(0, str::len)..end)
 }
 
 #[cfg(test)]

@@ -6,40 +6,28 @@
 use std::ops::Range;
 
 use super::Sample;
-use super::bytes::{
-    DigitGroups, around, at, before, condensed, digits, is_digit_at, is_joined_after, is_joined_before,
-};
+use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::context;
+use super::trigger::{ANYTHING, Shape, Trigger};
 
 /// How many digits a number has.
-pub(super) const DIGITS: usize = 9;
+const DIGITS: usize = 9;
 
-/// How far away, in bytes, a word may stand that says what nine digits are.
-const REACH: usize = 40;
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
+    &[Shape { digits: 3..=3, followed_by: b" -" }, Shape { digits: DIGITS..=DIGITS, followed_by: ANYTHING }],
+    number,
+)];
 
-pub(super) fn find(sample: Sample<'_>, found: &mut Vec<Range<usize>>) {
+fn number(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();
-    let mut groups = DigitGroups::of(text);
-    let mut free_from = 0;
-    while let [group, rest @ ..] = groups.ahead() {
-        let number = match rest {
-            [middle, serial, ..] if is_separated(text, group, middle, serial) => {
-                Some(group.start..serial.end)
-            }
-            _ if group.len() == DIGITS && is_named(sample, group) => Some(group.clone()),
-            _ => None,
-        };
-        let number = number.filter(|number| {
-            number.start >= free_from
-                && !is_joined_before(text, number.start)
-                && !is_joined_after(text, number.end)
-                && is_issued(text, number)
-        });
-        if let Some(number) = number {
-            free_from = number.end;
-            found.push(number);
-        }
-        groups.advance();
-    }
+    let number = match groups {
+        [area, middle, serial, ..] if is_separated(text, area, middle, serial) => area.start..serial.end,
+        [bare, ..] if bare.len() == DIGITS => bare.clone(),
+        _ => return None,
+    };
+    let stands_alone = !is_joined_before(text, number.start) && !is_joined_after(text, number.end);
+    let is_number = stands_alone && is_issued(text, &number);
+    (is_number && (number.len() > DIGITS || is_named(sample, &number))).then_some(number)
 }
 
 /// Whether three groups are 3, 2 and 4 digits with the same space or hyphen between, and nothing of the sort
@@ -75,36 +63,7 @@ fn is_issued(text: &[u8], number: &Range<usize>) -> bool {
 
 /// Whether a word nearby, or the name of the member, says that nine digits are such a number.
 fn is_named(sample: Sample<'_>, bare: &Range<usize>) -> bool {
-    let (behind, ahead) = around(sample.text, bare, REACH);
-    [sample.label, behind, ahead].into_iter().any(speaks_of_ssn)
-}
-
-fn speaks_of_ssn(words: &str) -> bool {
-    condensed(words).contains("socialsecurity")
-        || words.bytes().enumerate().any(|(start, _)| is_ssn_at(words, start))
-}
-
-/// Whether the word `ssn` or `ssns` stands at `start`, by itself or as a part of a name such as `userSsn` or
-/// `ssn_hash`.
-fn is_ssn_at(words: &str, start: usize) -> bool {
-    let Some(word) = words.get(start..start + 3).filter(|word| word.eq_ignore_ascii_case("ssn")) else {
-        return false;
-    };
-    // The mask of such a number is not a word about its neighbours.
-    let is_mask = words.get(..start).is_some_and(|before| before.ends_with("[REDACTED:Us"));
-    let bytes = words.as_bytes();
-    let begins = match before(bytes, start) {
-        Some(byte) if byte.is_ascii_alphabetic() && is_joined_before(bytes, start) => {
-            byte.is_ascii_lowercase() && word.starts_with('S')
-        }
-        Some(_) | None => true,
-    };
-    let end = start + 3 + usize::from(matches!(at(bytes, start + 3), Some(b's')));
-    let ends = match at(bytes, end) {
-        Some(byte) if byte.is_ascii_alphabetic() => byte.is_ascii_uppercase(),
-        Some(_) | None => true,
-    };
-    begins && ends && !is_mask
+    context::is_named(sample, bare, &["ssn", "socialsecurity"])
 }
 
 #[cfg(test)]

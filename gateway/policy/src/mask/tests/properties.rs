@@ -10,7 +10,7 @@ use crate::mask::Known;
 const CREDENTIAL: &str = "correct-horse-battery";
 
 /// Pieces of which texts and names are made: values, their neighbours, and what masks leave behind.
-const PIECES: [&str; 36] = [
+const PIECES: [&str; 42] = [
     "4111111111111111",
     "4111 1111 1111 1111",
     "3782-822463-10005",
@@ -27,6 +27,12 @@ const PIECES: [&str; 36] = [
     "-----END PRIVATE KEY-----",
     "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "eyJhbGciOiJub25lIn0.e30.",
+    "10.0.0.7",
+    "postgres://ada:hunter2@",
+    "password=",
+    "sin ",
+    "176123198",
+    "born 1980-02-29",
     CREDENTIAL,
     "[REDACTED:Email]",
     "[REDACTED:",
@@ -58,7 +64,8 @@ fn text() -> impl Strategy<Value = String> {
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
-        prop::sample::select(&["pin", "email", "ssn", "rows", "kept", "x"][..]).prop_map(str::to_owned),
+        prop::sample::select(&["pin", "email", "ssn", "password", "rows", "kept", "x"][..])
+            .prop_map(str::to_owned),
         text()
     ]
 }
@@ -107,6 +114,11 @@ fn rule() -> impl Strategy<Value = Value> {
         "GithubToken",
         "JsonWebToken",
         "AwsKey",
+        "IpAddress",
+        "Password",
+        "UrlCredentials",
+        "CaSin",
+        "DateOfBirth",
     ];
     let detectors = prop::collection::vec((prop::sample::select(kinds.to_vec()), action()), 1..6);
     let keys = prop::sample::select(&["pin", "*email*", "*", "*gone*"][..]);

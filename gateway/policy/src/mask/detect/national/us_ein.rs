@@ -1,0 +1,79 @@
+//! Employer identification numbers of the United States: two digits that a campus of the Internal Revenue Service
+//! assigns from, and seven more. There is no check digit, so a word nearby must say what it is.
+
+use std::ops::Range;
+
+use crate::mask::detect::Sample;
+use crate::mask::detect::number::{Between, Layout, bare_by_word, decimal, find};
+use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+
+pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(
+    &[Shape { digits: 2..=2, followed_by: b"-" }, Shape { digits: 9..=9, followed_by: ANYTHING }],
+    number,
+)];
+
+const LAYOUTS: &[Layout] =
+    &[Layout { sizes: &[2, 7], between: Between::Any(b"-"), needs_word: true }, bare_by_word(&[9])];
+
+/// Words that say what a number is.
+const NAMES: &[&str] =
+    &["ein", "fein", "taxid", "taxpayerid", "employerid", "employeridentification", "federaltax"];
+
+fn number(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    find(sample, groups, LAYOUTS, NAMES, is_valid)
+}
+
+/// Whether the first two digits are assigned ("How EINs are assigned and valid EIN prefixes").
+fn is_valid(number: &[u8; 9]) -> bool {
+    let prefix = decimal(number.get(..2).unwrap_or_default());
+    matches!(
+        prefix,
+        1..=6 | 10..=16 | 20..=27 | 30..=48 | 50..=68 | 71..=77 | 80..=88 | 90..=95 | 98 | 99
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::DetectorType::UsEin;
+    use crate::mask::detect::test::{assert_kept, assert_marked, found};
+
+    #[test]
+    fn numbers_are_found() {
+        assert_marked(
+            UsEin,
+            &[
+                "EIN «12-6520642»",
+                "Tax ID: «47-6216827»",
+                "employer identification number «521748885»",
+                "fein=«12-6520642»",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_one_stays() {
+        assert_kept(
+            UsEin,
+            &[
+                "12-6520642",
+                "EIN 07-6520642",
+                "EIN 12-652064",
+                "EIN 12-65206421",
+                "521748885",
+                "550e8400-e29b-41d4-a716-446655440000",
+                "2024-05-06T12:30:45.123456789Z",
+                "1715000000000",
+                "5eb63bbbe01eeed093cb22bb8f5acdc3",
+                "order 1234567890",
+                "1.2.3-20240506",
+                "52.520008, 13.404954",
+                "127.0.0.1:8080",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_wall_of_beginnings_is_read_once() {
+        assert!(found(UsEin, "", &"12-6520642-".repeat(50_000)).is_empty());
+    }
+}

@@ -47,6 +47,19 @@ struct Pending {
     written: oneshot::Sender<Result<(), Unwritten>>,
 }
 
+/// Entries that are on their way into the journal.
+pub struct HandedOver(oneshot::Receiver<Result<(), Unwritten>>);
+
+impl HandedOver {
+    /// Waits until they are in the journal.
+    ///
+    /// # Errors
+    /// They are not, and will not be.
+    pub async fn wait(self) -> Result<(), Unwritten> {
+        self.0.await.map_err(|_| Unwritten)?
+    }
+}
+
 /// The journal's thread, to be waited for at the end.
 pub struct RecorderThread(std::thread::JoinHandle<()>);
 
@@ -86,6 +99,15 @@ impl Recorder {
     /// # Errors
     /// They are not, and will not be.
     pub async fn append(&self, entries: &[&Entry]) -> Result<(), Unwritten> {
+        self.hand_over(entries).await?.wait().await
+    }
+
+    /// Hands entries over to be written, all or none. From when this returns they are, whether or not somebody waits
+    /// for it; who gives up before has handed over nothing.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn hand_over(&self, entries: &[&Entry]) -> Result<HandedOver, Unwritten> {
         let (written, answer) = oneshot::channel();
         let entries = entries.iter().map(|entry| encode(entry)).collect::<Result<Vec<_>, _>>()?;
         let bytes = entries.iter().map(Encoded::bytes).sum::<usize>();
@@ -93,7 +115,7 @@ impl Recorder {
         let room = Arc::clone(&self.room).acquire_many_owned(kibibytes.min(QUEUE_KIBIBYTES));
         let pending = Pending { entries, _room: room.await.map_err(|_| Unwritten)?, written };
         self.queue.send(pending).await.map_err(|_| Unwritten)?;
-        answer.await.map_err(|_| Unwritten)?
+        Ok(HandedOver(answer))
     }
 
     /// Leaves entries to be written, for who cannot wait. Nothing is lost while the queue has room; beyond, a

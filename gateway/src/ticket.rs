@@ -135,14 +135,17 @@ impl Ticket {
 
     /// Writes entries, after the request if that is not written yet.
     async fn write(&mut self, entries: &[Entry]) -> Result<(), Unwritten> {
-        // Who is dropped while this is written must not leave the request a second time.
+        let all: Vec<&Entry> = self.request.iter().chain(entries).collect();
+        let written = self.recorder.hand_over(&all).await?;
+        // From here on they are written also if the client leaves, and the page must say nothing twice.
         let request = self.request.take();
-        let all: Vec<&Entry> = request.iter().chain(entries).collect();
-        let written = self.recorder.append(&all).await;
-        if written.is_err() {
-            self.request = request;
+        let closed = self.closed;
+        self.closed |= entries.iter().any(|entry| matches!(entry, Entry::Ended(_)));
+        let result = written.wait().await;
+        if result.is_err() {
+            (self.request, self.closed) = (request, closed);
         }
-        written
+        result
     }
 
     /// The call's identifier.
@@ -213,9 +216,7 @@ impl Ticket {
     /// [`Failure::AnswerUnrecorded`].
     pub async fn completed(&mut self, message: ServerMessage<'_>) -> Result<(), Failure> {
         let entries = [self.response(&message), self.end(End::Completed)];
-        self.write(&entries).await.map_err(|_| Failure::AnswerUnrecorded)?;
-        self.closed = true;
-        Ok(())
+        self.write(&entries).await.map_err(|_| Failure::AnswerUnrecorded)
     }
 
     fn response(&mut self, message: &ServerMessage<'_>) -> Entry {
@@ -360,5 +361,78 @@ fn record_caller(caller: &Caller) -> record::Caller {
         subject: caller.subject.clone(),
         username: caller.username.clone(),
         groups: caller.groups.clone(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use lychgate_gateway_mcp::message::Id;
+    use lychgate_gateway_policy::mask::own_pong;
+    use lychgate_gateway_policy::{Caller, compile};
+    use lychgate_gateway_record::{Decision, Outcome, SigningKey};
+    use serde_json::{Value, json};
+
+    use super::{RequestFacts, ServerMessage, Subject, Ticket};
+    use crate::recorder::Recorder;
+    use crate::upstream::EmptyMethod;
+
+    fn begin(recorder: &Recorder) -> Ticket {
+        let config = json!({
+            "apiVersion": "gateway.lychgate.dev/v1alpha1",
+            "sequence": 1,
+            "connection": {"namespace": "test", "name": "server"},
+            "gateway": {"namespace": "test", "name": "gateway"},
+            "resources": ["https://gateway.test/server/mcp"],
+            "identity": {"anonymous": true},
+            "upstream": {"url": "https://server", "connectTimeoutMilliseconds": 1, "callTimeoutMilliseconds": 1},
+            "limits": {"messageBytes": 65536},
+        });
+        let policy = compile(serde_json::from_value(config).unwrap()).unwrap();
+        let decision =
+            Decision { outcome: Outcome::Allow, rules: vec![], reason: None, commands: None, audited: None };
+        let facts = RequestFacts {
+            caller: &Caller::anonymous(),
+            subject: Subject::Session(EmptyMethod::Get),
+            revision: String::new(),
+            decision,
+        };
+        Ticket::begin(recorder, &policy, "session", facts, &[]).unwrap()
+    }
+
+    /// The kinds of entries that are left behind, those of the journal itself apart.
+    async fn left_by(leave: impl AsyncFnOnce(Ticket)) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::from_seed(&[1; 32]).ok().unwrap();
+        let (recorder, thread) = Recorder::start(folder.path(), "replica", key, 1 << 20).unwrap();
+        leave(begin(&recorder)).await;
+        drop(recorder);
+        tokio::task::spawn_blocking(move || thread.join()).await.unwrap();
+        let journal = std::fs::read_to_string(folder.path().join("replica/0000000000.jsonl")).unwrap();
+        let kind =
+            |line: &str| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().map(str::to_owned);
+        let own = ["Opened", "Head"];
+        journal.lines().filter_map(kind).filter(|kind| !own.contains(&kind.as_str())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_says_nothing_twice_also_where_its_client_leaves_while_it_is_written() {
+        let answer = own_pong(&Id::Number(1));
+        let message =
+            ServerMessage { recorded: &answer, relayed_bytes: 2, status: 200, stream: false, last: true };
+        let whole = ["Request", "Response", "Ended"];
+        let answered = left_by(async |mut ticket| ticket.completed(message).await.unwrap()).await;
+        assert_eq!(answered, whole);
+        let message =
+            ServerMessage { recorded: &answer, relayed_bytes: 2, status: 200, stream: false, last: true };
+        let left = left_by(async |mut ticket| {
+            tokio::select! {
+                biased;
+                _ = ticket.completed(message) => {}
+                () = std::future::ready(()) => {}
+            }
+        });
+        assert_eq!(left.await, whole);
+        assert_eq!(left_by(async |ticket| drop(ticket)).await, ["Request", "Ended"]);
     }
 }

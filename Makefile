@@ -63,11 +63,16 @@ lint: lint-format
 golden:
 	UPDATE_GOLDEN=1 cargo test --locked --workspace
 
-## soak: the property tests with many more cases, for some minutes; never part of CI
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS := 60
+
+## soak: the property tests with many more cases, and every fuzz target under libFuzzer for FUZZ_SECONDS; some twenty
+## minutes, never part of CI
 soak:
-	PROPTEST_CASES=20000 LYCHGATE_FUZZ_MUTATIONS=200000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
+	PROPTEST_CASES=20000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
 		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan \
 		--package lychgate-tests-fuzz
+	tests/fuzz/soak --seconds $(FUZZ_SECONDS)
 
 ## bench: what a gateway costs, beside no gateway and a bare proxy (docs/benchmarks.md); never part of CI. More flags
 ## go into BENCH, such as BENCH="--suite call --arms arms.toml"

@@ -1,7 +1,8 @@
 //! Fuzz targets: each reads any bytes with one part of the pure crates, and fails where the part breaks a promise.
 //!
-//! A target is a plain function. `tests/corpus.rs` runs it over what is saved in `corpus`, and over mutations of that, in
-//! every build. What a target compares with is a reader of somebody else's wherever there is one: serde_json, and the types of rmcp.
+//! A target is a plain function. `soak` runs it under libFuzzer, which looks for bytes that reach new code;
+//! `tests/corpus.rs` runs it over what is saved in `corpus`, and over mutations of that, in every build. What a target
+//! compares with is a reader of somebody else's wherever there is one: serde_json, and the types of rmcp.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Mutations of saved inputs, the same for the same seed.
+//! Mutations of saved inputs, the same for the same seed: what every build runs in place of an engine.
 
 /// Pieces that the readers care about.
 const PIECES: [&str; 48] = [

@@ -1,5 +1,5 @@
-//! Every target over what is saved for it, and over mutations of that: a short run in every build, and
-//! a long one in `make soak`. A failure says its target and its input; save the input in `corpus` under a name that says what it shows.
+//! Every target over what is saved for it, and over mutations of that: the short run of every build. `soak` is the long
+//! one. A failure says its target and its input; save the input in `corpus` under a name that says what it shows.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -95,6 +95,10 @@ fn rest(mut tokens: Vec<TokenWithSpan>, from: usize) -> Vec<TokenWithSpan> {
 /// One statement up to its semicolon or the end. Where the parser stops before, the error is where it stopped.
 fn parse(parser: &mut Parser<'static>, place: Place) -> Result<sqlparser::ast::Statement, Unparseable> {
     let parsed = parser.parse_statement();
+    if parsed.is_ok() && parser.get_current_token().token == Token::SemiColon {
+        // Snowflake's COPY INTO and names of stages take the semicolon behind them.
+        parser.prev_token();
+    }
     let next = parser.peek_token_ref();
     let reached = if next.token == Token::EOF { place } else { tokens::place(next.span.start) };
     let parsed = parsed.map_err(|error| tokens::refusal(error, reached))?;

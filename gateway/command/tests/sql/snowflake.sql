@@ -42,8 +42,32 @@ GET @stage file:///tmp
 -- effects: Exfiltrate Write
 COPY INTO users FROM @stage
 
+-- effects: Exfiltrate Write
+COPY INTO users FROM t
+
+-- effects: Exfiltrate Read Write
+COPY INTO users FROM @stage; SELECT 1
+
+-- effects: Exfiltrate Schema Write
+COPY INTO users FROM @stage;DROP TABLE t
+
+-- effects: Exfiltrate Write
+COPY INTO users FROM- t
+
 -- effects: Exfiltrate
 COPY INTO @stage FROM users
+
+-- effects: Exfiltrate Read
+COPY INTO @stage FROM users; SELECT 1
+
+-- effects: Exfiltrate Schema
+COPY INTO @stage FROM users;;DROP TABLE t
+
+-- effects: Exfiltrate Write
+COPY INTO @stage FROM- users
+
+-- effects: Exfiltrate
+COPY FILES INTO @stage FROM @other
 
 -- effects: Exfiltrate
 SELECT $1 FROM @stage/x.csv

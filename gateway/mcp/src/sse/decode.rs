@@ -4,6 +4,9 @@ use bytes::{Buf, BytesMut};
 
 use super::Event;
 
+/// A byte order mark. One may begin a stream and is none of its first line (WHATWG HTML, section 9.2.5).
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Reads a stream of events that arrives in chunks.
 pub struct Decoder {
     max_event_bytes: usize,
@@ -80,7 +83,11 @@ impl Decoder {
     /// # Errors
     /// An error that [`Decoder::push`] had found and not yet given.
     pub fn finish(self) -> Result<Ending, SseError> {
-        let is_between_events = self.line.is_empty() || self.line.starts_with(b":");
+        let line = match self.line.strip_prefix(MARK) {
+            Some(line) if self.is_first_line => line,
+            Some(_) | None => &self.line,
+        };
+        let is_between_events = line.is_empty() || line.starts_with(b":");
         match self.fault {
             Some(fault) => Err(fault),
             None if is_between_events && !self.has_fields() => Ok(Ending::Clean),
@@ -125,8 +132,8 @@ impl Decoder {
     fn end_line(&mut self) -> Option<Event> {
         // Taken rather than split off, so that an idle stream keeps no memory of its longest line.
         let mut line = std::mem::take(&mut self.line);
-        if std::mem::take(&mut self.is_first_line) && line.starts_with(b"\xEF\xBB\xBF") {
-            line.advance(3);
+        if std::mem::take(&mut self.is_first_line) && line.starts_with(MARK) {
+            line.advance(MARK.len());
         }
         if line.is_empty() {
             let is_event = self.has_fields();
@@ -249,6 +256,11 @@ mod tests {
             ("", Ending::Clean),
             ("data: a\n\n", Ending::Clean),
             ("data: a\n\n: unfinished", Ending::Clean),
+            ("\u{FEFF}", Ending::Clean),
+            ("\u{FEFF}: unfinished", Ending::Clean),
+            ("\u{FEFF}\u{FEFF}", Ending::Incomplete),
+            ("\n\u{FEFF}", Ending::Incomplete),
+            ("\u{FEFF}data: a", Ending::Incomplete),
             ("data: a", Ending::Incomplete),
             ("data: a\n", Ending::Incomplete),
             ("id: a\r\n", Ending::Incomplete),

@@ -14,6 +14,7 @@ mod inspect;
 mod manifests;
 mod mask;
 mod output;
+mod pin;
 mod records;
 mod render;
 mod status;
@@ -51,6 +52,8 @@ enum Verb {
     Mask(mask::Arguments),
     /// Say what a command of an agent would do
     Inspect(inspect::Arguments),
+    /// Print the hashes of a server's tools as they are now, for spec.toolPinning
+    Pin(pin::Arguments),
     /// Look at calls that wait for people, and decide on them
     #[command(subcommand)]
     Approvals(approvals::Approvals),
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Verb::Decide(arguments) => decide::run(&arguments),
         Verb::Mask(arguments) => mask::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Pin(arguments) => pin::run(&arguments),
         Verb::Approvals(verb) => approvals::run(&verb),
         Verb::Sessions(sessions) => records::sessions(&sessions),
         Verb::Replay(arguments) => records::replay(&arguments),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::condition;
 use crate::gateway::{CaReference, data_key, object_name};
+use crate::pinning::ToolPinning;
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::service::ServiceReference;
@@ -82,6 +83,9 @@ pub struct McpConnectionSpec {
     /// Which requests the server may send to the client.
     #[serde(default)]
     pub server_requests: ServerRequests,
+    /// Which definitions of tools somebody has looked at, and what becomes of others.
+    #[serde(default)]
+    pub tool_pinning: ToolPinning,
     /// Sizes that end a message.
     #[serde(default)]
     pub limits: Limits,
@@ -321,7 +325,7 @@ pub struct McpConnectionStatus {
     /// Where clients reach the connection: the first of its URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Where the object stands: Accepted, ResolvedRefs, Programmed and Ready.
+    /// Where the object stands: Accepted, ResolvedRefs, Programmed and Ready, and ToolsPinned where tools are pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),

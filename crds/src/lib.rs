@@ -13,6 +13,7 @@ pub mod connection;
 pub mod gateway;
 pub mod masking;
 pub mod notification;
+pub mod pinning;
 pub mod progress;
 pub mod reason;
 pub mod rule;

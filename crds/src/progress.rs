@@ -29,11 +29,15 @@ pub enum Progress {
     NoConflict,
     /// The API server would take a forged vote, or nobody can prove that it would not.
     NotGuarded,
+    /// The server says something else of a tool than what was pinned.
+    ToolsChanged,
+    /// The server has a tool without a pin.
+    ToolsNotPinned,
 }
 
 impl Progress {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NotAccepted,
         Self::Pending,
         Self::ApplyFailed,
@@ -44,6 +48,8 @@ impl Progress {
         Self::ConnectionsPending,
         Self::NoConflict,
         Self::NotGuarded,
+        Self::ToolsChanged,
+        Self::ToolsNotPinned,
     ];
 
     /// The reason as a condition has it.
@@ -60,6 +66,8 @@ impl Progress {
             Self::ConnectionsPending => "ConnectionsPending",
             Self::NoConflict => "NoConflict",
             Self::NotGuarded => "NotGuarded",
+            Self::ToolsChanged => "ToolsChanged",
+            Self::ToolsNotPinned => "ToolsNotPinned",
         }
     }
 
@@ -102,6 +110,15 @@ impl Progress {
                 "The API server would take a forged vote, or nobody could prove that it would not. Calls that need an \
                  approval are denied, and what was voted on since the last good proof is withdrawn. The message names \
                  the admission policy: install the chart again, with admissionPolicies.enabled."
+            }
+            Self::ToolsChanged => {
+                "The server says something else of a tool than what was pinned. With mode Enforce the tool is neither shown \
+                 nor called. Look at what it says now; if that is right, write what lychgate pin prints into \
+                 spec.toolPinning."
+            }
+            Self::ToolsNotPinned => {
+                "The server has a tool without a pin. With mode Enforce it is neither shown nor called. Look at what the \
+                 server says of it; if it may be used, write what lychgate pin prints into spec.toolPinning."
             }
         }
     }

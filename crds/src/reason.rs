@@ -20,17 +20,20 @@ pub enum ConditionType {
     Conflicted,
     /// The API server refuses every vote, and every Approval, that nobody may write.
     AdmissionGuarded,
+    /// What the server says of its tools is what somebody has looked at.
+    ToolsPinned,
 }
 
 impl ConditionType {
     /// Every type of condition.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Accepted,
         Self::ResolvedRefs,
         Self::Programmed,
         Self::Ready,
         Self::Conflicted,
         Self::AdmissionGuarded,
+        Self::ToolsPinned,
     ];
 
     /// The type as a condition has it.
@@ -43,6 +46,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Conflicted => "Conflicted",
             Self::AdmissionGuarded => "AdmissionGuarded",
+            Self::ToolsPinned => "ToolsPinned",
         }
     }
 }
@@ -119,11 +123,13 @@ pub enum Reason {
     NoApprovers,
     /// Rules of CommandRules can hold for one call and choose different credentials.
     CredentialConflict,
+    /// Pins are enforced and there is none, so that no tool can be called.
+    NothingPinned,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -151,6 +157,7 @@ impl Reason {
         Self::TooManyPolicies,
         Self::NoApprovers,
         Self::CredentialConflict,
+        Self::NothingPinned,
     ];
 
     /// The reason as a condition and a message have it.
@@ -184,6 +191,7 @@ impl Reason {
             Self::TooManyPolicies => "TooManyPolicies",
             Self::NoApprovers => "NoApprovers",
             Self::CredentialConflict => "CredentialConflict",
+            Self::NothingPinned => "NothingPinned",
         }
     }
 
@@ -254,6 +262,7 @@ impl Reason {
             }
             Self::NoApprovers => NO_APPROVERS,
             Self::CredentialConflict => CREDENTIAL_CONFLICT,
+            Self::NothingPinned => NOTHING_PINNED,
         }
     }
 
@@ -283,7 +292,8 @@ impl Reason {
             | Self::MadeByGateways
             | Self::RequesterUnmapped
             | Self::TooManyPolicies
-            | Self::NoApprovers => ConditionType::Accepted,
+            | Self::NoApprovers
+            | Self::NothingPinned => ConditionType::Accepted,
             Self::NoCommonApprover | Self::CredentialConflict => ConditionType::Conflicted,
             Self::RequiredPolicyMissing | Self::Suspended => ConditionType::Ready,
         }
@@ -297,6 +307,8 @@ const NO_COMMON_APPROVER: &str = "Two ApprovalPolicies can hold for one call and
      group in both, or let them match different calls.";
 const NO_APPROVERS: &str = "A CommandRule lets calls wait for approval, and no ApprovalPolicy is enforced for the connection, so that \
      they are denied. Attach one.";
+const NOTHING_PINNED: &str = "Pins are enforced and there is none, so that no tool can be called. Write what lychgate pin prints into \
+     spec.toolPinning, or mode: Audit until then.";
 const CREDENTIAL_CONFLICT: &str = "Two rules of CommandRules can allow one call and choose different credentials for it, so that it is \
      denied. Choose the same in both, or let them be about different effects or tools.";
 

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 38] = [
+pub const RULES: [Rule; 39] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -66,7 +66,15 @@ pub const RULES: [Rule; 38] = [
     CREDENTIAL_WITH_ALLOW,
     STATEMENT_SIZE_IN_RANGE,
     CREDENTIAL_OF_GRANT_EXISTS,
+    PIN_NAMES_A_TOOL,
 ];
+
+/// The longest name of a tool that can be pinned is that of MCP 2025-11-25 (Tools, Tool Names).
+pub const PIN_NAMES_A_TOOL: Rule = Rule {
+    expression: "self.all(name, size(name) > 0 && size(name) <= 128)",
+    message: "names a tool by a name that is empty or longer than 128 characters; write the tool's own",
+    member: None,
+};
 
 /// A gateway that nobody can call is a mistake.
 pub const SOMEBODY_CAN_CALL: Rule = Rule {

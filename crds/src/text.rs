@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 28] = [
+pub const FORMATS: [Format; 29] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -62,7 +62,12 @@ pub const FORMATS: [Format; 28] = [
     KUBERNETES_USERNAME,
     CONDITION,
     MESSAGE,
+    DEFINITION_HASH,
 ];
+
+/// The hash of a tool's definition.
+pub const DEFINITION_HASH: Format =
+    Format::new(r"^[0-9a-f]{64}$", 64, "64 hexadecimal digits in lower case, as lychgate pin prints them");
 
 /// The name of a Kubernetes object (RFC 1123 subdomain).
 pub const OBJECT_NAME: Format = Format::new(

@@ -26,11 +26,16 @@ pub fn handle(gateway: &Gateway, request: &Request<Incoming>) -> Response<ReplyB
             }
             gateway.metrics.show_watches(&gateway.watches);
             gateway.metrics.show_held(&gateway.held);
+            gateway.metrics.show_flagged(&gateway.configurations, &gateway.tools);
             let text = gateway.metrics.render();
             reply::document("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
         }
         "/config" => {
-            let connections = gateway.configurations.report(&gateway.values, gateway.sealer.naming());
+            let connections = gateway.configurations.report(
+                &gateway.values,
+                gateway.sealer.naming(),
+                &gateway.tools.sightings,
+            );
             let watches = gateway.watches.report();
             let report = json!({ "connections": connections, "watches": watches });
             reply::document("application/json", report.to_string())

@@ -10,6 +10,7 @@ mod batch;
 mod empty;
 mod enter;
 mod held;
+mod pinned;
 mod verdict;
 
 use std::sync::Arc;
@@ -258,6 +259,9 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
     let masked = permit.outbound() != call.message().bytes();
+    if let Err(failure) = pinned::check(&visit, permit, &mut ticket).await {
+        return Err((failure, Box::new(ticket)));
+    }
     let headers = match prepare(&visit, permit.credentials(), masked, &mut ticket).await {
         Ok(headers) => headers,
         Err(failure) => return Err((failure, Box::new(ticket))),

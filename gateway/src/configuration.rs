@@ -21,6 +21,7 @@ use crate::connection::{Connection, Shared};
 use crate::credential::Credentials;
 use crate::document::{self, Document};
 use crate::failure::Failure;
+use crate::sightings::Sightings;
 use crate::values::Values;
 
 /// How often the folder is looked at.
@@ -116,6 +117,13 @@ impl Configurations {
         without_policy.map(|(file, slot)| format!("{file}: {}", slot.problem())).collect()
     }
 
+    /// The connections that are served.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Arc<Connection>> {
+        let current = self.current.load();
+        current.counting().filter_map(|(_, slot)| slot.connection()).cloned().collect()
+    }
+
     /// The sequence of each connection's policy in use.
     #[must_use]
     pub fn sequences(&self) -> Vec<(String, u64)> {
@@ -130,10 +138,10 @@ impl Configurations {
     /// What is in use, what is refused, and whether each credential can be used at this moment, for the
     /// operator. Versions of credentials are named by `naming`; no value is in it.
     #[must_use]
-    pub fn report(&self, values: &Values, naming: &hmac::Key) -> Vec<Value> {
+    pub fn report(&self, values: &Values, naming: &hmac::Key, sightings: &Sightings) -> Vec<Value> {
         let current = self.current.load();
         let connections = current.counting();
-        connections.map(|(file, slot)| slot.report(file, values, naming)).collect()
+        connections.map(|(file, slot)| slot.report(file, values, naming, sightings)).collect()
     }
 
     /// The Secrets that the documents in use name.
@@ -301,13 +309,14 @@ impl Current {
 }
 
 impl Slot {
-    fn report(&self, file: &str, values: &Values, naming: &hmac::Key) -> Value {
+    fn report(&self, file: &str, values: &Values, naming: &hmac::Key, sightings: &Sightings) -> Value {
         let mut report = match &self.served {
             Some(Served { connection, document }) => json!({
                 "connection": connection.label,
                 "sequence": connection.policy.config().sequence,
                 "hash": document.hash(),
                 "credentials": Credentials::read(&connection.policy, values).report(naming),
+                "toolPinning": sightings.report(&connection.label, connection.policy.pinning()),
             }),
             None => json!({ "connection": file }),
         };

@@ -343,24 +343,27 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         DenialReason::UnknownMethod => {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
-        DenialReason::NoGrant => match operation {
-            Operation::Tool { name } => {
-                Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}"))
+        DenialReason::ToolChanged => own(403, "The server has changed this tool since people looked at it"),
+        DenialReason::NoGrant | DenialReason::ToolNotPinned | DenialReason::ToolNotListed => {
+            match operation {
+                Operation::Tool { name } => {
+                    Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}"))
+                }
+                Operation::Prompt { name } => {
+                    Answer::new(200, codes::INVALID_PARAMS, format!("Unknown prompt: {name}"))
+                }
+                Operation::Resource { uri } => {
+                    // MCP 2026-07-28 has no code of its own for this any more.
+                    let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
+                    Answer::new(200, code, format!("Resource not found: {uri}"))
+                }
+                Operation::Listen { .. }
+                | Operation::List(_)
+                | Operation::Protocol { .. }
+                | Operation::Answer
+                | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
             }
-            Operation::Prompt { name } => {
-                Answer::new(200, codes::INVALID_PARAMS, format!("Unknown prompt: {name}"))
-            }
-            Operation::Resource { uri } => {
-                // MCP 2026-07-28 has no code of its own for this any more.
-                let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
-                Answer::new(200, code, format!("Resource not found: {uri}"))
-            }
-            Operation::Listen { .. }
-            | Operation::List(_)
-            | Operation::Protocol { .. }
-            | Operation::Answer
-            | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
-        },
+        }
     }
 }
 

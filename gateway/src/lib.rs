@@ -35,6 +35,7 @@ pub mod reply;
 pub mod secret;
 pub mod service_account;
 pub mod session;
+pub mod sightings;
 pub mod stalled;
 pub mod start;
 pub mod state;

@@ -11,6 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::approval::held::HeldCalls;
+use crate::configuration::Configurations;
+use crate::tools::ToolLists;
 use crate::watch::Standings;
 
 /// Labels of a call.
@@ -40,6 +42,15 @@ pub struct MaskLabels {
     pub connection: String,
     /// What was found.
     pub detector: String,
+}
+
+/// Labels of a tool that was held to its pin.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ToolLabels {
+    /// `namespace/name`.
+    pub connection: String,
+    /// How the tool stands to its pin: `AsPinned`, `Changed`, `NotPinned`, `NotListed`, or `Unknown`.
+    pub standing: &'static str,
 }
 
 /// Labels of what happens with Approvals.
@@ -103,6 +114,10 @@ pub struct Metrics {
     approvals_held: Gauge,
     /// How long the first of these has waited, in seconds.
     approvals_oldest_held: Gauge,
+    /// Calls of tools that were held to their pins.
+    pub tool_checks: Family<ToolLabels, Counter>,
+    /// What servers said last that somebody should look at.
+    flagged: Family<ReasonLabels, Gauge<u64, AtomicU64>>,
     /// 1 for each watch that is in sync, 0 for each that is not.
     pub watch_in_sync: Family<WatchLabels, Gauge>,
     /// When the API server said something about a watched object last.
@@ -157,6 +172,7 @@ impl Default for Metrics {
             Unit::Seconds,
             approvals_oldest_held.clone(),
         );
+        let (tool_checks, flagged) = definitions(&mut registry);
         let (watch_in_sync, watch_heard) = watches(&mut registry);
         Self {
             registry,
@@ -171,6 +187,8 @@ impl Default for Metrics {
             approvals_held,
             notifications,
             approvals_oldest_held,
+            tool_checks,
+            flagged,
             watch_in_sync,
             watch_heard,
         }
@@ -183,6 +201,17 @@ impl Metrics {
         let (count, oldest) = held.waiting();
         self.approvals_held.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.approvals_oldest_held.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Shows what servers said last that somebody should look at; what is mended has no series.
+    pub fn show_flagged(&self, configurations: &Configurations, tools: &ToolLists) {
+        self.flagged.clear();
+        for connection in configurations.connections() {
+            for (reason, count) in tools.sightings.counts(&connection.label, connection.policy.pinning()) {
+                let labels = ReasonLabels { connection: connection.label.clone(), reason };
+                self.flagged.get_or_create(&labels).set(count);
+            }
+        }
     }
 
     /// Notes how it stands with each watch; what is not watched any more has no series.
@@ -208,6 +237,19 @@ impl Metrics {
             Err(std::fmt::Error) => String::new(),
         }
     }
+}
+
+fn definitions(
+    registry: &mut Registry,
+) -> (Family<ToolLabels, Counter>, Family<ReasonLabels, Gauge<u64, AtomicU64>>) {
+    let (checks, flagged) = (Family::default(), Family::default());
+    registry.register("tool_checks", "Calls of tools that were held to their pins", Family::clone(&checks));
+    registry.register(
+        "flagged",
+        "Definitions that servers gave last and that somebody should look at",
+        Family::clone(&flagged),
+    );
+    (checks, flagged)
 }
 
 fn watches(

@@ -159,6 +159,7 @@ fn without_message(mut entry: Entry) -> Entry {
         Entry::Opened(_)
         | Entry::Asked(_)
         | Entry::Decided(_)
+        | Entry::Flagged(_)
         | Entry::Injected(_)
         | Entry::Failed(_)
         | Entry::Rejected(_)

@@ -15,6 +15,7 @@ use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::listen::{Listening, may_hear};
 use lychgate_gateway_policy::mask::{Known, Masked, own_error, own_pong};
+use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::shown::{Shown, show};
 use lychgate_gateway_policy::{Caller, Operation, list};
@@ -67,6 +68,8 @@ pub struct Passing {
     pub negotiated: Option<Negotiated>,
     /// The lists of whose changes a `subscriptions/listen` hears from now on, if it says so.
     pub granted: Option<Lists>,
+    /// What the server says in it that somebody should look at.
+    pub findings: Vec<Finding>,
 }
 
 /// A request of the server that does not reach the client.
@@ -126,6 +129,8 @@ impl Origin {
             return Ok(Verdict::Drop);
         }
         let operation = self.operation.as_ref();
+        let survey = self.gateway.tools.relayed(&self.connection.label, operation, &message, &self.known);
+        let findings = policy.pinning().findings(&survey);
         let filtered =
             list::filter(policy, &self.caller, operation, &message, now).map_err(|error| rubbish(&error))?;
         // Most answers are no lists, and pass the filter as they came.
@@ -143,7 +148,7 @@ impl Origin {
         self.count(&masked);
         let negotiated = (last && self.initializes()).then(|| Negotiated::of(&message));
         let granted = self.granted(&message);
-        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted })))
+        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted, findings })))
     }
 
     /// Whether a session is to begin.

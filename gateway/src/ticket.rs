@@ -11,6 +11,7 @@ use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction as MaskDirection;
 use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask};
+use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::{Call, Caller, Operation, Policy};
 use lychgate_gateway_record::{
     self as record, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
@@ -21,6 +22,9 @@ use crate::credential;
 use crate::failure::Failure;
 use crate::recorder::{Recorder, Unwritten};
 use crate::upstream::EmptyMethod;
+
+/// The most things that one entry says somebody should look at; further ones are counted.
+const MAXIMUM_FLAGS: usize = 64;
 
 /// A call in the record, from its request to its end.
 pub struct Ticket {
@@ -193,6 +197,24 @@ impl Ticket {
         }
         self.sent = Instant::now();
         Ok(())
+    }
+
+    /// Records what a server says of itself that somebody should look at, before it is shown or called.
+    ///
+    /// # Errors
+    /// [`Failure::Recorder`].
+    pub async fn flagged(&mut self, findings: Vec<Finding>) -> Result<(), Failure> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let omitted = findings.len().saturating_sub(MAXIMUM_FLAGS) as u64;
+        let flag = |finding: Finding| {
+            let Finding { subject, reason, enforced, definition, pinned, hidden } = finding;
+            record::Flag { subject, reason: reason.to_owned(), enforced, definition, pinned, hidden }
+        };
+        let flags = findings.into_iter().take(MAXIMUM_FLAGS).map(flag).collect();
+        let entry = Entry::Flagged(Box::new(record::Flagged { call: self.call.clone(), flags, omitted }));
+        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
     }
 
     /// How long ago the call was sent.

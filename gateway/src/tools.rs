@@ -1,5 +1,5 @@
-//! What a server says of its tools, asked by the gateway itself: an approval is for a tool as it was defined, and a
-//! tool that the server does not list cannot be approved.
+//! What a server says of its tools, asked by the gateway itself: an approval is for a tool as it was defined, a pin is for
+//! a tool as somebody has seen it, and a tool that the server does not list can have neither.
 //!
 //! The list is asked for in the caller's own era and session, with the connection's credentials, and kept for a short
 //! while for each version of those.
@@ -8,15 +8,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lychgate_gateway_mcp::headers::{MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX};
-use lychgate_gateway_mcp::json::canonical::canonical;
 use lychgate_gateway_mcp::json::{Limits, quote};
 use lychgate_gateway_mcp::message::{Form, Id, Message, request};
+use lychgate_gateway_policy::Operation;
+use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::pinning::{Definition, Survey, survey};
 
 use crate::fault::Fault;
+use crate::sightings::Sightings;
 use crate::upstream::Upstream;
 
 /// How long a list is believed.
@@ -41,13 +43,20 @@ pub struct ListKey {
     pub versions: Vec<String>,
 }
 
-/// Lists of tools, kept for a short while: of each tool the hash of its definition.
+/// Lists of tools, kept for a short while, and what was seen last in any list.
 #[derive(Default)]
-pub struct ToolLists(Mutex<HashMap<ListKey, Kept>>);
+pub struct ToolLists {
+    lists: Mutex<HashMap<ListKey, Kept>>,
+    /// What servers said last.
+    pub sightings: Sightings,
+}
+
+/// The tools of a list, by name.
+type Tools = HashMap<String, Definition>;
 
 struct Kept {
     since: Instant,
-    hashes: HashMap<String, String>,
+    tools: Tools,
 }
 
 /// How the server is asked.
@@ -58,32 +67,67 @@ pub struct Asking<'a> {
     pub headers: HeaderMap,
     /// The caller's request, whose `_meta` says what the era demands.
     pub message: &'a Message,
+    /// What must not be told.
+    pub known: &'a [Known],
     /// The limits of messages.
     pub limits: Limits,
 }
 
 impl ToolLists {
-    /// The hash of a tool's definition, if a list that is still believed has it.
+    /// A tool's definition, if a list that is still believed has it.
     #[must_use]
-    pub fn kept(&self, key: &ListKey, tool: &str) -> Option<String> {
+    pub fn kept(&self, key: &ListKey, tool: &str) -> Option<Definition> {
         let lists = self.lock();
         let kept = lists.get(key).filter(|kept| kept.since.elapsed() < LIFETIME)?;
-        kept.hashes.get(tool).cloned()
+        kept.tools.get(tool).cloned()
     }
 
-    /// Asks for the list, keeps it, and gives the hash of the tool's definition; none if the server does not list it.
+    /// Asks for the list, keeps it, and gives the tool's definition; none if the server does not list it.
     ///
     /// # Errors
     /// The server does not answer, or not with a list.
-    pub async fn ask(&self, key: &ListKey, tool: &str, asking: Asking<'_>) -> Result<Option<String>, Fault> {
-        let hashes = asking.list(key.modern).await?;
-        let found = hashes.get(tool).cloned();
+    pub async fn ask(
+        &self,
+        key: &ListKey,
+        tool: &str,
+        asking: Asking<'_>,
+    ) -> Result<Option<Definition>, Fault> {
+        let known = asking.known;
+        let tools = asking.list(key.modern).await?;
+        let found = tools.get(tool).cloned();
+        let seen = Survey { tools: tools.values().cloned().collect(), ..Survey::default() };
+        self.sightings.note(&key.connection, &seen.without(known), true);
         let mut lists = self.lock();
         if lists.len() >= MAXIMUM_LISTS {
             lists.clear();
         }
-        lists.insert(key.clone(), Kept { since: Instant::now(), hashes });
+        lists.insert(key.clone(), Kept { since: Instant::now(), tools });
         Ok(found)
+    }
+
+    /// Takes note of what a server says in an answer to `operation`, and gives what it says. A list that says something
+    /// else than one that is kept ends the belief in that.
+    #[must_use]
+    pub fn relayed(
+        &self,
+        connection: &str,
+        operation: Option<&Operation>,
+        message: &Message,
+        known: &[Known],
+    ) -> Survey {
+        let seen = survey(operation, message);
+        if seen.is_empty() {
+            return seen;
+        }
+        let contradicts = |kept: &Kept| {
+            seen.tools
+                .iter()
+                .any(|tool| kept.tools.get(&tool.name).is_some_and(|kept| kept.hash != tool.hash))
+        };
+        self.lock().retain(|key, kept| key.connection != connection || !contradicts(kept));
+        let seen = seen.without(known);
+        self.sightings.note(connection, &seen, false);
+        seen
     }
 
     /// The server says that its tools have changed.
@@ -92,12 +136,12 @@ impl ToolLists {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ListKey, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Asking<'_> {
-    async fn list(mut self, modern: bool) -> Result<HashMap<String, String>, Fault> {
+    async fn list(mut self, modern: bool) -> Result<Tools, Fault> {
         let besides =
             |name: &str| name == MCP_NAME || name == MCP_METHOD || name.starts_with(MCP_PARAM_PREFIX);
         let unfit: Vec<HeaderName> =
@@ -108,15 +152,15 @@ impl Asking<'_> {
         if modern {
             self.headers.insert(HeaderName::from_static(MCP_METHOD), HeaderValue::from_static("tools/list"));
         }
-        let mut hashes = HashMap::new();
+        let mut tools = HashMap::new();
         let mut cursor = None;
         for page in 0..MAXIMUM_PAGES {
             let id = Id::String(format!("{ID_PREFIX}{page}"));
             let params = self.params(modern, cursor.as_deref());
             let bytes = request(&id, "tools/list", Some(&params));
             let answer = self.upstream.ask(bytes, self.headers.clone(), &id, self.limits).await?;
-            if !read_page(&answer, &mut hashes)? {
-                return Ok(hashes);
+            if !read_page(&answer, &mut tools)? {
+                return Ok(tools);
             }
             let next = answer.result().and_then(|result| result.get("nextCursor"));
             cursor = next.and_then(|next| next.text()).map(|next| next.into_owned());
@@ -141,7 +185,7 @@ impl Asking<'_> {
 }
 
 /// Takes the tools of a page, and says whether there is another.
-fn read_page(answer: &Message, hashes: &mut HashMap<String, String>) -> Result<bool, Fault> {
+fn read_page(answer: &Message, tools: &mut Tools) -> Result<bool, Fault> {
     let rubbish = |what: &str| Fault::Rubbish(format!("to the gateway's own tools/list: {what}"));
     let result = match answer.form() {
         Form::Response { .. } => answer.result().ok_or_else(|| rubbish("no result"))?,
@@ -149,12 +193,10 @@ fn read_page(answer: &Message, hashes: &mut HashMap<String, String>) -> Result<b
             return Err(rubbish("an error"));
         }
     };
-    let tools = result.get("tools").ok_or_else(|| rubbish("no tools"))?;
-    for tool in tools.items() {
-        let name =
-            tool.get("name").and_then(|name| name.text()).ok_or_else(|| rubbish("a tool without name"))?;
-        let hash = digest::digest(&digest::SHA256, canonical(tool).as_bytes());
-        if hashes.insert(name.into_owned(), hex::encode(hash)).is_some() {
+    let listed = result.get("tools").ok_or_else(|| rubbish("no tools"))?;
+    for tool in listed.items() {
+        let definition = Definition::of(tool).ok_or_else(|| rubbish("a tool without name"))?;
+        if tools.insert(definition.name.clone(), definition).is_some() {
             return Err(rubbish("two tools of one name"));
         }
     }
@@ -181,49 +223,37 @@ pub(crate) fn find_answer(bytes: Bytes, id: &Id, limits: Limits) -> Result<Optio
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{ListKey, read_page, tells_of_change};
+    use super::{Kept, ListKey, ToolLists, Tools, read_page, tells_of_change};
     use bytes::Bytes;
     use lychgate_gateway_mcp::json::Limits;
     use lychgate_gateway_mcp::message::Message;
-    use std::collections::HashMap;
+    use lychgate_gateway_policy::Operation;
+    use lychgate_gateway_policy::call::ListKind;
+    use std::time::Instant;
 
     fn message(text: &str) -> Message {
         Message::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::with_bytes(10_000)).unwrap()
     }
 
-    fn hashes(tools: &str) -> Result<(HashMap<String, String>, bool), String> {
-        let mut hashes = HashMap::new();
+    fn listed(tools: &str) -> Result<(Tools, bool), String> {
+        let mut found = Tools::new();
         let answer = message(&format!(r#"{{"jsonrpc":"2.0","id":"x","result":{{{tools}}}}}"#));
-        read_page(&answer, &mut hashes).map(|more| (hashes, more)).map_err(|fault| fault.to_string())
-    }
-
-    #[test]
-    fn a_tool_is_hashed_by_all_that_its_definition_says_and_not_by_how_it_is_spelt() {
-        let of = |tool: &str| hashes(&format!(r#""tools":[{tool}]"#)).unwrap().0.remove("q").unwrap();
-        let own = of(r#"{"name":"q","description":"reads","inputSchema":{"type":"object"}}"#);
-        assert_eq!(own, of(r#"{ "inputSchema":{"type":"object"},"name":"\u0071", "description":"reads"}"#));
-        for changed in [
-            r#"{"name":"q","description":"writes","inputSchema":{"type":"object"}}"#,
-            r#"{"name":"q","description":"reads","inputSchema":{"type":"object","required":[]}}"#,
-            r#"{"name":"q","description":"reads","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}"#,
-        ] {
-            assert_ne!(own, of(changed), "{changed}");
-        }
+        read_page(&answer, &mut found).map(|more| (found, more)).map_err(|fault| fault.to_string())
     }
 
     #[test]
     fn what_is_no_list_is_refused_and_a_cursor_tells_of_another_page() {
-        assert!(hashes(r#""tools":[{"name":"q"}],"nextCursor":"2""#).unwrap().1);
-        assert!(!hashes(r#""tools":[]"#).unwrap().1);
+        assert!(listed(r#""tools":[{"name":"q"}],"nextCursor":"2""#).unwrap().1);
+        assert!(!listed(r#""tools":[]"#).unwrap().1);
         for (wrong, expected) in [
             ("", "no tools"),
             (r#""tools":[{}]"#, "a tool without name"),
             (r#""tools":[{"name":"q"},{"name":"q"}]"#, "two tools of one name"),
         ] {
-            assert!(hashes(wrong).unwrap_err().contains(expected), "{wrong}");
+            assert!(listed(wrong).unwrap_err().contains(expected), "{wrong}");
         }
         let error = message(r#"{"jsonrpc":"2.0","id":"x","error":{"code":-1,"message":"no"}}"#);
-        assert!(read_page(&error, &mut HashMap::new()).is_err());
+        assert!(read_page(&error, &mut Tools::new()).is_err());
     }
 
     #[test]
@@ -231,20 +261,45 @@ mod tests {
         let changed = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
         assert!(tells_of_change(&message(changed)));
         assert!(!tells_of_change(&message(r#"{"jsonrpc":"2.0","method":"notifications/message"}"#)));
-        let lists = super::ToolLists::default();
-        let key = |connection: &str| ListKey {
+        let lists = ToolLists::default();
+        for connection in ["a/one", "a/two"] {
+            keep(&lists, connection);
+        }
+        lists.forget("a/one");
+        assert_eq!(lists.kept(&key("a/one"), "q"), None);
+        assert!(lists.kept(&key("a/two"), "q").is_some());
+        assert_eq!(lists.kept(&key("a/two"), "other"), None);
+    }
+
+    fn key(connection: &str) -> ListKey {
+        ListKey {
             connection: connection.to_owned(),
             upstream: "u".to_owned(),
             modern: false,
             versions: vec![],
-        };
-        for connection in ["a/one", "a/two"] {
-            let hashes = HashMap::from([("q".to_owned(), connection.to_owned())]);
-            lists.lock().insert(key(connection), super::Kept { since: std::time::Instant::now(), hashes });
         }
-        lists.forget("a/one");
+    }
+
+    fn keep(lists: &ToolLists, connection: &str) {
+        let tools = listed(r#""tools":[{"name":"q"}]"#).unwrap().0;
+        lists.lock().insert(key(connection), Kept { since: Instant::now(), tools });
+    }
+
+    #[test]
+    fn a_list_is_not_believed_any_more_when_a_caller_was_told_something_else() {
+        let lists = ToolLists::default();
+        for connection in ["a/one", "a/two"] {
+            keep(&lists, connection);
+        }
+        let relayed = |list: &str| {
+            let message = message(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{{list}}}}}"#));
+            let seen = lists.relayed("a/one", Some(&Operation::List(ListKind::Tools)), &message, &[]);
+            assert!(seen.lists_tools);
+        };
+        relayed(r#""tools":[{"name":"q"},{"name":"new"}]"#);
+        assert!(lists.kept(&key("a/one"), "q").is_some(), "it says the same of q");
+        relayed(r#""tools":[{"name":"q","description":"now"}]"#);
         assert_eq!(lists.kept(&key("a/one"), "q"), None);
-        assert_eq!(lists.kept(&key("a/two"), "q").as_deref(), Some("a/two"));
-        assert_eq!(lists.kept(&key("a/two"), "other"), None);
+        assert!(lists.kept(&key("a/two"), "q").is_some());
     }
 }

@@ -12,7 +12,9 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use lychgate_operator_plan::status::{Answer, CredentialAnswer, Published, Refusal, Replica};
+use lychgate_operator_plan::status::{
+    Answer, CredentialAnswer, DefinitionsAnswer, Published, Refusal, Replica, ToolAnswer,
+};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -66,10 +68,15 @@ struct Named {
 }
 
 impl Named {
-    /// Whether a credential, or what the document needs, is missing.
+    /// Whether a credential, or what the document needs, is missing, or a tool is not as it was pinned.
     fn lacks(&self) -> bool {
         let mut credentials = self.answer.credentials.iter();
-        self.answer.refused.is_some() || credentials.any(|credential| credential.problem.is_some())
+        let tools = self.answer.definitions.iter().flat_map(|definitions| &definitions.tools);
+        let mut changed =
+            tools.filter(|tool| tool.pinned.as_ref().is_some_and(|pin| *pin != tool.definition));
+        self.answer.refused.is_some()
+            || credentials.any(|credential| credential.problem.is_some())
+            || changed.next().is_some()
     }
 
     fn uses(&self, published: &Published) -> bool {
@@ -239,6 +246,44 @@ struct Connection {
     #[serde(default)]
     credentials: Vec<Credential>,
     refused: Option<Refused>,
+    #[serde(rename = "toolPinning")]
+    tool_pinning: Option<Definitions>,
+}
+
+/// What the server said of itself last.
+#[derive(Deserialize)]
+struct Definitions {
+    tools: Option<Vec<Tool>>,
+    #[serde(default)]
+    others: Vec<Other>,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    name: String,
+    definition: String,
+    pinned: Option<String>,
+    #[serde(default)]
+    hidden: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Other {
+    subject: String,
+    hidden: Vec<String>,
+}
+
+impl Definitions {
+    /// Nothing where the gateway has not heard of any tool.
+    fn answer(self) -> Option<DefinitionsAnswer> {
+        let tool =
+            |Tool { name, definition, pinned, hidden }| ToolAnswer { name, definition, pinned, hidden };
+        let other = |Other { subject, hidden }: Other| format!("{subject} ({})", hidden.join(", "));
+        Some(DefinitionsAnswer {
+            tools: self.tools?.into_iter().map(tool).collect(),
+            others: self.others.into_iter().map(other).collect(),
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -255,13 +300,14 @@ struct Refused {
 
 impl From<Connection> for Named {
     fn from(connection: Connection) -> Self {
-        let Connection { connection, sequence, hash, credentials, refused } = connection;
+        let Connection { connection, sequence, hash, credentials, refused, tool_pinning } = connection;
         let credential = |Credential { name, problem }| CredentialAnswer { name, problem };
         let answer = Answer {
             in_use: sequence.zip(hash).map(|(sequence, hash)| Published { sequence, hash }),
             refused: refused
                 .map(|refused| Refusal { hash: refused.hash.unwrap_or_default(), problem: refused.problem }),
             credentials: credentials.into_iter().map(credential).collect(),
+            definitions: tool_pinning.and_then(Definitions::answer),
         };
         Self { connection, answer }
     }

@@ -178,6 +178,7 @@ impl Reporter {
                 policies: valid.policies().iter().map(|key| key.seen_from(subject.namespace)).collect(),
                 closed: valid.closed(),
                 has_credentials: valid.has_credentials(),
+                pinning: valid.pinning(),
             }),
             failure: outcome.and_then(|outcome| outcome.failure.clone()),
             published,

@@ -31,6 +31,7 @@ mod lifecycle;
 mod names;
 mod namespaces;
 mod outage;
+mod pinned;
 mod questions;
 mod references;
 mod repair;

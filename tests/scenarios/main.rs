@@ -27,6 +27,7 @@ mod lifecycle;
 mod listening;
 mod notifications;
 mod odd;
+mod pinning;
 mod pressure;
 mod refusals;
 mod stdio_servers;

@@ -59,6 +59,9 @@ fn meaning(condition: ConditionType) -> &'static str {
         ConditionType::AdmissionGuarded => {
             "the operator has proved that the API server refuses votes and Approvals that nobody may write"
         }
+        ConditionType::ToolsPinned => {
+            "what the server says of its tools, as gateways saw it last, is what was pinned; absent where tools are not pinned"
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub use credential::{MAXIMUM_CREDENTIALS, check_format, check_header};
 
 use crate::config::{self, API_VERSION, GatewayConfig};
 use crate::glob::Glob;
+use crate::pinning::{self, Pinning};
 use crate::when::{self, When};
 use crate::{approval, command, destination, mask};
 
@@ -53,6 +54,7 @@ pub struct Policy {
     masking: mask::Program,
     commands: command::Program,
     approval: approval::Program,
+    pinning: Pinning,
     /// For each credential, whether it goes only where it is chosen.
     alternatives: Vec<bool>,
 }
@@ -86,6 +88,12 @@ impl Policy {
     #[must_use]
     pub fn masking(&self) -> &mask::Program {
         &self.masking
+    }
+
+    /// How its tools are held to their pins.
+    #[must_use]
+    pub fn pinning(&self) -> &Pinning {
+        &self.pinning
     }
 
     pub(crate) fn commands(&self) -> &command::Program {
@@ -129,11 +137,12 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
         .collect();
     let approval = approval::compile(&config, &mut problems);
     let commands = command::compile(&config, &mut problems);
+    let pinning = pinning::compile(&config, &mut problems);
     let alternatives = credential::alternatives(&config);
     let masking = mask::compile(&config.masking).map_err(|found| problems.extend(found)).ok();
     match (upstream, masking) {
         (Some(upstream), Some(masking)) if problems.is_empty() => {
-            Ok(Policy { config, upstream, access, masking, commands, approval, alternatives })
+            Ok(Policy { config, upstream, access, masking, commands, approval, pinning, alternatives })
         }
         _ => Err(problems),
     }

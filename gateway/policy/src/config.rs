@@ -6,6 +6,7 @@
 
 mod approval;
 mod command;
+mod pinning;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub use command::{
     CommandAction, CommandClause, CommandLimits, CommandRule, Dialect, Effect, Extraction, Language,
     MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
+pub use pinning::{PinningMode, ToolPinning};
 
 /// The value of [`GatewayConfig::api_version`] that this crate reads and writes.
 pub const API_VERSION: &str = "gateway.lychgate.dev/v1alpha1";
@@ -66,6 +68,9 @@ pub struct GatewayConfig {
     /// Which requests the server may send to the client.
     #[serde(default)]
     pub server_requests: ServerRequests,
+    /// Which definitions of tools somebody has looked at. Without it, nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_pinning: Option<ToolPinning>,
     /// Sizes that end a message.
     pub limits: MessageLimits,
     /// Set where nothing may pass at all, whatever the grants say.

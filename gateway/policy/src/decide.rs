@@ -246,6 +246,9 @@ fn weigh(
         let credentials = access::credentials(policy, granted.credential.as_deref());
         return Ok((Sent { outbound, rules: granted.rules, credentials }, terms));
     };
+    if let Some(reason) = policy.pinning().refuses(tool) {
+        return Err(reason.into());
+    }
     let received = call.message().params().and_then(|params| params.get("arguments"));
     let subject = Subject { tool, asked, received, masking: policy.masking() };
     *commands = policy.commands().judge(&subject);

@@ -40,11 +40,17 @@ pub enum DenialReason {
     ConditionUnmet,
     /// The commands of one call are to be made with different credentials.
     CredentialConflict,
+    /// The tool has no pin, and tools without one are not used.
+    ToolNotPinned,
+    /// The server says something else of the tool than what was pinned.
+    ToolChanged,
+    /// The tool has a pin, and the server does not list it.
+    ToolNotListed,
 }
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::NoAccess,
         Self::NoGrant,
         Self::UnknownMethod,
@@ -63,6 +69,9 @@ impl DenialReason {
         Self::ConditionError,
         Self::ConditionUnmet,
         Self::CredentialConflict,
+        Self::ToolNotPinned,
+        Self::ToolChanged,
+        Self::ToolNotListed,
     ];
 
     /// The stable name, as records, metrics and `lychgate decide` show it.
@@ -87,6 +96,9 @@ impl DenialReason {
             Self::ConditionError => "ConditionError",
             Self::ConditionUnmet => "ConditionUnmet",
             Self::CredentialConflict => "CredentialConflict",
+            Self::ToolNotPinned => "ToolNotPinned",
+            Self::ToolChanged => "ToolChanged",
+            Self::ToolNotListed => "ToolNotListed",
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod listen;
 pub mod mask;
 pub mod notification;
 mod path;
+pub mod pinning;
 pub mod server;
 pub mod shown;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Lists show a caller what he may call, and nothing else.
 //!
 //! Each item is judged by what judges calls (`access`), so that the two cannot differ: a grant whose condition
-//! asks about arguments is shown, since some arguments may meet it. An answer whose
+//! asks about arguments is shown, since some arguments may meet it. A tool that is not as it was pinned is not shown
+//! where pins are enforced. An answer whose
 //! origin is not known (a stream that is resumed, say) is taken for a list of every kind. What a shared
 //! cache may keep is narrowed here as well: what one caller sees is not for another.
 
@@ -84,15 +85,20 @@ fn hide(viewer: &Viewer<'_>, kind: ListKind, result: Value<'_>, edits: &mut Edit
     };
     let Some(list) = result.get(member).filter(|list| list.kind() == Kind::Array) else { return };
     edits.retain_items(list, |item| {
-        item.get(key).and_then(Value::text).is_some_and(|target| {
-            let target = target.into_owned();
-            let operation = match kind {
-                ListKind::Tools => Operation::Tool { name: target },
-                ListKind::Resources | ListKind::ResourceTemplates => Operation::Resource { uri: target },
-                ListKind::Prompts => Operation::Prompt { name: target },
-            };
-            viewer.may_use(&operation)
-        })
+        let is_shown = match kind {
+            ListKind::Tools => viewer.policy.pinning().shows(item),
+            ListKind::Resources | ListKind::ResourceTemplates | ListKind::Prompts => true,
+        };
+        is_shown
+            && item.get(key).and_then(Value::text).is_some_and(|target| {
+                let target = target.into_owned();
+                let operation = match kind {
+                    ListKind::Tools => Operation::Tool { name: target },
+                    ListKind::Resources | ListKind::ResourceTemplates => Operation::Resource { uri: target },
+                    ListKind::Prompts => Operation::Prompt { name: target },
+                };
+                viewer.may_use(&operation)
+            })
     });
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::LINE_BYTES_MAXIMUM;
 use crate::command::Commands;
+use crate::flagged::Flagged;
 use crate::key::VerifyingKey;
 use crate::line::ENVELOPE_BYTES_MAXIMUM;
 use crate::message::Message;
@@ -32,6 +33,8 @@ pub enum Entry {
     Decided(Box<Decided>),
     /// A credential was put into a forwarded request.
     Injected(Injected),
+    /// A server says something of itself that somebody should look at. Written before it is shown or called.
+    Flagged(Box<Flagged>),
     /// An answer, or one part of a streamed answer. Written before it leaves for the caller.
     Response(Response),
     /// A call got an answer made by the gateway in place of the server's.
@@ -375,6 +378,7 @@ impl Entry {
             Self::Asked(_) => "Asked",
             Self::Decided(_) => "Decided",
             Self::Injected(_) => "Injected",
+            Self::Flagged(_) => "Flagged",
             Self::Response(_) => "Response",
             Self::Failed(_) => "Failed",
             Self::Event(_) => "Event",
@@ -391,6 +395,7 @@ impl Entry {
             Self::Asked(asked) => Some(&asked.call),
             Self::Decided(decided) => decided.call.as_deref(),
             Self::Injected(injected) => Some(&injected.call),
+            Self::Flagged(flagged) => Some(&flagged.call),
             Self::Response(response) => Some(&response.call),
             Self::Failed(failed) => Some(&failed.call),
             Self::Event(event) => event.call.as_deref(),
@@ -410,6 +415,7 @@ impl Entry {
             | Self::Asked(_)
             | Self::Decided(_)
             | Self::Injected(_)
+            | Self::Flagged(_)
             | Self::Response(_)
             | Self::Failed(_)
             | Self::Rejected(_) => None,
@@ -428,6 +434,7 @@ impl Entry {
             | Self::Asked(_)
             | Self::Decided(_)
             | Self::Injected(_)
+            | Self::Flagged(_)
             | Self::Failed(_)
             | Self::Rejected(_)
             | Self::Ended(_) => None,

@@ -10,6 +10,7 @@
 mod chain;
 mod command;
 mod entry;
+mod flagged;
 mod hash;
 mod key;
 mod line;
@@ -31,6 +32,7 @@ pub use entry::{
     Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
     Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
 };
+pub use flagged::{Flag, Flagged};
 pub use hash::Hash;
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use line::{Content, Head, LineError, Recorded};

@@ -16,9 +16,9 @@ use crate::timestamp::Timestamp;
 pub(crate) const ENVELOPE_BYTES_MAXIMUM: usize = 512;
 
 /// The kinds of this version of the format.
-pub(crate) const KINDS: [&str; 11] = [
-    "Opened", "Request", "Asked", "Decided", "Injected", "Response", "Failed", "Event", "Rejected", "Ended",
-    HEAD,
+pub(crate) const KINDS: [&str; 12] = [
+    "Opened", "Request", "Asked", "Decided", "Injected", "Flagged", "Response", "Failed", "Event",
+    "Rejected", "Ended", HEAD,
 ];
 
 const HEAD: &str = "Head";
@@ -175,6 +175,7 @@ impl Content {
             "Opened" => serde_json::from_str(body).map(Entry::Opened),
             "Request" => serde_json::from_str(body).map(Entry::Request),
             "Injected" => serde_json::from_str(body).map(Entry::Injected),
+            "Flagged" => serde_json::from_str(body).map(Entry::Flagged),
             "Response" => serde_json::from_str(body).map(Entry::Response),
             "Failed" => serde_json::from_str(body).map(Entry::Failed),
             "Event" => serde_json::from_str(body).map(Entry::Event),

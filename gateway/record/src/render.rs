@@ -4,6 +4,7 @@
 
 use crate::command::Commands;
 use crate::entry::{Caller, Decided, Direction, Entry, Masks, Outcome, Request, Response};
+use crate::flagged::{Flag, Flagged};
 use crate::line::Content;
 use crate::replay::Step;
 use crate::sessions::SessionSummary;
@@ -94,6 +95,7 @@ fn headline(content: &Content) -> String {
         Entry::Injected(injected) => {
             format!("credential {} sent to {}", injected.credential, injected.host)
         }
+        Entry::Flagged(_) => "the server says what somebody should look at".into(),
         Entry::Response(response) => response_headline(response),
         Entry::Failed(failed) => format!("answered by the gateway: {}", failed.reason),
         Entry::Event(_) => "message".into(),
@@ -131,6 +133,7 @@ fn details(entry: &Entry) -> Vec<String> {
         }
         Entry::Decided(decided) => decided_details(decided),
         Entry::Injected(injected) => vec![format!("version {}", injected.version)],
+        Entry::Flagged(flagged) => flagged_details(flagged),
         Entry::Response(response) => {
             let milliseconds = response.upstream_microseconds / 1000;
             vec![format!("status {} after {milliseconds} ms", response.status)]
@@ -180,6 +183,18 @@ fn command_details(commands: &Commands, prefix: &str) -> impl Iterator<Item = St
         let rule = finding.rule.as_deref().unwrap_or("no rule");
         format!("{prefix}{}{at}: {effect}{}, {:?} by {rule}", finding.place, finding.why, finding.outcome)
     })
+}
+
+fn flagged_details(flagged: &Flagged) -> Vec<String> {
+    let flag = |flag: &Flag| {
+        let enforced = if flag.enforced { "" } else { ", not enforced" };
+        let pinned = flag.pinned.iter().map(|hash| format!("; pinned {hash}")).collect::<String>();
+        let now = flag.definition.iter().map(|hash| format!("; now {hash}")).collect::<String>();
+        let hidden = flag.hidden.iter().map(|place| format!("; {place}")).collect::<String>();
+        format!("{}: {}{enforced}{pinned}{now}{hidden}", flag.subject, flag.reason)
+    };
+    let omitted = (flagged.omitted > 0).then(|| format!("and {} more", flagged.omitted));
+    flagged.flags.iter().map(flag).chain(omitted).collect()
 }
 
 fn decided_details(decided: &Decided) -> Vec<String> {

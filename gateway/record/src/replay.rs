@@ -77,6 +77,7 @@ impl Replay {
             | Entry::Asked(_)
             | Entry::Decided(_)
             | Entry::Injected(_)
+            | Entry::Flagged(_)
             | Entry::Response(_)
             | Entry::Failed(_)
             | Entry::Event(_)
@@ -94,6 +95,7 @@ fn direction(entry: &Entry) -> Option<Direction> {
         | Entry::Asked(_)
         | Entry::Decided(_)
         | Entry::Injected(_)
+        | Entry::Flagged(_)
         | Entry::Rejected(_)
         | Entry::Ended(_) => None,
     }

@@ -93,6 +93,7 @@ impl Summaries {
             Entry::Asked(_)
             | Entry::Decided(_)
             | Entry::Injected(_)
+            | Entry::Flagged(_)
             | Entry::Response(_)
             | Entry::Failed(_)
             | Entry::Ended(_) => *self.by_call.get(entry.call()?)?,

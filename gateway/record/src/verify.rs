@@ -262,6 +262,7 @@ impl Verifier {
             Entry::Event(event) => (&event.connection, &event.session),
             Entry::Opened(_)
             | Entry::Injected(_)
+            | Entry::Flagged(_)
             | Entry::Response(_)
             | Entry::Failed(_)
             | Entry::Rejected(_)

@@ -90,6 +90,7 @@ async fn whole(
         Err(Fault::Rubbish(_)) if !status.is_success() => return Err(unreadable(visit, status)),
         Err(fault) => return Err(fault.into()),
     };
+    ticket.flagged(passing.findings).await?;
     let message = ServerMessage {
         recorded: &passing.recorded,
         relayed_bytes: passing.masked.bytes().len(),

@@ -9,9 +9,10 @@ use http::{HeaderMap, Response};
 use lychgate_crds::approval::{Approval, Phase};
 use lychgate_gateway_mcp::json::Edits;
 use lychgate_gateway_mcp::message::{Id, Message};
-use lychgate_gateway_policy::{Ask, Decision, Operation, decide};
+use lychgate_gateway_policy::{Ask, Decision, decide};
 
 use super::held::hold;
+use super::pinned::{self, Wish};
 use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
 use crate::approval::command;
 use crate::approval::digest::{Digest, Facts};
@@ -28,8 +29,6 @@ use crate::reply::ReplyBody;
 use crate::session::Leg;
 use crate::state::now_seconds;
 use crate::ticket::{Subject, Ticket, limits};
-use crate::tools::{Asking, ListKey};
-use crate::upstream;
 
 /// A call that waits.
 pub(super) struct Case {
@@ -199,7 +198,10 @@ async fn wanted(
     let shown = shown(policy, operation, &sent, ask.terms().masked, &visit.known)?;
     let commands = command::shown(ask.commands(), !shown.hidden.is_empty())?;
     let definition = match operation.tool_name() {
-        Some(tool) => definition(visit, ask.credentials(), &sent, tool, ticket, modern, fresh).await?,
+        Some(tool) => {
+            let wish = Wish { chosen: ask.credentials(), message: &sent, tool, modern, fresh };
+            definition(visit, wish, ticket).await?
+        }
         None => String::new(),
     };
     let substance = substance(&sent);
@@ -229,35 +231,14 @@ async fn wanted(
     Ok(Wanted::new(parts)?)
 }
 
-/// The hash of the tool's definition.
-async fn definition(
-    visit: &Visit,
-    chosen: &[String],
-    message: &Message,
-    tool: &str,
-    ticket: &mut Ticket,
-    modern: bool,
-    fresh: bool,
-) -> Result<String, Failure> {
-    let session = visit.session.as_ref().and_then(|session| session.upstream.as_deref());
-    let mut headers: HeaderMap = upstream::headers(&visit.headers, session, &visit.known, true);
-    let injected = visit.credentials.inject(chosen, visit.gateway.sealer.naming(), &mut headers)?;
-    let key = ListKey {
-        connection: visit.connection.label.clone(),
-        upstream: visit.connection.policy.upstream().to_string(),
-        modern,
-        versions: injected.iter().map(|credential| credential.version.clone()).collect(),
-    };
-    let unknown = || Failure::from(Refusal::UnknownTool { tool: tool.to_owned() });
-    if !fresh && let Some(kept) = visit.gateway.tools.kept(&key, tool) {
-        return Ok(kept);
+/// The hash of the tool's definition, if its pin lets it be called.
+async fn definition(visit: &Visit, wish: Wish<'_>, ticket: &mut Ticket) -> Result<String, Failure> {
+    let definition = pinned::ask(visit, wish, ticket).await?;
+    if visit.connection.policy.pinning().enforces() {
+        pinned::hold(visit, wish.tool, definition.as_ref(), ticket).await?;
     }
-    ticket.injected(&injected, &visit.connection.policy).await?;
-    let limits = limits(&visit.connection.policy);
-    let asking = Asking { upstream: &visit.connection.upstream, headers, message, limits };
-    let operation = Operation::Tool { name: tool.to_owned() };
-    let listed = visit.gateway.tools.ask(&key, tool, asking);
-    super::unless_closed(visit, &operation, listed).await?.ok_or_else(unknown)
+    let unknown = || Failure::from(Refusal::UnknownTool { tool: wish.tool.to_owned() });
+    definition.map(|definition| definition.hash).ok_or_else(unknown)
 }
 
 pub(super) fn takes_events(headers: &HeaderMap) -> bool {

@@ -23,7 +23,7 @@ fn approval(refusal: Refusal) -> Failure {
 type Told = (u16, i64);
 
 /// Reasons of rules about what a call holds: all are told alike.
-const OF_RULES: [DenialReason; 9] = [
+const OF_RULES: [DenialReason; 10] = [
     DenialReason::CommandDenied,
     DenialReason::CommandNotAllowed,
     DenialReason::CommandUnreadable,
@@ -33,6 +33,7 @@ const OF_RULES: [DenialReason; 9] = [
     DenialReason::ConditionError,
     DenialReason::ConditionUnmet,
     DenialReason::CredentialConflict,
+    DenialReason::ToolChanged,
 ];
 
 /// Each cause with what is told, in the revisions with sessions and in the modern one.
@@ -66,6 +67,8 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(Failure::AskedInBatch, (400, -31_400)),
         same(denied(DenialReason::NoAccess, tool()), (403, -31_403)),
         same(denied(DenialReason::NoGrant, tool()), (200, -32_602)),
+        same(denied(DenialReason::ToolNotPinned, tool()), (200, -32_602)),
+        same(denied(DenialReason::ToolNotListed, tool()), (200, -32_602)),
         same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),
         same(denied(DenialReason::NoGrant, Operation::Answer), (200, -32_602)),
         (denied(DenialReason::NoGrant, Operation::Resource { uri: text() }), (200, -32_002), (200, -32_602)),

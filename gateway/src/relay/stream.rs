@@ -340,6 +340,7 @@ impl Relay {
             }
         };
         let relayed_bytes = passing.masked.bytes().len();
+        self.ticket.flagged(passing.findings).await?;
         if self.origin.id.is_some() {
             let message = ServerMessage {
                 recorded: &passing.recorded,

@@ -41,4 +41,4 @@ pub use shown::shown;
 pub use valid::ValidConnection;
 pub use validate::{ClusterIssuer, Options, PolicyReach, SecretWatch, Validated, validate};
 
-pub use lychgate_gateway_policy::config::{Closed, ObjectName};
+pub use lychgate_gateway_policy::config::{Closed, ObjectName, PinningMode};

@@ -9,7 +9,7 @@ use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
     API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, CommandRule, ConfigMapKey, Credential,
     CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification,
-    ObjectName, SecretKey, ServerRequests, ServiceAccountToken, Upstream,
+    ObjectName, PinningMode, SecretKey, ServerRequests, ServiceAccountToken, ToolPinning, Upstream,
 };
 
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
@@ -46,6 +46,8 @@ pub struct ValidConnection {
     pub(crate) policies: Vec<ObjectKey>,
     pub(crate) closed: Option<Closed>,
     pub(crate) server_requests: ServerRequests,
+    /// The pins of its tools; none where nobody asks for them.
+    pub(crate) tool_pinning: Option<ToolPinning>,
     pub(crate) message_bytes: MessageBytes,
     /// Stands for every URL of the connection, where it is set (see [`crate::Options::base_url`]).
     pub(crate) base_url: Option<String>,
@@ -166,6 +168,12 @@ impl ValidConnection {
         self.upstream.service.as_ref().map(|service| service.name.as_str())
     }
 
+    /// How its tools are held to their pins, if they are.
+    #[must_use]
+    pub fn pinning(&self) -> Option<PinningMode> {
+        self.tool_pinning.as_ref().map(|pinning| pinning.mode)
+    }
+
     /// Why nothing may pass, if that is so.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
@@ -266,6 +274,7 @@ impl ValidConnection {
             commands: self.commands.clone(),
             approval: self.approval(),
             server_requests: self.server_requests.clone(),
+            tool_pinning: self.tool_pinning.clone(),
             limits: MessageLimits { message_bytes: self.message_bytes.get() },
             closed: self.closed,
         }

@@ -10,10 +10,10 @@ use k8s_openapi::jiff::Timestamp;
 use lychgate_crds::Reason;
 use lychgate_crds::approval::{ApprovalStatus, Phase};
 use lychgate_operator_plan::status::{
-    self, Answer, ConnectionFacts, GatewayFacts, Guard, Observed, PolicyFacts, Published, Replica, State,
-    ValidFacts, Workload, diagnose,
+    self, Answer, ConnectionFacts, DefinitionsAnswer, GatewayFacts, Guard, Observed, PolicyFacts, Published,
+    Replica, State, ToolAnswer, ValidFacts, Workload, diagnose,
 };
-use lychgate_operator_plan::{Problem, Severity};
+use lychgate_operator_plan::{PinningMode, Problem, Severity};
 use mlua::serde::ser::Options as SerializeOptions;
 use mlua::{Lua, LuaOptions, LuaSerdeExt as _, StdLib};
 use serde_json::{Value, json};
@@ -67,11 +67,29 @@ fn problem() -> Problem {
 }
 
 fn connection(problems: Vec<&Problem>, published: bool) -> Value {
+    pinned_connection(problems, published, None)
+}
+
+/// A connection whose server says of a tool what was pinned, or something else; nothing is pinned without.
+fn pinned_connection(problems: Vec<&Problem>, published: bool, pinned: Option<Option<&str>>) -> Value {
+    let tool = pinned.map(|pin| ToolAnswer {
+        name: "query".into(),
+        definition: "1f".into(),
+        pinned: pin.map(str::to_owned),
+        hidden: vec![],
+    });
+    let pinning = tool.is_some().then_some(PinningMode::Enforce);
+    let definitions = tool.map(|tool| DefinitionsAnswer { tools: vec![tool], others: vec![] });
     let published = published.then(|| Published { sequence: 7, hash: "h".into() });
-    let answer = Answer { in_use: published.clone(), ..Answer::default() };
+    let answer = Answer { in_use: published.clone(), definitions, ..Answer::default() };
     let replicas = [Replica { name: "a".into(), answer: Some(Ok(answer)) }];
-    let valid =
-        ValidFacts { url: Some("https://a".into()), policies: vec![], closed: None, has_credentials: false };
+    let valid = ValidFacts {
+        url: Some("https://a".into()),
+        policies: vec![],
+        closed: None,
+        has_credentials: false,
+        pinning,
+    };
     let valid = problems.is_empty().then_some(valid);
     let facts = ConnectionFacts {
         observed: observed(),
@@ -122,6 +140,9 @@ fn fixtures() -> Vec<(&'static str, Value, &'static str)> {
         ("healthy", connection(vec![], true), "Healthy"),
         ("degraded", connection(vec![&broken], true), "Degraded"),
         ("progressing", connection(vec![], false), "Progressing"),
+        ("pinned", pinned_connection(vec![], true, Some(Some("1f"))), "Healthy"),
+        ("unpinned", pinned_connection(vec![], true, Some(None)), "Healthy"),
+        ("changed", pinned_connection(vec![], true, Some(Some("2e"))), "Degraded"),
         ("behind", behind, "Progressing"),
         ("unseen", unseen, "Progressing"),
         ("healthy", rule(vec![], State::True), "Healthy"),

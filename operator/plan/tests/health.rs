@@ -109,6 +109,30 @@ fn a_status_is_told_once_the_cause_before_what_follows() {
             vec!["Accepted is True (Accepted): valid; spec.x: odd".to_owned()],
         ),
         (
+            connection(
+                Some(3),
+                &[ACCEPTED, RESOLVED, PROGRAMMED, READY, ["ToolsPinned", "False", "ToolsChanged", "query"]],
+            ),
+            Health::Degraded,
+            vec!["ToolsPinned is False (ToolsChanged): query".to_owned()],
+        ),
+        (
+            connection(
+                Some(3),
+                &[ACCEPTED, RESOLVED, PROGRAMMED, READY, ["ToolsPinned", "False", "ToolsNotPinned", "new"]],
+            ),
+            Health::Healthy,
+            vec!["ToolsPinned is False (ToolsNotPinned): new".to_owned()],
+        ),
+        (
+            connection(
+                Some(3),
+                &[ACCEPTED, RESOLVED, PROGRAMMED, READY, ["ToolsPinned", "Unknown", "Pending", "nobody"]],
+            ),
+            Health::Healthy,
+            vec![],
+        ),
+        (
             connection(Some(3), &[ACCEPTED, RESOLVED, PROGRAMMED]),
             Health::Progressing,
             vec!["Ready is Unknown (no reason): ".to_owned()],

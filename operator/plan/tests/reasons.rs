@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod outside;
+mod reason_rows;
 mod support;
 
 use std::collections::BTreeSet;
@@ -321,7 +322,8 @@ fn rows_of_policies() -> Vec<(Reason, String, &'static str)> {
 }
 
 fn rows() -> impl Iterator<Item = (Reason, String, &'static str)> {
-    rows_of_reading().into_iter().chain(rows_of_validation()).chain(rows_of_policies())
+    let rows = [rows_of_reading(), rows_of_validation(), rows_of_policies(), reason_rows::rows()];
+    rows.into_iter().flatten()
 }
 
 #[test]

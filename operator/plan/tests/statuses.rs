@@ -5,10 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use lychgate_crds::Reason;
 use lychgate_operator_plan::status::{
-    self, Answer, ConnectionFacts, CredentialAnswer, GatewayFacts, Observed, PolicyFacts, Published, Refusal,
-    Replica, State, ValidFacts,
+    self, Answer, ConnectionFacts, CredentialAnswer, DefinitionsAnswer, GatewayFacts, Observed, PolicyFacts,
+    Published, Refusal, Replica, State, ToolAnswer, ValidFacts,
 };
-use lychgate_operator_plan::{Closed, Problem, Severity};
+use lychgate_operator_plan::{Closed, PinningMode, Problem, Severity};
 
 fn problem(reason: Reason, severity: Severity) -> Problem {
     let message = "mend it".to_owned();
@@ -28,7 +28,13 @@ fn replica(name: &str, answer: Option<Result<Answer, String>>) -> Replica {
 }
 
 fn valid() -> ValidFacts {
-    ValidFacts { url: Some("https://a".into()), policies: vec![], closed: None, has_credentials: true }
+    ValidFacts {
+        url: Some("https://a".into()),
+        policies: vec![],
+        closed: None,
+        has_credentials: true,
+        pinning: None,
+    }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -198,4 +204,53 @@ fn gateways_and_rules_are_programmed_when_all_their_connections_are() {
         assert_eq!(commands.connections, ["agents/a"]);
     }
     assert_eq!((holds.connection_count, holds.connections), (Some(1), vec!["agents/a".to_owned()]));
+}
+
+/// What a gateway has heard: each tool with its hash and its pin.
+fn heard(tools: &[(&str, &str, Option<&str>)], others: &[&str]) -> Replica {
+    let tool = |(name, definition, pinned): &(&str, &str, Option<&str>)| ToolAnswer {
+        name: (*name).into(),
+        definition: (*definition).into(),
+        pinned: pinned.map(str::to_owned),
+        hidden: vec![],
+    };
+    let others = others.iter().map(|other| (*other).to_owned()).collect();
+    let definitions = Some(DefinitionsAnswer { tools: tools.iter().map(tool).collect(), others });
+    replica("a", Some(Ok(Answer { definitions, ..using(7) })))
+}
+
+#[test]
+fn tools_are_pinned_as_gateways_saw_them_last_and_the_first_that_are_not_are_named() {
+    let told = |pinning, replicas: &[Replica]| {
+        let valid = Some(ValidFacts { pinning, ..valid() });
+        let status = status::connection(&ConnectionFacts { valid, ..facts(&[], replicas) });
+        let found = status.conditions.iter().find(|condition| condition.type_ == "ToolsPinned");
+        found.map(|it| format!("{}/{}: {}", it.status, it.reason, it.message))
+    };
+    let (enforced, audited) = (Some(PinningMode::Enforce), Some(PinningMode::Audit));
+    let own = heard(&[("query", "1f", Some("1f"))], &[]);
+    let changed = heard(&[("query", "2e", Some("1f")), ("new", "3d", None)], &[]);
+    assert_eq!(told(None, std::slice::from_ref(&changed)), None);
+    assert!(told(enforced, &[replica("a", Some(Ok(using(7))))]).unwrap().starts_with("Unknown/Pending: "));
+    let pinned = "True/ToolsPinned: every tool is as it was pinned";
+    assert_eq!(told(enforced, std::slice::from_ref(&own)).unwrap(), pinned);
+    assert_eq!(
+        told(enforced, &[own.clone(), changed.clone()]).unwrap(),
+        "False/ToolsChanged: changed since they were pinned, and neither shown nor called: query (2e, pinned 1f); look at \
+         what the server says, and write what lychgate pin prints"
+    );
+    assert!(told(audited, &[changed]).unwrap().contains(", and used all the same (mode Audit): query"));
+    let unpinned = heard(&[("a\u{200b}", "3d", None)], &["instructions (U+200B at character 1)"]);
+    assert_eq!(
+        told(enforced, &[own, unpinned]).unwrap(),
+        "False/ToolsNotPinned: not pinned, and neither shown nor called: a\\u{200b} (3d); look at what the server says, \
+         and write what lychgate pin prints; hidden characters in instructions (U+200B at character 1)"
+    );
+    let odd = heard(&[], &["prompt greet (name: U+200B at character 2)"]);
+    let valid_and_odd = "True/ToolsPinned: valid; every tool is as it was pinned; ";
+    assert!(told(enforced, &[odd]).unwrap().starts_with(valid_and_odd));
+    let names: Vec<String> = (0..20).map(|index| format!("t{index:02}")).collect();
+    let many: Vec<(&str, &str, Option<&str>)> =
+        names.iter().map(|name| (name.as_str(), "0a", None)).collect();
+    assert!(told(enforced, &[heard(&many, &[])]).unwrap().contains("t07 (0a), and 12 more; "));
 }

@@ -13,6 +13,17 @@ pub fn canonical(value: Value<'_>) -> String {
     text
 }
 
+/// As [`canonical`], without the members of the value itself that `left_out` names; at deeper places they count.
+#[must_use]
+pub fn canonical_without(value: Value<'_>, left_out: &[&str]) -> String {
+    let mut text = String::new();
+    match value.kind() {
+        Kind::Object => object(value, left_out, false, &mut text),
+        Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array => write(value, false, &mut text),
+    }
+    text
+}
+
 /// As [`canonical`], with every character escaped that a terminal would obey, hide, or let change the direction of
 /// others. It is the same value still.
 #[must_use]
@@ -39,23 +50,25 @@ fn write(value: Value<'_>, visibly: bool, text: &mut String) {
             }
             text.push(']');
         }
-        Kind::Object => {
-            let named = value.members().map(|member| (member.key.text().unwrap_or_default(), member.value));
-            let mut members: Vec<_> = named.collect();
-            // By UTF-16 code units (RFC 8785, section 3.2.3).
-            members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
-            text.push('{');
-            for (index, (name, member)) in members.into_iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                string(&name, visibly, text);
-                text.push(':');
-                write(member, visibly, text);
-            }
-            text.push('}');
-        }
+        Kind::Object => object(value, &[], visibly, text),
     }
+}
+
+fn object(value: Value<'_>, left_out: &[&str], visibly: bool, text: &mut String) {
+    let named = value.members().map(|member| (member.key.text().unwrap_or_default(), member.value));
+    let mut members: Vec<_> = named.filter(|(name, _)| !left_out.contains(&name.as_ref())).collect();
+    // By UTF-16 code units (RFC 8785, section 3.2.3).
+    members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+    text.push('{');
+    for (index, (name, member)) in members.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        string(&name, visibly, text);
+        text.push(':');
+        write(member, visibly, text);
+    }
+    text.push('}');
 }
 
 /// A string with the escapes of RFC 8785, section 3.2.2.2.
@@ -137,7 +150,7 @@ fn length(length: usize) -> i64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests {
-    use super::{canonical, visible};
+    use super::{canonical, canonical_without, visible};
     use crate::json::{Document, Limits};
     use bytes::Bytes;
 
@@ -158,6 +171,13 @@ mod tests {
         ] {
             assert_eq!(canonical(document(text).root()), expected);
         }
+    }
+
+    #[test]
+    fn given_members_to_leave_out_when_made_canonical_then_those_of_the_value_itself_are_gone() {
+        let text = r#"{"b":{"a":1},"\u0061":2,"c":3}"#;
+        assert_eq!(canonical_without(document(text).root(), &["a"]), r#"{"b":{"a":1},"c":3}"#);
+        assert_eq!(canonical_without(document("[1 ]").root(), &["a"]), "[1]");
     }
 
     #[test]

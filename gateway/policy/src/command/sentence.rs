@@ -52,7 +52,10 @@ fn told(finding: &Finding, reason: DenialReason) -> String {
         | DenialReason::RequiredPolicyMissing
         | DenialReason::NoCommonApprover
         | DenialReason::RequesterUnmapped
-        | DenialReason::Unanswerable => format!("Not sent: {found}"),
+        | DenialReason::Unanswerable
+        | DenialReason::ToolNotPinned
+        | DenialReason::ToolChanged
+        | DenialReason::ToolNotListed => format!("Not sent: {found}"),
     }
 }
 

@@ -2,9 +2,9 @@
 //! tests beside this file share it; it tests nothing itself.
 
 use lychgate_gateway_record::{
-    Asked, Caller, Chain, Decided, Decision, Direction, End, Ended, Entry, Event, Failed, Injected, Masks,
-    Message, Opened, Outcome, Place, Recorded, Recovered, Recovery, Rejected, Report, Request, Response,
-    Search, SigningKey, Timestamp, Trust, Verifier, Vote, segment_file_name,
+    Asked, Caller, Chain, Decided, Decision, Direction, End, Ended, Entry, Event, Failed, Flag, Flagged,
+    Injected, Masks, Message, Opened, Outcome, Place, Recorded, Recovered, Recovery, Rejected, Report,
+    Request, Response, Search, SigningKey, Timestamp, Trust, Verifier, Vote, segment_file_name,
 };
 
 /// The operator's key in all tests.
@@ -131,6 +131,18 @@ pub(crate) fn asked(call: &str) -> Entry {
         deadline: "2026-08-01T10:00:00Z".into(),
         attached: true,
     }))
+}
+
+pub(crate) fn flagged(call: &str) -> Entry {
+    let flag = Flag {
+        subject: "tool query".into(),
+        reason: "ToolChanged".into(),
+        enforced: false,
+        definition: Some("5f".into()),
+        pinned: Some("6a".into()),
+        hidden: vec!["description: U+200B at character 3".into()],
+    };
+    Entry::Flagged(Box::new(Flagged { call: call.into(), flags: vec![flag], omitted: 1 }))
 }
 
 pub(crate) fn decided(call: &str) -> Entry {

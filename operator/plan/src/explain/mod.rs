@@ -42,6 +42,8 @@ pub struct Explanation {
     pub policies: Vec<Attachment>,
     /// The policies that could hold for it, by where they lie, and do not.
     pub others: Vec<Attachment>,
+    /// How its tools are held to pins, in words; nothing where they are not.
+    pub pinning: Vec<String>,
     /// What the CommandRules that hold for it say of commands, in words.
     pub commands: Vec<String>,
     /// The kinds of policies that its gateway requires.
@@ -129,6 +131,7 @@ pub fn explain(
         urls: valid.map(ValidConnection::resources).unwrap_or_default(),
         upstream: spec.and_then(|spec| words::upstream(&spec.upstream, &entry.key.namespace)),
         credentials: spec.iter().flat_map(|spec| &spec.credentials).map(words::credential).collect(),
+        pinning: spec.iter().filter_map(|spec| words::pinning(&spec.tool_pinning)).collect(),
         commands: effective.commands.iter().flat_map(commands::in_words).collect(),
         policies,
         others,

@@ -29,6 +29,7 @@ impl fmt::Display for Explanation {
             ("Upstream", self.upstream.iter().cloned().collect()),
             ("Credential", or(self.credentials.clone(), "none")),
             ("Grants", or(grants.collect(), "nothing to nobody: there is no entry in spec.access")),
+            ("Tools", self.pinning.clone()),
             ("Commands", self.commands.clone()),
             ("Policies", or(policies, "none")),
             ("Not for it", others),

@@ -4,6 +4,7 @@ use lychgate_crds::connection::{
     Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken, Upstream,
 };
 use lychgate_crds::gateway::{Identity, OidcIssuer};
+use lychgate_crds::pinning::{PinningMode, ToolPinning};
 use lychgate_crds::target::{Operator, Requirement, Selector, TargetKind, TargetReference};
 
 use crate::problem::ObjectKey;
@@ -199,5 +200,20 @@ fn listed(names: &[String]) -> String {
     match names.len().saturating_sub(NAMES_TOLD) {
         0 => told.join(", "),
         more => format!("{} and {more} more", told.join(", ")),
+    }
+}
+
+/// How tools are held to pins; nothing where they are not.
+pub(super) fn pinning(pinning: &ToolPinning) -> Option<String> {
+    let count = match pinning.pins.len() {
+        1 => "1 is pinned".to_owned(),
+        count => format!("{count} are pinned"),
+    };
+    match pinning.mode {
+        PinningMode::Off => None,
+        PinningMode::Audit => Some(format!("{count}; what differs is told and used all the same (Audit)")),
+        PinningMode::Enforce => {
+            Some(format!("{count}; what differs, and any other, is neither shown nor called"))
+        }
     }
 }

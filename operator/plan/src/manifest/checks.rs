@@ -11,6 +11,7 @@ use lychgate_gateway_condition::Scope;
 use lychgate_gateway_policy::command::STATEMENT_BYTES;
 use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
 use lychgate_gateway_policy::destination;
+use lychgate_gateway_policy::pinning::MAXIMUM_NAME_LENGTH;
 use serde_json::Value;
 
 use super::fits;
@@ -43,6 +44,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.access[]") => grant(value),
         ("McpConnection", "spec.access[].when") => condition(value, Scope::Access),
         ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
+        ("McpConnection", "spec.toolPinning.pins") => pins(value),
         ("MaskingRule", "spec") => holds_for_something(value),
         (_, "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
             label_keys(value)
@@ -205,6 +207,12 @@ fn condition(value: &Value, scope: Scope) -> Found {
     let faults = lychgate_gateway_condition::compile(content(value), scope).err().unwrap_or_default();
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     if faults.is_empty() { Found::new() } else { vec![("", faults.join("; "))] }
+}
+
+fn pins(value: &Value) -> Found {
+    let is_long = |name: &String| name.is_empty() || name.chars().count() > MAXIMUM_NAME_LENGTH;
+    let names = value.as_object();
+    violated(names.is_some_and(|names| names.keys().any(is_long)), rule::PIN_NAMES_A_TOOL)
 }
 
 fn message_bytes(value: &Value) -> Found {

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use lychgate_crds::connection::McpConnectionStatus;
 use lychgate_crds::{ConditionType, Progress, Reason};
-use lychgate_gateway_policy::config::Closed;
+use lychgate_gateway_policy::config::{Closed, PinningMode};
 
 use super::conditions::{Observed, State, Verdict, conditions};
+use super::pinned::{DefinitionsAnswer, pinned};
 use super::{ODD, describe, refusal, unresolved};
 use crate::problem::Problem;
 
@@ -41,6 +42,8 @@ pub struct ValidFacts {
     pub closed: Option<Closed>,
     /// Whether anything is injected.
     pub has_credentials: bool,
+    /// How its tools are held to their pins, if they are.
+    pub pinning: Option<PinningMode>,
 }
 
 /// A configuration that was published.
@@ -70,6 +73,8 @@ pub struct Answer {
     pub refused: Option<Refusal>,
     /// Its credentials.
     pub credentials: Vec<CredentialAnswer>,
+    /// What the server said of itself last; nothing if the gateway has not heard anything.
+    pub definitions: Option<DefinitionsAnswer>,
 }
 
 /// A configuration that a gateway refuses.
@@ -98,21 +103,20 @@ pub fn connection(facts: &ConnectionFacts<'_>) -> McpConnectionStatus {
     let programmed = programmed(facts);
     let ready = ready(facts, &accepted, &resolved, &programmed);
     let valid = facts.valid.as_ref();
+    let mut verdicts = vec![
+        (ConditionType::Accepted, accepted),
+        (ConditionType::ResolvedRefs, resolved),
+        (ConditionType::Programmed, programmed),
+        (ConditionType::Ready, ready),
+    ];
+    verdicts.extend(pinned(facts).map(|verdict| (ConditionType::ToolsPinned, verdict)));
     McpConnectionStatus {
         observed_generation: Some(facts.observed.generation),
         url: valid.and_then(|valid| valid.url.clone()),
         policies: valid
             .map(|valid| valid.policies.iter().take(MAXIMUM_POLICIES).cloned().collect())
             .unwrap_or_default(),
-        conditions: conditions(
-            facts.observed,
-            vec![
-                (ConditionType::Accepted, accepted),
-                (ConditionType::ResolvedRefs, resolved),
-                (ConditionType::Programmed, programmed),
-                (ConditionType::Ready, ready),
-            ],
-        ),
+        conditions: conditions(facts.observed, verdicts),
     }
 }
 

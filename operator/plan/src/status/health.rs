@@ -106,7 +106,9 @@ fn by_status(object: &Value, findings: &mut Vec<Finding>) -> Health {
         let condition = Condition::of(object, kind);
         let health = condition.health(kind, may_be_ready);
         worst = worst.max(health);
-        let is_noteworthy = condition.status != good(kind) || condition.is_a_warning();
+        // Tools need not be pinned, and are not known before somebody asks for them.
+        let is_awaited = kind == ConditionType::ToolsPinned && condition.status == "Unknown";
+        let is_noteworthy = !is_awaited && (condition.status != good(kind) || condition.is_a_warning());
         // What follows from another condition has its reason and its words, or says that it follows.
         let follows = condition.reason == Progress::NotAccepted.as_str();
         let is_new = !said.contains(&(condition.reason, condition.message));
@@ -130,6 +132,13 @@ fn conditions_of(kind: &str) -> &'static [ConditionType] {
             ConditionType::Programmed,
             ConditionType::Conflicted,
             ConditionType::AdmissionGuarded,
+        ],
+        "McpConnection" => &[
+            ConditionType::Accepted,
+            ConditionType::ResolvedRefs,
+            ConditionType::Programmed,
+            ConditionType::Ready,
+            ConditionType::ToolsPinned,
         ],
         _ => &[
             ConditionType::Accepted,
@@ -170,6 +179,11 @@ impl<'a> Condition<'a> {
         match (self.status, kind) {
             // Other calls pass, and who meets this one is told.
             (_, ConditionType::Conflicted) | ("True", _) => Health::Healthy,
+            // What was looked at is not what is there any more; what nobody has looked at yet is only new.
+            ("False", ConditionType::ToolsPinned) if self.reason == Progress::ToolsChanged.as_str() => {
+                Health::Degraded
+            }
+            (_, ConditionType::ToolsPinned) => Health::Healthy,
             ("False", ConditionType::Accepted | ConditionType::Ready | ConditionType::AdmissionGuarded) => {
                 Health::Degraded
             }

@@ -9,6 +9,7 @@ mod connection;
 mod gateway;
 mod health;
 mod lead;
+mod pinned;
 mod pods;
 mod policy;
 
@@ -21,6 +22,7 @@ pub use connection::{
 pub use gateway::{GatewayFacts, gateway};
 pub use health::{Diagnosis, Finding, Health, Workload, diagnose};
 pub use lead::lead;
+pub use pinned::{DefinitionsAnswer, ToolAnswer};
 pub use policy::{Guard, PolicyFacts, approval_policy, command_rule, masking_rule};
 
 use crate::problem::Problem;

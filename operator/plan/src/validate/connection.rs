@@ -14,6 +14,7 @@ use super::attached::{Attached, Effective};
 use super::commands;
 use super::credentials;
 use super::gateway::{Gateways, bundle};
+use super::pinning;
 use super::references::{References, not_found};
 use super::{Options, check_audience, names_in, upstream_url};
 use crate::inventory::{Entry, Inventory};
@@ -225,6 +226,7 @@ fn warnings(
         let message = "every call is refused; write suspended: false to resume";
         warnings.push(Finding::warning("spec.suspended", Reason::Suspended, message));
     }
+    warnings.extend(pinning::warning(&spec.tool_pinning));
     let Some(gateway) = gateway else { return warnings };
     if gateway.suspended {
         let name = gateway.name.as_str();
@@ -314,6 +316,7 @@ fn build(
         commands: policies.commands,
         approvals: policies.approvals,
         server_requests: config::ServerRequests { sampling, elicitation, roots },
+        tool_pinning: pinning::build(&spec.tool_pinning),
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
         base_url: options.base_url.clone(),
     })

@@ -135,6 +135,7 @@ fn probe(identity: Identity) -> GatewayConfig {
         commands: Vec::new(),
         approval: None,
         server_requests: ServerRequests::default(),
+        tool_pinning: None,
         limits: MessageLimits { message_bytes: 1024 },
         closed: None,
     }

@@ -10,6 +10,7 @@ mod connection;
 mod credentials;
 mod gateway;
 mod notification;
+mod pinning;
 mod policies;
 mod references;
 mod service;

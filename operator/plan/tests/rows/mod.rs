@@ -3,6 +3,7 @@
 mod approvals;
 mod commands;
 mod notifications;
+mod pins;
 mod services;
 
 use serde_json::{Value, json};
@@ -464,7 +465,8 @@ fn many_labels(count: usize) -> Value {
 pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let with = |kind: &'static str| move |row: Row| (kind, row);
     let gateway = gateway_rows().into_iter().chain(notifications::rows()).map(with("McpGateway"));
-    let connection = connection_rows().into_iter().chain(services::rows()).map(with("McpConnection"));
+    let connection = connection_rows().into_iter().chain(services::rows()).chain(pins::rows());
+    let connection = connection.map(with("McpConnection"));
     let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
     let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));
     let commands = target_rows().into_iter().chain(commands::rows()).map(with("CommandRule"));

@@ -27,6 +27,10 @@ for _, name in ipairs(degraded_by) do
     return { status = "Degraded", message = condition.message or name .. " is False" }
   end
 end
+local tools = find("ToolsPinned")
+if tools.status == "False" and tools.reason == "ToolsChanged" then
+  return { status = "Degraded", message = tools.message or "A tool is not what was pinned" }
+end
 for _, name in ipairs(healthy_by) do
   local condition = find(name)
   if condition.status ~= "True" then

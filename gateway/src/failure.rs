@@ -7,6 +7,7 @@ use http::StatusCode;
 use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::{MessageError, codes};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
+use lychgate_gateway_mcp::task::EXTENSION;
 use lychgate_gateway_policy::{Denial, DenialReason, Operation};
 
 use crate::approval::refusal::Refusal;
@@ -343,6 +344,13 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         DenialReason::UnknownMethod => {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
+        DenialReason::UnknownTask => unknown_task(),
+        DenialReason::TasksUndeclared => {
+            let required = serde_json::json!({"requiredCapabilities": {"extensions": {EXTENSION: {}}}});
+            let text = "Missing required client capability: io.modelcontextprotocol/tasks";
+            let answer = Answer::new(400, codes::MISSING_REQUIRED_CLIENT_CAPABILITY, text);
+            Answer { data: Some(required.to_string()), ..answer }
+        }
         DenialReason::NoGrant => match operation {
             Operation::Tool { name } => {
                 Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}"))
@@ -355,6 +363,8 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
                 let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
                 Answer::new(200, code, format!("Resource not found: {uri}"))
             }
+            // What may not be asked about any more looks like what never was.
+            Operation::Task { .. } | Operation::UnknownTask { .. } => unknown_task(),
             Operation::Listen { .. }
             | Operation::List(_)
             | Operation::Protocol { .. }
@@ -362,6 +372,11 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
             | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
         },
     }
+}
+
+/// Tasks, Error Handling (SEP-2663, and MCP 2025-11-25).
+fn unknown_task() -> Answer {
+    Answer::new(200, codes::INVALID_PARAMS, "Unknown task")
 }
 
 #[cfg(test)]

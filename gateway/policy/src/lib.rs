@@ -27,6 +27,7 @@ pub mod notification;
 mod path;
 pub mod server;
 pub mod shown;
+pub mod task;
 #[cfg(test)]
 mod testing;
 mod when;
@@ -37,3 +38,4 @@ pub use call::{Call, Operation};
 pub use compile::{Policy, Problem, compile};
 pub use decide::{Caller, Decision, Denial, Permit, StreamPermit, closed, decide, decide_stream};
 pub use denial::DenialReason;
+pub use task::{Maker, Task};

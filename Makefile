@@ -5,6 +5,8 @@
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
+CONFORMANCE = $(NODE) --test tests/conformance/compare.test.mjs && \
+	$(NODE) tests/conformance/conformance.mjs --lychgate $(LYCHGATE) --fixture $(dir $(LYCHGATE))lychgate-test-fixture
 
 ## demo: walk through examples/quickstart with a real MCP server and a real client, each step checked
 demo:
@@ -12,12 +14,11 @@ demo:
 	cargo build --locked --quiet --package lychgate
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
 
-## conformance: the official MCP conformance suite, direct and through a gateway, compared check by check
+## conformance: a part of test: the official MCP conformance suite, direct and through a gateway, compared check by check
 conformance:
 	tests/counterparts/install --node-only
 	cargo build --locked --quiet --package lychgate --package lychgate-tests-fixture
-	$(NODE) --test tests/conformance/compare.test.mjs
-	$(NODE) tests/conformance/conformance.mjs --lychgate $(LYCHGATE) --fixture $(dir $(LYCHGATE))lychgate-test-fixture
+	$(CONFORMANCE)
 
 ## node: a node of Kubernetes with Lychgate on it, until Ctrl-C; needs root, and prints a kubeconfig
 node:
@@ -26,8 +27,8 @@ node:
 	cargo build --locked --quiet --package lychgate-tests-image --package lychgate-tests-node --bins
 	$(or $(CARGO_TARGET_DIR),target)/debug/lychgate-test-node
 
-## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, the demo;
-## and where there is root, a node, beside all of that
+## test: everything that is checked: units, properties, golden files, the house, scenarios, a control plane, conformance,
+## the demo; and where there is root, a node, beside all of that
 test:
 	tests/counterparts/install
 	tests/cluster/install
@@ -41,6 +42,7 @@ test:
 test-machine:
 	cargo test --locked --workspace
 	$(NODE) --test tests/counterparts/counterparts.test.mjs
+	$(CONFORMANCE)
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
 
 ## test-node: what runs as pods on a node of its own; needs root

@@ -45,6 +45,7 @@ use crate::relay::Origin;
 use crate::reply::{self, Asker, ReplyBody};
 use crate::session::{self, Session};
 use crate::state::Gateway;
+use crate::task;
 use crate::ticket::{self, RequestFacts, Subject, Ticket};
 use crate::upstream;
 
@@ -125,7 +126,10 @@ async fn carry_out(
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
     }
     let (message, leg) = approve::take_leg(&visit, message, trace.modern);
-    let call = Call::new(message).map_err(|missing| Failure::Target(missing.to_string()))?;
+    let handles = || visit.gateway.sealer.handles(&visit.connection.label, &visit.authenticated.caller);
+    let call = Call::opening(message, |handle| handles()?.open(handle))
+        .map_err(|missing| Failure::Target(missing.to_string()))?;
+    task::repeat_id(call.operation(), &mut visit.headers);
     trace.calls_tool = call.operation().tool_name().is_some();
     let policy = Arc::clone(&visit.connection.policy);
     let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known, now_milliseconds()) {
@@ -278,6 +282,7 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         caller: visit.authenticated.caller.clone(),
         operation: Some(call.operation().clone()),
         id: asked_id(call.message()),
+        credential: permit.chosen_credential().map(str::to_owned),
         known: Arc::clone(&visit.known),
         reply_headers: headers,
         // The streams of a batch go out as one, which no id of one of them could resume.

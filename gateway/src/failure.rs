@@ -7,6 +7,7 @@ use http::StatusCode;
 use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::{MessageError, codes};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
+use lychgate_gateway_mcp::task::EXTENSION;
 use lychgate_gateway_policy::{Denial, DenialReason, Operation};
 
 use crate::approval::refusal::Refusal;
@@ -243,6 +244,28 @@ impl Failure {
     }
 }
 
+/// The words of servers for a target that does not exist.
+fn not_there(operation: &Operation, modern: bool) -> Answer {
+    match operation {
+        Operation::Tool { name } => Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}")),
+        Operation::Prompt { name } => {
+            Answer::new(200, codes::INVALID_PARAMS, format!("Unknown prompt: {name}"))
+        }
+        Operation::Resource { uri } => {
+            // MCP 2026-07-28 has no code of its own for this any more.
+            let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
+            Answer::new(200, code, format!("Resource not found: {uri}"))
+        }
+        // What may not be asked about any more looks like what never was.
+        Operation::Task { .. } | Operation::UnknownTask { .. } => unknown_task(),
+        Operation::Listen { .. }
+        | Operation::List(_)
+        | Operation::Protocol { .. }
+        | Operation::Answer
+        | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
+    }
+}
+
 impl From<&Denial> for Failure {
     fn from(denial: &Denial) -> Self {
         Self::Denied {
@@ -344,27 +367,22 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
             Answer::new(if modern { 404 } else { 200 }, codes::METHOD_NOT_FOUND, "Method not found")
         }
         DenialReason::ToolChanged => own(403, "The server has changed this tool since people looked at it"),
+        DenialReason::UnknownTask => unknown_task(),
+        DenialReason::TasksUndeclared => {
+            let required = serde_json::json!({"requiredCapabilities": {"extensions": {EXTENSION: {}}}});
+            let text = "Missing required client capability: io.modelcontextprotocol/tasks";
+            let answer = Answer::new(400, codes::MISSING_REQUIRED_CLIENT_CAPABILITY, text);
+            Answer { data: Some(required.to_string()), ..answer }
+        }
         DenialReason::NoGrant | DenialReason::ToolNotPinned | DenialReason::ToolNotListed => {
-            match operation {
-                Operation::Tool { name } => {
-                    Answer::new(200, codes::INVALID_PARAMS, format!("Unknown tool: {name}"))
-                }
-                Operation::Prompt { name } => {
-                    Answer::new(200, codes::INVALID_PARAMS, format!("Unknown prompt: {name}"))
-                }
-                Operation::Resource { uri } => {
-                    // MCP 2026-07-28 has no code of its own for this any more.
-                    let code = if modern { codes::INVALID_PARAMS } else { codes::RESOURCE_NOT_FOUND };
-                    Answer::new(200, code, format!("Resource not found: {uri}"))
-                }
-                Operation::Listen { .. }
-                | Operation::List(_)
-                | Operation::Protocol { .. }
-                | Operation::Answer
-                | Operation::Unknown { .. } => Answer::new(200, codes::INVALID_PARAMS, "Not granted to you"),
-            }
+            not_there(operation, modern)
         }
     }
+}
+
+/// Tasks, Error Handling (SEP-2663, and MCP 2025-11-25).
+fn unknown_task() -> Answer {
+    Answer::new(200, codes::INVALID_PARAMS, "Unknown task")
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub mod sightings;
 pub mod stalled;
 pub mod start;
 pub mod state;
+pub mod task;
 pub mod ticket;
 pub mod tls;
 pub mod tools;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::lists::{ACKNOWLEDGED, Lists, Negotiated};
 use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_policy::config::Direction;
@@ -18,7 +19,8 @@ use lychgate_gateway_policy::mask::{Known, Masked, own_error, own_pong};
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::shown::{Shown, show};
-use lychgate_gateway_policy::{Caller, Operation, list};
+use lychgate_gateway_policy::task::{Relayed, Relaying, TaskFault};
+use lychgate_gateway_policy::{Caller, Operation, list, task};
 
 pub use self::stream::{Life, beginning, events};
 use crate::approval::time::now_milliseconds;
@@ -40,6 +42,8 @@ pub struct Origin {
     pub caller: Caller,
     /// What was asked; nothing for a session's own stream.
     pub operation: Option<Operation>,
+    /// The credential that was chosen for it: tasks that it makes are asked about with the same.
+    pub credential: Option<String>,
     /// The id that the answer must have; nothing for a session's own stream.
     pub id: Option<Id>,
     /// Values that must never be shown.
@@ -121,26 +125,47 @@ impl Origin {
             }
         };
         if let Some(reply) = reply {
-            let recorded = self.for_record(&message);
+            let recorded = self.for_record(self.operation.as_ref(), &message);
             return Ok(Verdict::Reply(Box::new(Aside { recorded, reply })));
         }
-        let now = now_milliseconds();
-        if !may_hear(policy, &self.caller, &message, now) {
+        if !may_hear(policy, &self.caller, &message, now_milliseconds()) {
             return Ok(Verdict::Drop);
         }
-        let operation = self.operation.as_ref();
+        self.pass(message, last, limits)
+    }
+
+    /// Filters and masks a message that may be relayed.
+    fn pass(&self, message: Message, last: bool, limits: Limits) -> Result<Verdict, Fault> {
+        let rubbish = |what: &dyn std::fmt::Display| Fault::Rubbish(what.to_string());
+        let (policy, operation) = (&self.connection.policy, self.operation.as_ref());
         let survey = self.gateway.tools.relayed(&self.connection.label, operation, &message, &self.known);
         let findings = policy.pinning().findings(&survey);
-        let filtered =
-            list::filter(policy, &self.caller, operation, &message, now).map_err(|error| rubbish(&error))?;
+        let filtered = list::filter(policy, &self.caller, operation, &message, now_milliseconds())
+            .map_err(|error| rubbish(&error))?;
         // Most answers are no lists, and pass the filter as they came.
         let message = if std::ptr::eq::<[u8]>(filtered.as_ref(), message.bytes().as_ref()) {
             message
         } else {
             Message::parse(filtered, limits).map_err(|error| rubbish(&error))?
         };
-        let Shown { caller: masked, record: recorded } =
-            show(policy, &self.caller, operation, &self.known, &message);
+        let (sealed, about) = match self.with_handles(&message).map_err(|error| rubbish(&error))? {
+            Relayed::Unchanged => (None, None),
+            Relayed::Changed(bytes) => (Some(bytes), None),
+            Relayed::About(bytes, operation) => (Some(bytes), Some(operation)),
+            Relayed::Withheld => return Ok(Verdict::Drop),
+        };
+        let operation = about.as_deref().or(operation);
+        let shown = |message: &Message| show(policy, &self.caller, operation, &self.known, message);
+        let Shown { caller: masked, record: recorded } = match sealed {
+            None => shown(&message),
+            Some(bytes) => {
+                // Handles are longer than ids, and the limit is for what comes from the server.
+                let limits = Limits { bytes: usize::MAX, ..limits };
+                let sealed = Message::parse(bytes, limits).map_err(|error| rubbish(&error))?;
+                // The record has the server's own ids, in both directions.
+                Shown { record: self.for_record(operation, &message), ..shown(&sealed) }
+            }
+        };
         if masked.is_refusal() && !last {
             // An error in the place of anything but an answer would look like the answer to another call.
             return Err(rubbish(&"a message that cannot be masked"));
@@ -164,8 +189,21 @@ impl Origin {
         Some(granted.unwrap_or_default().and(asked.lists()))
     }
 
-    fn for_record(&self, message: &Message) -> Masked {
-        let (policy, operation) = (&self.connection.policy, self.operation.as_ref());
+    /// The message with handles in the place of the ids of tasks.
+    fn with_handles(&self, message: &Message) -> Result<Relayed, TaskFault> {
+        let relaying = Relaying {
+            policy: &self.connection.policy,
+            caller: &self.caller,
+            operation: self.operation.as_ref(),
+            credential: self.credential.as_deref(),
+            now: now_milliseconds(),
+        };
+        let handles = || self.gateway.sealer.handles(&self.connection.label, &self.caller);
+        task::relay(&relaying, message, |task| handles()?.seal(task))
+    }
+
+    fn for_record(&self, operation: Option<&Operation>, message: &Message) -> Masked {
+        let policy = &self.connection.policy;
         ticket::for_record(policy, Direction::Response, operation, &self.known, message)
     }
 

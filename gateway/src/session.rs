@@ -17,6 +17,8 @@ use lychgate_gateway_policy::Caller;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::task::Handles;
+
 /// How long a session lives, in seconds: one day. A client then initialises a new one.
 pub const LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 /// The longest id that an upstream may give its session, in bytes.
@@ -104,6 +106,7 @@ pub struct Sealer {
     events: hmac::Key,
     naming: hmac::Key,
     approving: hmac::Key,
+    tasks: hmac::Key,
 }
 
 /// The id is unknown, foreign, expired or forged: which of these is nobody's business.
@@ -120,13 +123,20 @@ impl Sealer {
         let events = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate event sealing").as_ref());
         let naming = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate session naming").as_ref());
         let approving = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate approval digests").as_ref());
-        Some(Self { sealing, events, naming, approving })
+        let tasks = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate task handles").as_ref());
+        Some(Self { sealing, events, naming, approving, tasks })
     }
 
     /// The key for the digests of calls on one connection.
     #[must_use]
     pub fn approval_key(&self, connection: &str) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.approving, connection.as_bytes()).as_ref())
+    }
+
+    /// The handles that stand for a caller's tasks on one connection; `None` if the key cannot be made.
+    #[must_use]
+    pub fn handles(&self, connection: &str, caller: &Caller) -> Option<Handles> {
+        Handles::of(&self.tasks, connection, caller)
     }
 
     /// The key under which credential versions and sessions are named.
@@ -251,7 +261,7 @@ fn leg_binding(connection: &str, caller: &Caller) -> Vec<u8> {
 }
 
 /// What an id is bound to, each part with its length, so that no two bindings read alike.
-fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
+pub(crate) fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in [connection, &caller.issuer, &caller.subject, &caller.username] {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());

@@ -348,7 +348,7 @@ fn asked(policy: &Policy, call: &Call, known: &[Known]) -> Asked {
     };
     Asked {
         method,
-        target,
+        target: task_tool(call, known).or(target),
         message: recorded_message(&masked),
         bytes: message.bytes().len() as u64,
         masks: masks(&masked),
@@ -361,6 +361,14 @@ const ANSWER: &str = "(answer)";
 fn named(message: &Message, operation: Option<&Operation>) -> (String, Option<String>) {
     let target = operation.and_then(Operation::target).map(str::to_owned);
     (message.method().unwrap_or(ANSWER).to_owned(), target)
+}
+
+/// The tool whose task is asked about. The message does not name it; a call of that tool did, where names of tools are
+/// shown but for known credentials.
+fn task_tool(call: &Call, known: &[Known]) -> Option<String> {
+    let Operation::Task { .. } = call.operation() else { return None };
+    let tool = call.operation().tool_behind()?;
+    (!known.iter().any(|known| known.is_in(tool))).then(|| tool.to_owned())
 }
 
 /// The limits of a connection's messages.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::counterparts::{Client, dbhub, fixture, logged};
+use crate::support::counterparts::{Client, dbhub, fixture, logged, many_sided};
 use crate::support::dev::Dev;
 use crate::support::eventually;
 use crate::support::http::{Answer, Ask, tool_call};
@@ -313,4 +313,44 @@ async fn who_asks_for_progress_hears_of_it_ever_further_and_others_get_comments(
     assert!(values.len() == 2 && values[0] < values[1] && comments == 0, "{values:?} {comments}");
     let (values, _, comments) = progress(&silent.await.unwrap());
     assert_eq!((values, comments), (vec![], 2));
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_people_may_go_on_as_a_task_about_which_nobody_is_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let server = many_sided(&log).await;
+    let dev = stage(&server.url, "unused", &policy("slow_compute", "{for: 20s}", "")).await;
+    let alice = dev.token("alice");
+    let ask = |method: &str, mut params: Value| {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {
+                "extensions": {"io.modelcontextprotocol/tasks": {}},
+            },
+        });
+        let name = params["name"].as_str().or(params["taskId"].as_str()).unwrap().to_owned();
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let ask = Ask::post(&dev.url, message.to_string()).token(&alice).header("mcp-method", method);
+        ask.header("mcp-protocol-version", "2026-07-28").header("mcp-name", &name).send()
+    };
+    let call =
+        tokio::spawn(ask("tools/call", json!({"name": "slow_compute", "arguments": {"seconds": 0.1}})));
+    let name = waiting(&dev).await;
+    assert_eq!(made(&log), 0);
+    vote(&dev, "approve", &name).await;
+    let begun = call.await.unwrap().message();
+    assert_eq!(begun["result"]["resultType"], "task", "{begun}");
+    let handle = begun["result"]["taskId"].clone();
+
+    let told = eventually("the task to end", async || {
+        let told = ask("tasks/get", json!({"taskId": handle})).await.message();
+        (told["result"]["status"] == "completed").then_some(told)
+    })
+    .await;
+    assert_eq!(told["result"]["taskId"], handle);
+    assert_eq!(told["result"]["result"]["content"][0]["text"], "Computed for 0.1 s");
+    assert_eq!(made(&log), 1, "the call was made once");
+    let asked = dev.entries().iter().filter(|entry| entry["kind"] == "Asked").count();
+    assert_eq!(asked, 1, "nobody was asked about the task");
 }

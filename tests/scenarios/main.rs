@@ -33,4 +33,5 @@ mod refusals;
 mod stdio_servers;
 mod streams;
 mod support;
+mod tasks;
 mod watch;

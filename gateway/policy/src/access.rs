@@ -8,13 +8,24 @@ use crate::compile::{Grant, Policy};
 use crate::config::ServerRequests;
 use crate::decide::{Caller, closed};
 use crate::denial::DenialReason;
+use crate::task::{Maker, Task};
 use crate::when::Asked;
 
 /// The grants that name a caller and an operation; never none.
 pub(crate) struct Candidates<'a> {
     grants: Vec<(usize, &'a Grant)>,
-    /// Whether nothing is called: then a condition that only a call can answer counts as if it held.
-    is_lenient: bool,
+    leniency: Leniency,
+}
+
+/// Which conditions count as if they held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leniency {
+    /// None.
+    Nothing,
+    /// Those that ask about arguments, which were decided on when the call was made.
+    Arguments,
+    /// Those that only a call can answer, for nothing is called.
+    Everything,
 }
 
 /// The grants that hold, and what they choose.
@@ -23,6 +34,8 @@ pub(crate) struct Granted {
     pub(crate) rules: Vec<String>,
     /// The credential that the first of them chooses, if it does.
     pub(crate) credential: Option<String>,
+    /// What each of them chooses.
+    choices: Vec<Option<String>>,
 }
 
 /// Why no grant holds.
@@ -52,27 +65,37 @@ pub(crate) fn candidates<'a>(
     let is_named = named.peek().is_some();
     let grants: Vec<_> = named.filter(|(_, grant)| covers(policy, grant, operation)).collect();
     if !grants.is_empty() {
-        return Ok(Candidates { grants, is_lenient: is_lenient(operation) });
+        return Ok(Candidates { grants, leniency: leniency(operation) });
     }
     Err(NoGrant::from(if !is_named {
         DenialReason::NoAccess
-    } else if matches!(operation, Operation::Unknown { .. }) {
-        DenialReason::UnknownMethod
     } else {
-        DenialReason::NoGrant
+        match operation {
+            Operation::Unknown { .. } => DenialReason::UnknownMethod,
+            Operation::UnknownTask { is_declared: true } => DenialReason::UnknownTask,
+            Operation::UnknownTask { is_declared: false } => DenialReason::TasksUndeclared,
+            Operation::Tool { .. }
+            | Operation::Resource { .. }
+            | Operation::Prompt { .. }
+            | Operation::Task { .. }
+            | Operation::Listen { .. }
+            | Operation::List(_)
+            | Operation::Protocol { .. }
+            | Operation::Answer => DenialReason::NoGrant,
+        }
     }))
 }
 
 impl Candidates<'_> {
     /// Those whose conditions hold. A condition without an answer denies, whatever other grants say.
     pub(crate) fn hold(self, asked: &Asked<'_>) -> Result<Granted, NoGrant> {
-        let mut granted = Granted { rules: Vec::new(), credential: None };
+        let mut granted = Granted { rules: Vec::new(), credential: None, choices: Vec::new() };
         let mut unmet = DenialReason::NoGrant;
         for (index, grant) in self.grants {
             let holds = match grant.when.holds(asked, None) {
-                _ if self.is_lenient && grant.when.needs_arguments() => true,
+                _ if self.leniency != Leniency::Nothing && grant.when.needs_arguments() => true,
                 Ok(holds) => holds,
-                Err(_) if self.is_lenient => true,
+                Err(_) if self.leniency == Leniency::Everything => true,
                 Err(error) => {
                     let detail = Some(format!("the condition of access[{index}] has no answer: {error}"));
                     return Err(NoGrant { reason: DenialReason::ConditionError, detail });
@@ -83,6 +106,7 @@ impl Candidates<'_> {
                     granted.credential = grant.credential.clone();
                 }
                 granted.rules.push(format!("access[{index}]"));
+                granted.choices.push(grant.credential.clone());
             } else if grant.when.needs_arguments() {
                 unmet = DenialReason::ConditionUnmet;
             }
@@ -105,6 +129,20 @@ impl Candidates<'_> {
     }
 }
 
+impl Granted {
+    /// Has the credential chosen with which the call was made that `task` is the answer to, if it may be chosen for
+    /// such calls still. The server may know the task under no other.
+    pub(crate) fn choose_again(&mut self, policy: &Policy, task: &Task) {
+        let by_rule = || match (&task.maker, &task.credential) {
+            (Maker::Tool(tool), Some(credential)) => policy.commands().may_choose(tool, credential),
+            (Maker::Tool(_) | Maker::Prompt(_) | Maker::Resource(_), _) => false,
+        };
+        if self.choices.contains(&task.credential) || by_rule() {
+            self.credential.clone_from(&task.credential);
+        }
+    }
+}
+
 /// The credentials that a call is made with: the chosen one in place of others for the same header, and all that are
 /// nobody's to choose.
 pub(crate) fn credentials(policy: &Policy, chosen: Option<&str>) -> Vec<String> {
@@ -124,11 +162,13 @@ fn covers(policy: &Policy, grant: &Grant, operation: &Operation) -> bool {
         Operation::Tool { name } => grant.tools.iter().any(|glob| glob.matches(name)),
         Operation::Resource { uri } => reads(grant, uri),
         Operation::Prompt { name } => grant.prompts.iter().any(|glob| glob.matches(name)),
-        Operation::Listen { uris } => uris.iter().all(|uri| reads(grant, uri)),
+        Operation::Task { task } => covers(policy, grant, &task.maker.operation()),
+        // Tasks are asked about one by one, each by the grants for what made it.
+        Operation::Listen { uris, tasks: _ } => uris.iter().all(|uri| reads(grant, uri)),
         Operation::List(_) | Operation::Protocol { .. } => true,
         // The server has asked nothing where it may ask nothing.
         Operation::Answer => policy.config().server_requests != ServerRequests::default(),
-        Operation::Unknown { .. } => false,
+        Operation::UnknownTask { .. } | Operation::Unknown { .. } => false,
     }
 }
 
@@ -144,15 +184,18 @@ fn climbs(uri: &str) -> bool {
     plain.split(['/', '\\', '?', '#']).any(|segment| segment == "..")
 }
 
-/// Whether an operation calls and reads nothing.
-fn is_lenient(operation: &Operation) -> bool {
+fn leniency(operation: &Operation) -> Leniency {
     match operation {
-        Operation::List(_) | Operation::Protocol { .. } | Operation::Answer => true,
+        Operation::List(_) | Operation::Protocol { .. } | Operation::Answer => Leniency::Everything,
+        // Who listens for changes of lists, or for tasks, reads no resource.
+        Operation::Listen { uris, tasks: _ } if uris.is_empty() => Leniency::Everything,
+        Operation::Task { .. } => Leniency::Arguments,
         Operation::Tool { .. }
         | Operation::Resource { .. }
         | Operation::Prompt { .. }
+        | Operation::UnknownTask { .. }
         | Operation::Listen { .. }
-        | Operation::Unknown { .. } => false,
+        | Operation::Unknown { .. } => Leniency::Nothing,
     }
 }
 

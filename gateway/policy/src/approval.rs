@@ -150,6 +150,8 @@ impl Rule {
             (
                 Operation::Resource { .. }
                 | Operation::Prompt { .. }
+                | Operation::Task { .. }
+                | Operation::UnknownTask { .. }
                 | Operation::Listen { .. }
                 | Operation::List(_)
                 | Operation::Protocol { .. }

@@ -9,6 +9,9 @@ use lychgate_gateway_mcp::headers::is_modern;
 use lychgate_gateway_mcp::json::Kind;
 use lychgate_gateway_mcp::message::{Form, Message};
 use lychgate_gateway_mcp::revision::is_removed_in_modern_era;
+use lychgate_gateway_mcp::task::{declares_tasks, is_about_a_task, listened};
+
+use crate::task::{self, Maker, NotHis, Task};
 
 /// A message from a client, with what it asks for. The message is owned: what is decided is what is sent.
 #[derive(Clone, Debug)]
@@ -23,11 +26,26 @@ impl Call {
     /// # Errors
     /// A parameter that names the target of the operation is absent or of the wrong type.
     pub fn new(message: Message) -> Result<Self, MissingTarget> {
-        let operation = Operation::of(&message)?;
-        Ok(Self { message, operation })
+        Self::opening(message, |_| None)
     }
 
-    /// The message as it was received.
+    /// Reads what `message` asks for, and puts the server's ids in the place of handles. `open` gives the task that a
+    /// handle holds, if it is the caller's.
+    ///
+    /// # Errors
+    /// As [`Call::new`].
+    pub fn opening(message: Message, open: impl Fn(&str) -> Option<Task>) -> Result<Self, MissingTarget> {
+        let operation = Operation::opening(&message, &open)?;
+        Ok(match task::opened(&message, &open) {
+            Ok(opened) => Self { message: opened.unwrap_or(message), operation },
+            Err(NotHis) => {
+                let operation = Operation::unknown_task(&message);
+                Self { message, operation }
+            }
+        })
+    }
+
+    /// The message as it was received, but for handles of tasks.
     #[must_use]
     pub fn message(&self) -> &Message {
         &self.message
@@ -65,10 +83,22 @@ pub enum Operation {
         /// The prompt's name.
         name: String,
     },
+    /// `tasks/get`, `tasks/update`, `tasks/cancel` or `tasks/result`.
+    Task {
+        /// The task.
+        task: Task,
+    },
+    /// The same, or `subscriptions/listen`, about a task that is not the caller's: there is none for him.
+    UnknownTask {
+        /// Whether the client declares that it knows of tasks.
+        is_declared: bool,
+    },
     /// `subscriptions/listen` (MCP 2026-07-28): a stream of notifications.
     Listen {
         /// The URIs of the resources whose changes are asked for.
         uris: Vec<String>,
+        /// The tasks whose states are asked for.
+        tasks: Vec<Task>,
     },
     /// A list, whose answer is filtered for the caller.
     List(ListKind),
@@ -117,6 +147,10 @@ impl Operation {
     /// # Errors
     /// As [`Call::new`].
     pub fn of(message: &Message) -> Result<Self, MissingTarget> {
+        Self::opening(message, &|_| None)
+    }
+
+    fn opening(message: &Message, open: &impl Fn(&str) -> Option<Task>) -> Result<Self, MissingTarget> {
         let method = match message.form() {
             Form::Request { method, .. } | Form::Notification { method } => method.as_str(),
             Form::Response { .. } | Form::Error { .. } => return Ok(Self::Answer),
@@ -130,7 +164,11 @@ impl Operation {
                 Self::Resource { uri: parameter(message, "uri")? }
             }
             "prompts/get" => Self::Prompt { name: parameter(message, "name")? },
-            "subscriptions/listen" => Self::Listen { uris: listened(message)? },
+            "subscriptions/listen" => listen(message, open)?,
+            _ if is_about_a_task(message) => {
+                let task = open(&parameter(message, "taskId")?);
+                task.map_or_else(|| Self::unknown_task(message), |task| Self::Task { task })
+            }
             "tools/list" => Self::List(ListKind::Tools),
             "resources/list" => Self::List(ListKind::Resources),
             "resources/templates/list" => Self::List(ListKind::ResourceTemplates),
@@ -143,6 +181,32 @@ impl Operation {
         })
     }
 
+    /// The tasks that it asks about.
+    pub(crate) fn tasks(&self) -> &[Task] {
+        match self {
+            Self::Task { task } => std::slice::from_ref(task),
+            Self::Listen { tasks, .. } => tasks,
+            Self::Tool { .. }
+            | Self::Resource { .. }
+            | Self::Prompt { .. }
+            | Self::UnknownTask { .. }
+            | Self::List(_)
+            | Self::Protocol { .. }
+            | Self::Answer
+            | Self::Unknown { .. } => &[],
+        }
+    }
+
+    /// Whether a message asks for the same, with the server's ids in it.
+    pub(crate) fn is_asked_by(&self, message: &Message) -> bool {
+        let named = |id: &str| self.tasks().iter().find(|task| task.id == id).cloned();
+        Self::opening(message, &named).as_ref() == Ok(self)
+    }
+
+    fn unknown_task(message: &Message) -> Self {
+        Self::UnknownTask { is_declared: declares_tasks(message) }
+    }
+
     /// The tool that is called, if the operation is a tool call.
     #[must_use]
     pub fn tool_name(&self) -> Option<&str> {
@@ -150,11 +214,31 @@ impl Operation {
             Self::Tool { name } => Some(name),
             Self::Resource { .. }
             | Self::Prompt { .. }
+            | Self::Task { .. }
+            | Self::UnknownTask { .. }
             | Self::Listen { .. }
             | Self::List(_)
             | Self::Protocol { .. }
             | Self::Answer
             | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The tool that is called, or whose task is asked about: rules for tools look at what comes of either.
+    #[must_use]
+    pub fn tool_behind(&self) -> Option<&str> {
+        match self {
+            Self::Task { task: Task { maker: Maker::Tool(name), .. } } => Some(name),
+            Self::Task { task: Task { maker: Maker::Prompt(_) | Maker::Resource(_), .. } }
+            | Self::Tool { .. }
+            | Self::Resource { .. }
+            | Self::Prompt { .. }
+            | Self::UnknownTask { .. }
+            | Self::Listen { .. }
+            | Self::List(_)
+            | Self::Protocol { .. }
+            | Self::Answer
+            | Self::Unknown { .. } => self.tool_name(),
         }
     }
 
@@ -164,7 +248,9 @@ impl Operation {
         match self {
             Self::Tool { name } | Self::Prompt { name } => Some(name),
             Self::Resource { uri } => Some(uri),
-            Self::Listen { .. }
+            Self::Task { .. }
+            | Self::UnknownTask { .. }
+            | Self::Listen { .. }
             | Self::List(_)
             | Self::Protocol { .. }
             | Self::Answer
@@ -173,8 +259,22 @@ impl Operation {
     }
 }
 
+/// The resources and the tasks that a `subscriptions/listen` asks about.
+fn listen(message: &Message, open: &impl Fn(&str) -> Option<Task>) -> Result<Operation, MissingTarget> {
+    let uris = listened_uris(message)?;
+    let wrong = MissingTarget { parameter: "notifications.taskIds[]" };
+    let Some(handles) = listened(message) else { return Ok(Operation::Listen { uris, tasks: Vec::new() }) };
+    if handles.kind() != Kind::Array {
+        return Err(wrong);
+    }
+    let handles: Vec<_> =
+        handles.items().map(|handle| handle.text().ok_or(wrong)).collect::<Result<_, _>>()?;
+    let tasks: Option<Vec<Task>> = handles.iter().map(|handle| open(handle)).collect();
+    Ok(tasks.map_or_else(|| Operation::unknown_task(message), |tasks| Operation::Listen { uris, tasks }))
+}
+
 /// The resources that a `subscriptions/listen` asks about.
-fn listened(message: &Message) -> Result<Vec<String>, MissingTarget> {
+fn listened_uris(message: &Message) -> Result<Vec<String>, MissingTarget> {
     let wrong = MissingTarget { parameter: "notifications.resourceSubscriptions[]" };
     let Some(uris) = message
         .params()
@@ -252,15 +352,23 @@ mod tests {
             (
                 "subscriptions/listen",
                 r#"{"notifications":{"toolsListChanged":true}}"#,
-                Operation::Listen { uris: vec![] },
+                Operation::Listen { uris: vec![], tasks: vec![] },
             ),
             (
                 "subscriptions/listen",
                 r#"{"notifications":{"resourceSubscriptions":["a:1","a:2"]}}"#,
-                Operation::Listen { uris: vec!["a:1".into(), "a:2".into()] },
+                Operation::Listen { uris: vec!["a:1".into(), "a:2".into()], tasks: vec![] },
             ),
             ("ping", "{}", Operation::Protocol { method: "ping".into() }),
-            ("tasks/get", "{}", Operation::Unknown { method: "tasks/get".into() }),
+            ("tasks/get", r#"{"taskId":"t"}"#, Operation::UnknownTask { is_declared: true }),
+            ("tasks/result", r#"{"taskId":"t"}"#, Operation::UnknownTask { is_declared: true }),
+            ("tasks/update", r#"{"taskId":"t"}"#, Operation::Unknown { method: "tasks/update".into() }),
+            ("tasks/list", "{}", Operation::Unknown { method: "tasks/list".into() }),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"taskIds":["t"]}}"#,
+                Operation::UnknownTask { is_declared: true },
+            ),
             ("Tools/Call", r#"{"name":"query"}"#, Operation::Unknown { method: "Tools/Call".into() }),
         ] {
             assert_eq!(operation(method, params), Ok(expected), "{method} {params}");
@@ -287,6 +395,9 @@ mod tests {
             ("tools/call", r#"{"name":7}"#, "name"),
             ("resources/read", r#"{"name":"x"}"#, "uri"),
             ("prompts/get", "{}", "name"),
+            ("tasks/get", r#"{"taskId":7}"#, "taskId"),
+            ("subscriptions/listen", r#"{"notifications":{"taskIds":[7]}}"#, "notifications.taskIds[]"),
+            ("subscriptions/listen", r#"{"notifications":{"taskIds":"t"}}"#, "notifications.taskIds[]"),
             (
                 "subscriptions/listen",
                 r#"{"notifications":{"resourceSubscriptions":[7]}}"#,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::{Form, Message};
 
-use crate::access::{self, NoGrant};
+use crate::access::{self, Granted, NoGrant};
 use crate::approval::{self, Terms};
 use crate::ask::Ask;
 use crate::call::{Call, Operation};
@@ -71,6 +71,7 @@ pub struct Permit {
     rules: Vec<String>,
     commands: Commands,
     credentials: Vec<String>,
+    chosen: Option<String>,
 }
 
 impl Permit {
@@ -103,6 +104,12 @@ impl Permit {
     #[must_use]
     pub fn credentials(&self) -> &[String] {
         &self.credentials
+    }
+
+    /// The one of them that a grant or a CommandRule has chosen.
+    #[must_use]
+    pub fn chosen_credential(&self) -> Option<&str> {
+        self.chosen.as_deref()
     }
 }
 
@@ -183,8 +190,9 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now
     let mut commands = Commands::default();
     match weigh(policy, caller, &call, known, now, &mut commands) {
         Ok((sent, terms)) => {
-            let Sent { outbound, rules, credentials } = sent;
-            let permit = Permit { call, outbound, rules, commands, credentials };
+            let Sent { outbound, rules, chosen } = sent;
+            let credentials = access::credentials(policy, chosen.as_deref());
+            let permit = Permit { call, outbound, rules, commands, credentials, chosen };
             match terms {
                 None => Decision::Allow(permit),
                 Some(terms) => Decision::Ask(Box::new(Ask::new(permit, *terms))),
@@ -202,7 +210,7 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now
 struct Sent {
     outbound: Bytes,
     rules: Vec<String>,
-    credentials: Vec<String>,
+    chosen: Option<String>,
 }
 
 /// What would be sent, and what it takes of people. What is found of its commands is left in `commands`.
@@ -233,18 +241,16 @@ fn weigh(
         let limits = Limits { bytes: outbound.len(), ..Limits::with_bytes(0) };
         let read = Message::parse(outbound.clone(), limits).ok();
         // A credential in what says who is answered or what is called: masked, it would be another call.
-        let same = |read: &Message| {
-            read.form() == call.message().form() && Operation::of(read).as_ref() == Ok(operation)
-        };
+        let same = |read: &Message| read.form() == call.message().form() && operation.is_asked_by(read);
         Some(read.filter(same).ok_or(Refused::from(DenialReason::Unmaskable))?)
     };
     let sent = rewritten.as_ref().unwrap_or(call.message());
     let asked = Asked::new(policy.config(), caller, operation, Some(sent), now);
     let mut granted = granted.hold(&asked)?;
+    ask_about_tasks(policy, caller, operation, now, &mut granted)?;
     let Some(tool) = operation.tool_name() else {
         let terms = people(policy, caller, call, &asked, commands, &mut granted.rules)?;
-        let credentials = access::credentials(policy, granted.credential.as_deref());
-        return Ok((Sent { outbound, rules: granted.rules, credentials }, terms));
+        return Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms));
     };
     if let Some(reason) = policy.pinning().refuses(tool) {
         return Err(reason.into());
@@ -260,8 +266,41 @@ fn weigh(
         granted.credential = verdict.credential().map(str::to_owned).or(granted.credential);
     }
     let terms = people(policy, caller, call, &subject.asked, commands, &mut granted.rules)?;
-    let credentials = access::credentials(policy, granted.credential.as_deref());
-    Ok((Sent { outbound, rules: granted.rules, credentials }, terms))
+    Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms))
+}
+
+/// Tasks are asked about by the grants for what made them, and with the credential with which they were made.
+fn ask_about_tasks(
+    policy: &Policy,
+    caller: &Caller,
+    operation: &Operation,
+    now: u64,
+    granted: &mut Granted,
+) -> Result<(), NoGrant> {
+    match operation {
+        Operation::Task { task } => granted.choose_again(policy, task),
+        Operation::Listen { tasks, .. } => {
+            for (index, task) in tasks.iter().enumerate() {
+                let operation = Operation::Task { task: task.clone() };
+                let asked = Asked::new(policy.config(), caller, &operation, None, now);
+                let mut each = access::candidates(policy, caller, &operation)?.hold(&asked)?;
+                // One stream has one credential: that of the first.
+                if index == 0 {
+                    each.choose_again(policy, task);
+                    granted.credential = each.credential;
+                }
+            }
+        }
+        Operation::Tool { .. }
+        | Operation::Resource { .. }
+        | Operation::Prompt { .. }
+        | Operation::UnknownTask { .. }
+        | Operation::List(_)
+        | Operation::Protocol { .. }
+        | Operation::Answer
+        | Operation::Unknown { .. } => {}
+    }
+    Ok(())
 }
 
 /// What a call takes of people: nothing, unless an ApprovalPolicy holds for it or a CommandRule demands approval. The

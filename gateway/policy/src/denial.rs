@@ -9,6 +9,10 @@ pub enum DenialReason {
     NoGrant,
     /// The method is not one that Lychgate knows, so that no grant can speak of it.
     UnknownMethod,
+    /// The task is none of this caller's on this connection, or there is no such task.
+    UnknownTask,
+    /// The same, and the client does not declare the extension that has tasks (MCP 2026-07-28).
+    TasksUndeclared,
     /// A MaskingRule with direction Request applies, and the message cannot be masked.
     Unmaskable,
     /// The connection or its gateway is suspended: nothing passes.
@@ -50,10 +54,12 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::NoAccess,
         Self::NoGrant,
         Self::UnknownMethod,
+        Self::UnknownTask,
+        Self::TasksUndeclared,
         Self::Unmaskable,
         Self::Suspended,
         Self::RequiredPolicyMissing,
@@ -81,6 +87,8 @@ impl DenialReason {
             Self::NoAccess => "NoAccess",
             Self::NoGrant => "NoGrant",
             Self::UnknownMethod => "UnknownMethod",
+            Self::UnknownTask => "UnknownTask",
+            Self::TasksUndeclared => "TasksUndeclared",
             Self::Unmaskable => "Unmaskable",
             Self::Suspended => "Suspended",
             Self::RequiredPolicyMissing => "RequiredPolicyMissing",

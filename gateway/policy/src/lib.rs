@@ -28,6 +28,7 @@ mod path;
 pub mod pinning;
 pub mod server;
 pub mod shown;
+pub mod task;
 #[cfg(test)]
 mod testing;
 mod when;
@@ -38,3 +39,4 @@ pub use call::{Call, Operation};
 pub use compile::{Policy, Problem, compile};
 pub use decide::{Caller, Decision, Denial, Permit, StreamPermit, closed, decide, decide_stream};
 pub use denial::DenialReason;
+pub use task::{Maker, Task};

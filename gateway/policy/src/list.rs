@@ -14,6 +14,7 @@ use crate::access;
 use crate::call::{ListKind, Operation};
 use crate::compile::Policy;
 use crate::decide::Caller;
+use crate::task;
 use crate::when::Asked;
 
 /// The longest time that a client may keep an answer, in milliseconds (`ttlMs`, MCP 2026-07-28): a change of
@@ -48,13 +49,15 @@ pub fn filter(
                 Operation::Tool { .. }
                 | Operation::Resource { .. }
                 | Operation::Prompt { .. }
+                | Operation::Task { .. }
+                | Operation::UnknownTask { .. }
                 | Operation::Listen { .. }
                 | Operation::Protocol { .. }
                 | Operation::Answer
                 | Operation::Unknown { .. },
             ) => {}
         }
-        keep_private(result, &mut edits);
+        keep_private(result, task::lives(operation, message), &mut edits);
     }
     edits.apply(message.bytes())
 }
@@ -104,11 +107,12 @@ fn hide(viewer: &Viewer<'_>, kind: ListKind, result: Value<'_>, edits: &mut Edit
 
 /// MCP 2026-07-28 lets a server mark answers as cacheable for everybody, which a filtered or masked answer
 /// is not.
-fn keep_private(result: Value<'_>, edits: &mut Edits) {
+/// A task has its own `ttlMs`, which says how long it `lives`.
+fn keep_private(result: Value<'_>, lives: bool, edits: &mut Edits) {
     if let Some(scope) = result.get("cacheScope").filter(|scope| scope.text().as_deref() != Some("private")) {
         edits.replace(scope.span(), b"\"private\"".to_vec());
     }
-    if let Some(ttl) = result.get("ttlMs")
+    if let Some(ttl) = result.get("ttlMs").filter(|_| !lives)
         && ttl.as_i64().is_none_or(|milliseconds| milliseconds > MAXIMUM_TTL_MILLISECONDS)
     {
         edits.replace(ttl.span(), MAXIMUM_TTL_MILLISECONDS.to_string().into_bytes());

@@ -3,8 +3,9 @@
 //! In the revisions with sessions such a request is a message of its own; in MCP 2026-07-28 it stands in a
 //! result (`inputRequests`). Requests of kinds that are not known here are refused.
 
-use lychgate_gateway_mcp::json::Kind;
+use lychgate_gateway_mcp::json::{Kind, Value};
 use lychgate_gateway_mcp::message::{Form, Message, codes};
+use lychgate_gateway_mcp::task::{state, tells_of_a_task};
 
 use crate::compile::Policy;
 
@@ -30,6 +31,8 @@ pub fn screen(policy: &Policy, message: &Message) -> Screening {
         Form::Request { method, .. } if method == "ping" => return Screening::Pong,
         Form::Request { method, .. } => may_ask(policy, method),
         Form::Response { .. } => embedded_requests_allowed(policy, message),
+        // What a notification tells of a task is what the answer to `tasks/get` would tell.
+        Form::Notification { .. } if tells_of_a_task(message) => embedded_requests_allowed(policy, message),
         Form::Error { .. } => !asks_by_error(message) || policy.config().server_requests.elicitation,
         Form::Notification { .. } => true,
     };
@@ -52,9 +55,20 @@ fn asks_by_error(message: &Message) -> bool {
     code == Some(codes::URL_ELICITATION_REQUIRED)
 }
 
-/// Whether every request in `result.inputRequests` may be asked. A member of a wrong type may not.
+/// Whether everything may be asked that a result asks, or what tells of a task.
 fn embedded_requests_allowed(policy: &Policy, message: &Message) -> bool {
-    let Some(requests) = message.result().and_then(|result| result.get("inputRequests")) else { return true };
+    let Some(state) = state(message) else { return true };
+    // The outcome of a task is within what tells of it.
+    let outcome = state.get("result").filter(|outcome| outcome.kind() == Kind::Object);
+    let code = state.get("error").and_then(|error| error.get("code")).and_then(|code| code.as_i64());
+    let visits = code == Some(codes::URL_ELICITATION_REQUIRED);
+    [Some(state), outcome].into_iter().flatten().all(|part| requests_allowed(policy, part))
+        && (!visits || policy.config().server_requests.elicitation)
+}
+
+/// Whether every request in `inputRequests` may be asked. A member of a wrong type may not.
+fn requests_allowed(policy: &Policy, part: Value<'_>) -> bool {
+    let Some(requests) = part.get("inputRequests") else { return true };
     requests.kind() == Kind::Object
         && requests.members().all(|member| {
             let method = member.value.get("method").and_then(|method| method.text());

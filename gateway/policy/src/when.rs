@@ -104,7 +104,7 @@ impl<'a> Asked<'a> {
         now: u64,
     ) -> Self {
         let arguments = message.and_then(Message::params).and_then(|params| params.get("arguments"));
-        Self { config, caller, tool: operation.tool_name(), arguments, now, budget: Budget::new() }
+        Self { config, caller, tool: operation.tool_behind(), arguments, now, budget: Budget::new() }
     }
 
     /// The same, with a budget of its own.

@@ -225,6 +225,8 @@ fn operation(operation: &policy::Operation) -> Operation {
         policy::Operation::Resource { .. } => Operation::ReadResource,
         policy::Operation::Prompt { .. } => Operation::GetPrompt,
         policy::Operation::Tool { .. }
+        | policy::Operation::Task { .. }
+        | policy::Operation::UnknownTask { .. }
         | policy::Operation::Listen { .. }
         | policy::Operation::List(_)
         | policy::Operation::Protocol { .. }

@@ -94,6 +94,7 @@ fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>)
         connection: visit.connection,
         caller: visit.authenticated.caller.clone(),
         operation: None,
+        credential: None,
         id: None,
         known: visit.known,
         reply_headers,

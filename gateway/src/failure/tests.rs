@@ -19,6 +19,10 @@ fn approval(refusal: Refusal) -> Failure {
     Failure::Approval(refusal)
 }
 
+fn unknown_task() -> Operation {
+    Operation::UnknownTask { is_declared: true }
+}
+
 /// An HTTP status and a JSON-RPC code.
 type Told = (u16, i64);
 
@@ -71,6 +75,9 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(denied(DenialReason::ToolNotListed, tool()), (200, -32_602)),
         same(denied(DenialReason::NoGrant, Operation::Prompt { name: text() }), (200, -32_602)),
         same(denied(DenialReason::NoGrant, Operation::Answer), (200, -32_602)),
+        same(denied(DenialReason::NoGrant, unknown_task()), (200, -32_602)),
+        same(denied(DenialReason::UnknownTask, unknown_task()), (200, -32_602)),
+        same(denied(DenialReason::TasksUndeclared, unknown_task()), (400, -32_021)),
         (denied(DenialReason::NoGrant, Operation::Resource { uri: text() }), (200, -32_002), (200, -32_602)),
         (
             denied(DenialReason::UnknownMethod, Operation::Unknown { method: text() }),

@@ -29,6 +29,12 @@ impl Program {
             audited: if watches { judge_by(&all, &subject.again()) } else { None },
         }
     }
+
+    /// Whether a rule may choose that credential for calls of a tool.
+    pub(crate) fn may_choose(&self, tool: &str, credential: &str) -> bool {
+        let rules = self.rules.iter().filter(|rule| !rule.is_audited && rule.extracts(tool));
+        rules.flat_map(|rule| &rule.clauses).any(|clause| clause.credential.as_deref() == Some(credential))
+    }
 }
 
 impl Rule {

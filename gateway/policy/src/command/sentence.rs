@@ -47,6 +47,8 @@ fn told(finding: &Finding, reason: DenialReason) -> String {
         | DenialReason::NoAccess
         | DenialReason::NoGrant
         | DenialReason::UnknownMethod
+        | DenialReason::UnknownTask
+        | DenialReason::TasksUndeclared
         | DenialReason::Unmaskable
         | DenialReason::Suspended
         | DenialReason::RequiredPolicyMissing

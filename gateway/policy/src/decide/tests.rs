@@ -133,7 +133,8 @@ fn tools_resources_and_prompts_are_granted_apart_and_unknown_methods_never() {
         ),
         ("tools/list", "{}", allowed()),
         ("ping", "{}", allowed()),
-        ("tasks/get", r#"{"taskId":"1"}"#, Err(DenialReason::UnknownMethod)),
+        ("tasks/get", r#"{"taskId":"1"}"#, Err(DenialReason::UnknownTask)),
+        ("tasks/list", "{}", Err(DenialReason::UnknownMethod)),
     ] {
         assert_eq!(
             outcome(&access, &caller("alice", &[]), &request(method, params)),

@@ -56,10 +56,12 @@ struct Reading {
     is_sent: bool,
     /// It may be the answer to `tools/list` or `prompts/list`.
     may_define: bool,
+    /// It may say how a task does, with the result of the task within.
+    may_tell: bool,
 }
 
 /// Members of `params` that the protocol knows and that hold text or further parts of the protocol.
-const PARAMS: [&str; 42] = [
+const PARAMS: [&str; 45] = [
     "_meta",
     "argument",
     "capabilities",
@@ -69,6 +71,7 @@ const PARAMS: [&str; 42] = [
     "cursor",
     "elicitationId",
     "includeContext",
+    "inputRequests",
     "inputResponses",
     "lastUpdatedAt",
     "level",
@@ -81,6 +84,7 @@ const PARAMS: [&str; 42] = [
     "name",
     "notifications",
     "pollInterval",
+    "pollIntervalMs",
     "progress",
     "progressToken",
     "protocolVersion",
@@ -100,12 +104,13 @@ const PARAMS: [&str; 42] = [
     "tools",
     "total",
     "ttl",
+    "ttlMs",
     "uri",
     "url",
 ];
 
 /// Members of `result` that the protocol knows, likewise.
-const RESULT: [&str; 37] = [
+const RESULT: [&str; 38] = [
     "_meta",
     "action",
     "cacheScope",
@@ -123,6 +128,7 @@ const RESULT: [&str; 37] = [
     "model",
     "nextCursor",
     "pollInterval",
+    "pollIntervalMs",
     "prompts",
     "protocolVersion",
     "requestState",
@@ -157,6 +163,7 @@ impl Masker<'_> {
             is_call,
             is_sent: is_call && !matches!(context.audience, Audience::Record),
             may_define: may_define(context.operation),
+            may_tell: may_tell(context.operation),
         };
         self.part(root, Region::Message, "", reading, edits);
     }
@@ -265,7 +272,27 @@ fn may_define(operation: Option<&Operation>) -> bool {
             | Operation::Tool { .. }
             | Operation::Resource { .. }
             | Operation::Prompt { .. }
+            | Operation::Task { .. }
+            | Operation::UnknownTask { .. }
             | Operation::Listen { .. }
+            | Operation::Protocol { .. }
+            | Operation::Answer
+            | Operation::Unknown { .. },
+        ) => false,
+    }
+}
+
+/// Whether a message about `operation` may say how a task does; one about an unknown operation may.
+fn may_tell(operation: Option<&Operation>) -> bool {
+    match operation {
+        None | Some(Operation::Task { .. }) => true,
+        Some(
+            Operation::Tool { .. }
+            | Operation::Resource { .. }
+            | Operation::Prompt { .. }
+            | Operation::UnknownTask { .. }
+            | Operation::Listen { .. }
+            | Operation::List(_)
             | Operation::Protocol { .. }
             | Operation::Answer
             | Operation::Unknown { .. },
@@ -289,6 +316,9 @@ fn region_of(region: Region, object: Value<'_>, name: &str, member: Member<'_>, 
             "data" => Region::Document,
             _ => Region::Loose,
         },
+        Region::Params | Region::Result if reading.may_tell && is_outcome(name, member) => {
+            if name == "error" { Region::Error } else { Region::Result }
+        }
         Region::Params => match name {
             "name" if reading.is_call => Region::Handle,
             "uri" | "ref" | "notifications" if reading.is_sent => Region::Handle,
@@ -318,6 +348,11 @@ fn region_of(region: Region, object: Value<'_>, name: &str, member: Member<'_>, 
     }
 }
 
+/// Whether a member of what tells of a task is the task's own result or error.
+fn is_outcome(name: &str, member: Member<'_>) -> bool {
+    matches!(name, "result" | "error") && member.value.kind() == Kind::Object
+}
+
 /// What the protocol does not know is data.
 fn known_or_loose(region: Region, name: &str, known: &[&str]) -> Region {
     if region == Region::Envelope && !known.contains(&name) { Region::Loose } else { region }
@@ -341,7 +376,7 @@ fn envelope_region(object: Value<'_>, name: &str, member: Member<'_>) -> Region 
         "inputRequests" | "inputResponses" => Region::Named,
         "id" | "name" if has_type(&["tool_use"]) => Region::Handle,
         "cursor" | "nextCursor" | "progressToken" | "requestId" | "requestState" | "taskId" | "toolUseId"
-        | "elicitationId" => Region::Handle,
+        | "taskIds" | "elicitationId" => Region::Handle,
         _ => Region::Envelope,
     }
 }

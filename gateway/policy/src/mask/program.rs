@@ -141,7 +141,7 @@ impl Rule {
             }
         };
         // Where a message came from an unknown call, it may have been any tool's.
-        is_wanted && context.operation.is_none_or(|operation| self.tools.matches(operation.tool_name()))
+        is_wanted && context.operation.is_none_or(|operation| self.tools.matches(operation.tool_behind()))
     }
 
     fn keeps_value(&self, value: &str) -> bool {

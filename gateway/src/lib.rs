@@ -38,6 +38,7 @@ pub mod session;
 pub mod stalled;
 pub mod start;
 pub mod state;
+pub mod streams;
 pub mod ticket;
 pub mod tls;
 pub mod tools;

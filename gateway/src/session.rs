@@ -75,6 +75,20 @@ pub struct Leg {
     pub expires: u64,
 }
 
+/// Where the messages of an open event stream go (MCP 2024-11-05): what a client posts back with each of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedEndpoint {
+    /// The URL that the server named. Whether it is of the server's origin is asked when it is used, too.
+    #[serde(rename = "u")]
+    pub url: String,
+    /// The session's name in the record.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// When it ends, in seconds since the Unix epoch.
+    #[serde(rename = "e")]
+    pub expires: u64,
+}
+
 /// What the id of an event seals.
 #[derive(Serialize, Deserialize)]
 struct EventId {
@@ -164,6 +178,35 @@ impl Sealer {
         (leg.expires > now).then_some(leg)
     }
 
+    /// Makes what a client posts its messages with; `None` if the system has no randomness to give.
+    #[must_use]
+    pub fn seal_endpoint(
+        &self,
+        connection: &str,
+        caller: &Caller,
+        endpoint: &SealedEndpoint,
+    ) -> Option<String> {
+        let bound = endpoint_binding(connection, caller);
+        seal_bytes(&self.sealing, bound, serde_json::to_vec(endpoint).ok()?)
+    }
+
+    /// Opens what a client posts a message with.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    pub fn open_endpoint(
+        &self,
+        connection: &str,
+        caller: &Caller,
+        sealed: &str,
+        now: u64,
+    ) -> Result<SealedEndpoint, NoSession> {
+        let bound = endpoint_binding(connection, caller);
+        let endpoint: SealedEndpoint =
+            open_bytes(&self.sealing, bound, sealed.as_bytes()).ok_or(NoSession)?;
+        if endpoint.expires > now { Ok(endpoint) } else { Err(NoSession) }
+    }
+
     /// Makes the id of an event in a stream of the session with that name; `None` if the upstream's id is too long,
     /// or if the system has no randomness to give.
     #[must_use]
@@ -250,6 +293,11 @@ fn leg_binding(connection: &str, caller: &Caller) -> Vec<u8> {
     [b"lychgate leg\0".as_slice(), &binding(connection, caller)].concat()
 }
 
+/// What the endpoint of a stream is bound to: nothing that an id of a session or the state of a leg could be bound to.
+fn endpoint_binding(connection: &str, caller: &Caller) -> Vec<u8> {
+    [b"lychgate endpoint\0".as_slice(), &binding(connection, caller)].concat()
+}
+
 /// What an id is bound to, each part with its length, so that no two bindings read alike.
 fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -263,7 +311,7 @@ fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Leg, NoSession, Resumed, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
+    use super::{Leg, NoSession, Resumed, SealedEndpoint, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
     use base64::Engine as _;
     use lychgate_gateway_policy::Caller;
     use proptest::prelude::*;
@@ -390,6 +438,31 @@ mod tests {
         assert_eq!(sealer.open("agents/db", &alice, state.as_bytes(), 99), Err(NoSession));
         let id = sealer.seal("agents/db", &alice, &session()).unwrap();
         assert_eq!(sealer.open_leg("agents/db", &alice, id.as_bytes(), 99), None);
+    }
+
+    #[test]
+    fn the_endpoint_of_a_stream_opens_for_its_caller_on_its_connection_until_its_end_and_is_no_session() {
+        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
+        let endpoint =
+            SealedEndpoint { url: "http://server/message?id=7".into(), name: "s-1".into(), expires: 100 };
+        let sealed = sealer.seal_endpoint("agents/db", &alice, &endpoint).unwrap();
+        let open =
+            |connection: &str, caller: &Caller, now| sealer.open_endpoint(connection, caller, &sealed, now);
+        assert_eq!(open("agents/db", &alice, 99), Ok(endpoint));
+        assert_eq!(open("agents/db", &alice, 100), Err(NoSession), "expired");
+        assert_eq!(open("agents/other", &alice, 99), Err(NoSession));
+        assert_eq!(open("agents/db", &bob, 99), Err(NoSession));
+        assert_eq!(sealer.open("agents/db", &alice, sealed.as_bytes(), 99), Err(NoSession));
+        let id = sealer.seal("agents/db", &alice, &session()).unwrap();
+        for other in [id.as_str(), "http://server/message?id=7", ""] {
+            assert_eq!(sealer.open_endpoint("agents/db", &alice, other, 99), Err(NoSession), "{other}");
+        }
+        let longest = format!("http://{}/{}", "h".repeat(253), "x".repeat(1024));
+        let longest =
+            SealedEndpoint { url: longest, name: format!("s-{}", "0".repeat(16)), expires: u64::MAX };
+        let sealed = sealer.seal_endpoint("agents/db", &alice, &longest).unwrap();
+        assert_eq!(sealer.open_endpoint("agents/db", &alice, &sealed, 0), Ok(longest));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod approval;
 mod command;
+mod upstream;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub use command::{
     CommandAction, CommandClause, CommandLimits, CommandRule, Dialect, Effect, Extraction, Language,
     MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
+pub use upstream::{Transport, Upstream};
 
 /// The value of [`GatewayConfig::api_version`] that this crate reads and writes.
 pub const API_VERSION: &str = "gateway.lychgate.dev/v1alpha1";
@@ -171,24 +173,6 @@ pub struct SecretKey {
     pub secret: String,
     /// The key in its data.
     pub key: String,
-}
-
-/// Where an MCP server is, and how long it may take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Upstream {
-    /// The URL of the server's Streamable HTTP endpoint.
-    pub url: String,
-    /// A bundle of certificate authorities for the server's TLS; the public ones when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca: Option<ConfigMapKey>,
-    /// Whether a credential may travel over plain `http`.
-    #[serde(default)]
-    pub insecure_plaintext: bool,
-    /// How long to wait for a connection, in milliseconds.
-    pub connect_timeout_milliseconds: u64,
-    /// How long a call may take until its last byte, in milliseconds.
-    pub call_timeout_milliseconds: u64,
 }
 
 /// A credential: where its value comes from, and where it goes in a request.

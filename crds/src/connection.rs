@@ -110,14 +110,18 @@ pub struct GatewayReference {
     &[rule::ONE_UPSTREAM, rule::TLS_WITH_HTTPS, rule::SERVICE_WITH_AUTHORITY]
 )))]
 pub struct Upstream {
-    /// The http or https URL of the server's Streamable HTTP endpoint, without user name and fragment.
-    /// Link-local, metadata, multicast and unspecified addresses are refused.
+    /// The http or https URL of the server's endpoint, without user name and fragment; with transport SSE, of its
+    /// event stream. Link-local, metadata, multicast and unspecified addresses are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "upstream_url")]
     pub url: Option<String>,
     /// A Service in the same namespace with the server's pods, in place of an URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_ref: Option<ServiceReference>,
+    /// How the server speaks MCP: by Streamable HTTP, or by the transport of MCP 2024-11-05, HTTP+SSE, which its
+    /// clients must then speak, too.
+    #[serde(default)]
+    pub transport: Transport,
     /// How the server's certificate is checked. Without it, the public authorities are trusted for an URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<UpstreamTls>,
@@ -128,6 +132,19 @@ pub struct Upstream {
     /// How long the server may take.
     #[serde(default)]
     pub timeouts: Timeouts,
+}
+
+/// How a server speaks MCP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Transport {
+    /// By Streamable HTTP (MCP 2025-03-26 and later).
+    #[default]
+    #[serde(rename = "StreamableHTTP")]
+    StreamableHttp,
+    /// By HTTP with server-sent events: an event stream, and an endpoint for messages (MCP 2024-11-05).
+    #[serde(rename = "SSE")]
+    Sse,
 }
 
 /// How a server's certificate is checked.

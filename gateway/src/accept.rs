@@ -16,13 +16,22 @@ pub enum AcceptedMethod {
     Empty(EmptyMethod),
 }
 
-/// The name in `/<connection>/mcp`.
+/// The end of the path under which clients that go by the path look for an event stream of MCP 2024-11-05.
+const EVENT_STREAM: &str = "/sse";
+
+/// Whether a path is that of an event stream: `/<connection>/sse`.
+#[must_use]
+pub fn is_event_stream(path: &str) -> bool {
+    path.ends_with(EVENT_STREAM)
+}
+
+/// The name in `/<connection>/mcp`, or in `/<connection>/sse`.
 ///
 /// # Errors
 /// [`Failure::NoConnection`] for any other path.
 pub fn connection_name(path: &str) -> Result<&str, Failure> {
     path.strip_prefix('/')
-        .and_then(|path| path.strip_suffix("/mcp"))
+        .and_then(|path| path.strip_suffix("/mcp").or_else(|| path.strip_suffix(EVENT_STREAM)))
         .filter(|name| !name.is_empty() && !name.contains('/'))
         .ok_or(Failure::NoConnection)
 }

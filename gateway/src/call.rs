@@ -9,6 +9,7 @@ mod approve;
 mod batch;
 mod empty;
 mod enter;
+mod event_stream;
 mod held;
 mod pinned;
 mod verdict;
@@ -32,6 +33,7 @@ use lychgate_gateway_record::Rejected;
 
 use self::answer::respond;
 use self::enter::{Visit, enter, known_of, presented};
+use self::event_stream::Exchange;
 use self::verdict::Verdict;
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
 use crate::approval::time::now_milliseconds;
@@ -65,6 +67,8 @@ struct Trace {
     calls_tool: bool,
     /// Whether the record already has a page for it.
     recorded: bool,
+    /// What it belongs to, if it came by the transport of MCP 2024-11-05.
+    exchange: Option<Exchange>,
 }
 
 /// Answers one HTTP request. Never fails: what goes wrong becomes a reply and an entry.
@@ -95,9 +99,13 @@ async fn route(
     trace.connection = Some(Arc::clone(&connection));
     trace.modern = header(request.headers(), MCP_PROTOCOL_VERSION).is_some_and(names_modern_era);
     let method = accept(&connection, &request, trace.authority.as_deref())?;
+    let asked = event_stream::asked(&connection, &method, request.uri())?;
     let (parts, body) = request.into_parts();
     let visit = enter(gateway, connection, parts.headers).await?;
     trace.known = Some(Arc::clone(&visit.known));
+    if let Some(asked) = asked {
+        return event_stream::handle(visit, asked, body, trace).await;
+    }
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
         AcceptedMethod::Empty(method) => empty::stream_or_end(visit, method, trace).await,
@@ -121,8 +129,8 @@ async fn carry_out(
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
     trace.id = asked_id(&message);
-    let revision = check_revision(&visit.headers, &message, trace)?;
-    if message.method() == Some("initialize") {
+    let revision = check_revision(&visit, &message, trace)?;
+    if message.method() == Some("initialize") && visit.exchange.is_none() {
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
     }
     let (message, leg) = approve::take_leg(&visit, message, trace.modern);
@@ -156,11 +164,15 @@ async fn carry_out(
 
 /// A client that gives up on a call which waits for people takes it back, and nothing runs for it any more.
 fn take_back(visit: &Visit, message: &Message) {
-    if message.method() == Some("notifications/cancelled")
-        && let Some(id) = message.params().and_then(|params| params.get("requestId")).and_then(Id::from_value)
-    {
+    if let Some(id) = cancelled(message) {
         visit.gateway.held.cancel(&visit.session_name, &id);
     }
+}
+
+/// The id of the call that a message takes back, if it takes one back.
+fn cancelled(message: &Message) -> Option<Id> {
+    let params = message.params().filter(|_| message.method() == Some("notifications/cancelled"))?;
+    params.get("requestId").and_then(Id::from_value)
 }
 
 /// Closes the page of a call that the gateway itself answers.
@@ -229,9 +241,12 @@ fn asked_id(message: &Message) -> Option<Id> {
 }
 
 /// The revision that the request speaks, once headers and body agree about it.
-fn check_revision(headers: &HeaderMap, message: &Message, trace: &mut Trace) -> Result<String, Failure> {
+fn check_revision(visit: &Visit, message: &Message, trace: &mut Trace) -> Result<String, Failure> {
+    let headers = &visit.headers;
     let named = header(headers, MCP_PROTOCOL_VERSION);
-    trace.modern = is_modern(named, message);
+    // The transport of MCP 2024-11-05 has none of the modern era's headers; whoever probes for that is answered by the
+    // server.
+    trace.modern = visit.exchange.is_none() && is_modern(named, message);
     if trace.modern {
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         check_modern(pairs, message).map_err(Failure::Headers)?;
@@ -270,6 +285,9 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         Ok(headers) => headers,
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
+    if let Some(exchange) = &visit.exchange {
+        return event_stream::post(&visit, exchange, permit, headers, ticket).await;
+    }
     let send = visit.connection.upstream.send(permit, headers.clone());
     let sent = unless_closed(&visit, call.operation(), send).await;
     let modern = is_modern(header(&visit.headers, MCP_PROTOCOL_VERSION), call.message());
@@ -345,9 +363,10 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
         modern: trace.modern,
         known: trace.known.as_deref().unwrap_or_default(),
         resource: connection.map(|connection| connection.resource(trace.authority.as_deref())),
-        calls_tool: trace.calls_tool,
+        // A result in the place of an error is for whoever has a stream that it can come over.
+        calls_tool: trace.calls_tool && trace.exchange.as_ref().is_none_or(Exchange::is_here),
     };
-    let response = reply::failure(failure, &asker);
+    let mut response = reply::failure(failure, &asker);
     if !trace.recorded {
         let rejected = Rejected {
             connection: label,
@@ -356,6 +375,9 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
             bytes: trace.bytes,
         };
         gateway.rejections.record(&gateway.recorder, rejected).await;
+    }
+    if let Some(exchange) = &trace.exchange {
+        response = exchange.refuse(failure, &asker, response);
     }
     response
 }

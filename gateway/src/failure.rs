@@ -37,6 +37,9 @@ pub enum Failure {
     /// The HTTP method is not one of the protocol's.
     #[error("method not allowed")]
     Method,
+    /// The server speaks the transport of MCP 2024-11-05, and the client another.
+    #[error("the server speaks HTTP+SSE")]
+    EventStreamOnly,
     /// The body is not declared as JSON.
     #[error("unsupported media type")]
     MediaType,
@@ -156,6 +159,7 @@ impl Failure {
             Self::Host => "HostRefused",
             Self::Origin => "OriginRefused",
             Self::Method => "MethodNotAllowed",
+            Self::EventStreamOnly => "EventStreamOnly",
             Self::MediaType => "UnsupportedMediaType",
             Self::NotAcceptable => "NotAcceptable",
             Self::TokenInQuery => "TokenInQuery",
@@ -194,6 +198,10 @@ impl Failure {
             Self::Host => own(403, "The Host header names no host of this connection"),
             Self::Origin => own(403, "The Origin header names no origin of this connection"),
             Self::Method => own(405, "Use POST, GET or DELETE"),
+            Self::EventStreamOnly => own(
+                405,
+                "This MCP server speaks HTTP+SSE (MCP 2024-11-05): open its event stream here with GET",
+            ),
             Self::MediaType => own(415, "Send Content-Type: application/json"),
             Self::NotAcceptable => {
                 own(406, "Send Accept: application/json, text/event-stream (for GET: text/event-stream)")
@@ -219,7 +227,9 @@ impl Failure {
                 codes::INVALID_REQUEST,
                 "MCP 2026-07-28 has no answers of clients; put inputResponses into the repeated request",
             ),
-            Self::Session => own(404, "No such session; send initialize to begin one"),
+            Self::Session => {
+                own(404, "No such session; begin a new one: send initialize, or open the event stream anew")
+            }
             Self::Event => own(400, "No such event; open the stream without Last-Event-ID"),
             Self::TooManyStreams => {
                 own(429, format!("You have {MAXIMUM_STREAMS} open streams here; close one"))

@@ -32,6 +32,9 @@ pub enum Fault {
         /// The connection's limit, in bytes.
         limit: u64,
     },
+    /// The event stream of a server of MCP 2024-11-05 does not say where messages go, or names another host.
+    #[error("upstream's event stream names no endpoint: {0}")]
+    Endpoint(String),
     /// The server asked the client for something that the connection does not allow.
     #[error("the server's request is not allowed")]
     ServerRequest,
@@ -50,6 +53,7 @@ impl Fault {
             Self::Status(_) => "UpstreamError",
             Self::Rubbish(_) => "UpstreamMalformed",
             Self::TooLarge { .. } => "UpstreamTooLarge",
+            Self::Endpoint(_) => "UpstreamEndpoint",
             Self::ServerRequest => "ServerRequestRefused",
         }
     }
@@ -66,6 +70,7 @@ impl Fault {
             | Self::Status(_)
             | Self::Rubbish(_)
             | Self::TooLarge { .. }
+            | Self::Endpoint(_)
             | Self::ServerRequest => 502,
         }
     }
@@ -89,6 +94,9 @@ impl Fault {
             Self::Status(status) => format!("The MCP server answered with HTTP status {}", status.as_u16()),
             Self::Rubbish(_) => "The MCP server's answer is not a valid MCP message".to_owned(),
             Self::TooLarge { limit } => format!("The MCP server's answer is larger than {limit} bytes"),
+            Self::Endpoint(_) => {
+                "The MCP server's event stream does not begin with an endpoint on its own host".to_owned()
+            }
             Self::ServerRequest => {
                 "The MCP server asked for something of the client that this connection does not allow"
                     .to_owned()

@@ -39,6 +39,7 @@ pub mod sightings;
 pub mod stalled;
 pub mod start;
 pub mod state;
+pub mod streams;
 pub mod task;
 pub mod ticket;
 pub mod tls;

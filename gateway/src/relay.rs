@@ -22,7 +22,7 @@ use lychgate_gateway_policy::shown::{Shown, show};
 use lychgate_gateway_policy::task::{Relayed, Relaying, TaskFault};
 use lychgate_gateway_policy::{Caller, Operation, list, task};
 
-pub use self::stream::{Life, beginning, events};
+pub use self::stream::{Life, SILENCE, beginning, events};
 use crate::approval::time::now_milliseconds;
 use crate::connection::Connection;
 use crate::fault::Fault;
@@ -77,15 +77,16 @@ pub struct Passing {
 }
 
 /// A request of the server that does not reach the client.
-struct Aside {
+pub struct Aside {
     /// For the record.
-    recorded: Masked,
+    pub recorded: Masked,
     /// What the server is answered.
-    reply: Masked,
+    pub reply: Masked,
 }
 
 /// What becomes of a message of the server.
-enum Verdict {
+pub enum Verdict {
+    /// It goes to the client.
     Pass(Box<Passing>),
     /// It is not for this caller.
     Drop,
@@ -107,7 +108,11 @@ impl Origin {
         }
     }
 
-    fn judge(&self, bytes: Bytes) -> Result<Verdict, Fault> {
+    /// What becomes of a message of the server.
+    ///
+    /// # Errors
+    /// It cannot be read or masked, answers another call, or asks what may not be asked.
+    pub fn judge(&self, bytes: Bytes) -> Result<Verdict, Fault> {
         let rubbish = |what: &dyn std::fmt::Display| Fault::Rubbish(what.to_string());
         let policy = &self.connection.policy;
         let limits = ticket::limits(policy);

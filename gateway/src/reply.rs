@@ -115,7 +115,8 @@ pub fn failure(failure: &Failure, asker: &Asker<'_>) -> Response<ReplyBody> {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+        let allowed = if matches!(failure, Failure::EventStreamOnly) { "GET" } else { "POST, GET, DELETE" };
+        headers.insert(ALLOW, HeaderValue::from_static(allowed));
     }
     if let (Failure::Unauthenticated(reason), Some(resource)) = (failure, asker.resource)
         && status != StatusCode::SERVICE_UNAVAILABLE

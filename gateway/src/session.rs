@@ -77,6 +77,20 @@ pub struct Leg {
     pub expires: u64,
 }
 
+/// Where the messages of an open event stream go (MCP 2024-11-05): what a client posts back with each of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedEndpoint {
+    /// The URL that the server named. Whether it is of the server's origin is asked when it is used, too.
+    #[serde(rename = "u")]
+    pub url: String,
+    /// The session's name in the record.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// When it ends, in seconds since the Unix epoch.
+    #[serde(rename = "e")]
+    pub expires: u64,
+}
+
 /// What the id of an event seals.
 #[derive(Serialize, Deserialize)]
 struct EventId {
@@ -174,6 +188,35 @@ impl Sealer {
         (leg.expires > now).then_some(leg)
     }
 
+    /// Makes what a client posts its messages with; `None` if the system has no randomness to give.
+    #[must_use]
+    pub fn seal_endpoint(
+        &self,
+        connection: &str,
+        caller: &Caller,
+        endpoint: &SealedEndpoint,
+    ) -> Option<String> {
+        let bound = endpoint_binding(connection, caller);
+        seal_bytes(&self.sealing, bound, serde_json::to_vec(endpoint).ok()?)
+    }
+
+    /// Opens what a client posts a message with.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    pub fn open_endpoint(
+        &self,
+        connection: &str,
+        caller: &Caller,
+        sealed: &str,
+        now: u64,
+    ) -> Result<SealedEndpoint, NoSession> {
+        let bound = endpoint_binding(connection, caller);
+        let endpoint: SealedEndpoint =
+            open_bytes(&self.sealing, bound, sealed.as_bytes()).ok_or(NoSession)?;
+        if endpoint.expires > now { Ok(endpoint) } else { Err(NoSession) }
+    }
+
     /// Makes the id of an event in a stream of the session with that name; `None` if the upstream's id is too long,
     /// or if the system has no randomness to give.
     #[must_use]
@@ -260,6 +303,11 @@ fn leg_binding(connection: &str, caller: &Caller) -> Vec<u8> {
     [b"lychgate leg\0".as_slice(), &binding(connection, caller)].concat()
 }
 
+/// What the endpoint of a stream is bound to: nothing that an id of a session or the state of a leg could be bound to.
+fn endpoint_binding(connection: &str, caller: &Caller) -> Vec<u8> {
+    [b"lychgate endpoint\0".as_slice(), &binding(connection, caller)].concat()
+}
+
 /// What an id is bound to, each part with its length, so that no two bindings read alike.
 pub(crate) fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -271,157 +319,4 @@ pub(crate) fn binding(connection: &str, caller: &Caller) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-mod tests {
-    use super::{Leg, NoSession, Resumed, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
-    use base64::Engine as _;
-    use lychgate_gateway_policy::Caller;
-    use proptest::prelude::*;
-
-    fn caller(issuer: &str, subject: &str) -> Caller {
-        Caller {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            username: subject.into(),
-            groups: vec![],
-            kubernetes_usernames: vec![],
-            anonymous: false,
-        }
-    }
-
-    fn session() -> Session {
-        let revision = Some("2025-03-26".into());
-        Session { upstream: None, name: "s-1".into(), expires: 100, revision, announced: 5 }
-    }
-
-    #[test]
-    fn an_id_of_an_earlier_gateway_opens_and_says_less() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let alice = caller("https://idp", "alice");
-        let earlier = br#"{"u":"up-1","n":"s-1","e":100}"#.to_vec();
-        let id = super::seal_bytes(&sealer.sealing, super::binding("agents/db", &alice), earlier).unwrap();
-        let opened = sealer.open("agents/db", &alice, id.as_bytes(), 99).unwrap();
-        assert_eq!((opened.upstream.as_deref(), opened.allows_batches()), (Some("up-1"), false));
-        assert!(opened.announced().is_empty());
-        assert!(session().allows_batches() && session().announced().tools);
-        let later = Session { revision: Some("2025-06-18".into()), ..session() };
-        assert!(!later.allows_batches());
-
-        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
-        let earlier = br#"{"u":"up/7","e":100}"#.to_vec();
-        let key = sealer.event_key("s-1").unwrap();
-        let id = super::seal_bytes(&key, super::binding("agents/db", &alice), earlier).unwrap();
-        let expected = Some(Resumed { upstream: "up/7".into(), of_call: false });
-        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 99), expected);
-    }
-
-    #[test]
-    fn an_id_opens_for_its_caller_on_its_connection_until_its_end_and_for_nobody_else() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let alice = caller("https://idp", "alice");
-        let session = Session { upstream: Some("up-1".into()), ..session() };
-        let id = sealer.seal("agents/db", &alice, &session).unwrap();
-
-        assert_eq!(sealer.open("agents/db", &alice, id.as_bytes(), 99), Ok(session));
-        assert!(!id.contains("up-1"), "the upstream's id is not to be read");
-        let other_key = Sealer::new(&[2; 32]).unwrap();
-        for (what, opened) in [
-            ("expired", sealer.open("agents/db", &alice, id.as_bytes(), 100)),
-            ("another connection", sealer.open("agents/other", &alice, id.as_bytes(), 99)),
-            ("another caller", sealer.open("agents/db", &caller("https://idp", "bob"), id.as_bytes(), 99)),
-            ("another issuer", sealer.open("agents/db", &caller("https://b", "alice"), id.as_bytes(), 99)),
-            ("another key", other_key.open("agents/db", &alice, id.as_bytes(), 99)),
-            ("cut", sealer.open("agents/db", &alice, &id.as_bytes()[..id.len() - 2], 99)),
-            ("empty", sealer.open("agents/db", &alice, b"", 99)),
-            ("the upstream's own id", sealer.open("agents/db", &alice, b"up-1", 99)),
-            ("huge", sealer.open("agents/db", &alice, &vec![b'A'; 8192], 99)),
-        ] {
-            assert_eq!(opened, Err(NoSession), "{what}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_a_client_sends_opens_nothing_that_was_not_sealed_for_it(
-            bytes in prop::collection::vec(any::<u8>(), 0..200),
-            upstream in ".{0,40}",
-            place in any::<prop::sample::Index>(),
-            pieces in any::<(prop::sample::Index, prop::sample::Index)>(),
-        ) {
-            let sealer = Sealer::new(&[1; 32]).unwrap();
-            let alice = caller("https://idp", "alice");
-            let mine = Session { upstream: Some(upstream), ..session() };
-            let id = sealer.seal("agents/db", &alice, &mine).unwrap().into_bytes();
-            prop_assert_eq!(sealer.open("agents/db", &alice, &id, 99), Ok(mine));
-            let other = sealer.seal("agents/db", &alice, &session()).unwrap().into_bytes();
-            let place = place.index(id.len());
-            let (start, end) = (pieces.0.index(id.len()), pieces.1.index(other.len()));
-            for changed in [
-                bytes.clone(),
-                URL_SAFE_NO_PAD.encode(&bytes).into_bytes(),
-                [&id[..place], &bytes, &id[place..]].concat(),
-                [&id[..start], &other[end..]].concat(),
-                id[..place].to_vec(),
-            ] {
-                let opened = sealer.open("agents/db", &alice, &changed, 99);
-                prop_assert!(opened == Err(NoSession) || changed == id || changed == other);
-                let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
-                prop_assert_eq!(sealer.open_event(&stream, &changed, 1), None);
-                prop_assert_eq!(sealer.open_leg("agents/db", &alice, &changed, 1), None);
-            }
-        }
-    }
-
-    #[test]
-    fn any_changed_character_makes_an_id_worthless() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let alice = caller("https://idp", "alice");
-        let id = sealer.seal("agents/db", &alice, &session()).unwrap();
-        for index in 0..id.len() {
-            let mut changed = id.clone().into_bytes();
-            changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
-            assert_eq!(sealer.open("agents/db", &alice, &changed, 99), Err(NoSession), "at {index}");
-        }
-    }
-
-    #[test]
-    fn the_state_of_a_leg_is_the_callers_own_and_is_no_session() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let alice = caller("https://idp", "alice");
-        let leg = Leg { digest: "d".into(), number: 3, expires: 100 };
-        let state = sealer.seal_leg("agents/db", &alice, &leg).unwrap();
-        let open = |connection: &str, caller: &Caller, now| {
-            sealer.open_leg(connection, caller, state.as_bytes(), now)
-        };
-        assert_eq!(open("agents/db", &alice, 99), Some(leg));
-        assert_eq!(open("agents/db", &alice, 100), None, "too old");
-        assert_eq!(open("agents/other", &alice, 99), None);
-        assert_eq!(open("agents/db", &caller("https://idp", "bob"), 99), None);
-        assert_eq!(sealer.open("agents/db", &alice, state.as_bytes(), 99), Err(NoSession));
-        let id = sealer.seal("agents/db", &alice, &session()).unwrap();
-        assert_eq!(sealer.open_leg("agents/db", &alice, id.as_bytes(), 99), None);
-    }
-
-    #[test]
-    fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
-        let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
-        let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
-        let id = sealer.seal_event(&stream, "up/7", 0).unwrap();
-        let expected = Some(Resumed { upstream: "up/7".into(), of_call: true });
-        assert_eq!(sealer.open_event(&stream, id.as_bytes(), 86_399), expected);
-        for (what, opened) in [
-            ("too old", sealer.open_event(&stream, id.as_bytes(), 86_400)),
-            ("another caller", sealer.open_event(&StreamOf { caller: &bob, ..stream }, id.as_bytes(), 1)),
-            ("another session", sealer.open_event(&StreamOf { session: "s-2", ..stream }, id.as_bytes(), 1)),
-            (
-                "another connection",
-                sealer.open_event(&StreamOf { connection: "agents/other", ..stream }, id.as_bytes(), 1),
-            ),
-            ("the upstream's own id", sealer.open_event(&stream, b"up/7", 1)),
-        ] {
-            assert_eq!(opened, None, "{what}");
-        }
-        assert_eq!(sealer.seal_event(&stream, &"x".repeat(1025), 0), None, "too long");
-    }
-}
+mod tests;

@@ -25,6 +25,7 @@ use crate::rejection::Rejections;
 use crate::secret::Mounts;
 use crate::session::Sealer;
 use crate::state::Gateway;
+use crate::streams::EventStreams;
 use crate::tls::{Certificate, CertificateError};
 use crate::tools::ToolLists;
 use crate::values::Values;
@@ -148,6 +149,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         notifier: Notifier::new(draining.clone()),
         held: HeldCalls::default(),
         open: OpenStreams::default(),
+        streams: EventStreams::default(),
         tools: ToolLists::default(),
         sealer,
         recorder,

@@ -13,6 +13,7 @@ use crate::open::OpenStreams;
 use crate::recorder::Recorder;
 use crate::rejection::Rejections;
 use crate::session::Sealer;
+use crate::streams::EventStreams;
 use crate::tools::ToolLists;
 use crate::values::Values;
 use crate::watch::Standings;
@@ -33,6 +34,8 @@ pub struct Gateway {
     pub held: HeldCalls,
     /// How many streams without an end each caller has open.
     pub open: OpenStreams,
+    /// The event streams of MCP 2024-11-05 that are open here.
+    pub streams: EventStreams,
     /// What servers say of their tools.
     pub tools: ToolLists,
     /// Makes and opens session ids.

@@ -214,7 +214,7 @@ impl Ticket {
         };
         let flags = findings.into_iter().take(MAXIMUM_FLAGS).map(flag).collect();
         let entry = Entry::Flagged(Box::new(record::Flagged { call: self.call.clone(), flags, omitted }));
-        self.recorder.append(entry).await.map_err(|_| Failure::Recorder)
+        self.write(&[entry]).await.map_err(|_| Failure::Recorder)
     }
 
     /// How long ago the call was sent.

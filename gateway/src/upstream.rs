@@ -4,6 +4,8 @@
 //! a server that was not decided on. Headers are not copied but chosen: what a client sends beside the
 //! protocol's own headers, its token above all, does not travel.
 
+pub mod event_stream;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +20,10 @@ use lychgate_gateway_mcp::headers::{
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::{Id, Message};
 use lychgate_gateway_mcp::sse::Decoder;
+use lychgate_gateway_policy::config::Transport;
 use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
+use url::Url;
 
 use crate::fault::Fault;
 use crate::issuer::chain;
@@ -86,7 +90,7 @@ impl Upstream {
     /// # Errors
     /// The server cannot be reached, does not answer in time, or answers what is no answer.
     pub async fn send(&self, permit: &Permit, headers: HeaderMap) -> Result<Response<Incoming>, Fault> {
-        self.exchange(Method::POST, headers, permit.outbound().clone()).await
+        self.exchange(Method::POST, headers, permit.outbound().clone(), self.policy.upstream()).await
     }
 
     /// Opens the stream of a session (GET), or ends the session (DELETE). Neither has a body, and both need
@@ -104,7 +108,7 @@ impl Upstream {
             EmptyMethod::Get => Method::GET,
             EmptyMethod::Delete => Method::DELETE,
         };
-        self.exchange(method, headers, Bytes::new()).await
+        self.exchange(method, headers, Bytes::new(), self.policy.upstream()).await
     }
 
     /// Answers a request of the server with the gateway's own words.
@@ -112,7 +116,7 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::send`].
     pub async fn reply(&self, reply: Bytes, headers: HeaderMap) -> Result<(), Fault> {
-        self.exchange(Method::POST, headers, reply).await.map(|_| ())
+        self.exchange(Method::POST, headers, reply, self.policy.upstream()).await.map(|_| ())
     }
 
     /// Asks a question of the gateway's own, and gives the answer to `id`; what comes before it is passed over.
@@ -127,7 +131,10 @@ impl Upstream {
         limits: Limits,
     ) -> Result<Message, Fault> {
         tokio::time::timeout(self.call_timeout(), async {
-            let answer = self.exchange(Method::POST, headers, question).await?;
+            if self.policy.config().upstream.transport == Transport::Sse {
+                return self.ask_in_own_stream(question, headers, id, limits).await;
+            }
+            let answer = self.exchange(Method::POST, headers, question, self.policy.upstream()).await?;
             let (status, form) = (answer.status(), body_form(answer.headers()));
             match form {
                 BodyForm::Json if status.is_success() => {
@@ -149,6 +156,7 @@ impl Upstream {
         method: Method,
         mut headers: HeaderMap,
         body: Bytes,
+        target: &Url,
     ) -> Result<Response<Incoming>, Fault> {
         let accept =
             if method == Method::GET { "text/event-stream" } else { "application/json, text/event-stream" };
@@ -159,9 +167,7 @@ impl Upstream {
         headers.remove(HOST);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = self
-            .policy
-            .upstream()
+        *request.uri_mut() = target
             .as_str()
             .parse()
             .map_err(|_| Fault::Unreachable("the URL is no request target".to_owned()))?;

@@ -75,6 +75,24 @@ test("the everything server asks its clients for sampling", async (t) => {
   }
 });
 
+test("clients and servers of HTTP+SSE work with one another, and a client of both transports falls back", async (t) => {
+  const old = await start(t, "servers/sse.mjs", ["--token", "right"]);
+  const reference = await start(t, "servers/everything.mjs", ["--transport", "sse"]);
+  const script = [{ op: "callTool", name: "echo", arguments: { message: "hi" } }];
+  for (const { url } of [old, reference]) {
+    for (const [client, transport] of [
+      ["legacy", "sse"],
+      ["legacy", "auto"],
+      ["python_client", "sse"],
+    ]) {
+      const options = ["--url", url, "--token", "right", "--transport", transport];
+      const [connected, echoed] = await use(client, options, script);
+      assert.equal(connected.ok.protocolVersion, "2025-11-25", client);
+      assert.match(echoed.ok.content[0].text, /hi/, client);
+    }
+  }
+});
+
 test("the fixture server speaks both eras and logs what it received", async (t) => {
   const log = join(scratch, "modern.jsonl");
   const server = await start(t, "servers/modern.mjs", ["--token", "first", "--log", log]);
@@ -236,7 +254,7 @@ test("a minted token verifies, and no longer with a fault", async (t) => {
   }
 });
 
-for (const launcher of ["dbhub.mjs", "everything.mjs", "modern.mjs", "stdio.mjs", "hostile.mjs", "oidc.mjs"]) {
+for (const launcher of ["dbhub.mjs", "everything.mjs", "modern.mjs", "sse.mjs", "stdio.mjs", "hostile.mjs", "oidc.mjs"]) {
   test(`${launcher} ends with its starter`, async (t) => {
     const needed = { "dbhub.mjs": ["--dsn", "sqlite:///:memory:"], "stdio.mjs": ["--server", "time"] };
     const options = needed[launcher] ?? [];

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::counterparts::{Client, dbhub, fixture, logged, many_sided};
+use crate::support::counterparts::{Client, dbhub, fixture, fixture_over_sse, logged, many_sided};
 use crate::support::dev::Dev;
+use crate::support::event_stream::EventStream;
 use crate::support::eventually;
 use crate::support::http::{Answer, Ask, tool_call};
 use crate::support::manifests::Manifests;
@@ -353,4 +354,57 @@ async fn a_call_that_waited_for_people_may_go_on_as_a_task_about_which_nobody_is
     assert_eq!(made(&log), 1, "the call was made once");
     let asked = dev.entries().iter().filter(|entry| entry["kind"] == "Asked").count();
     assert_eq!(asked, 1, "nobody was asked about the task");
+}
+
+#[tokio::test]
+async fn a_call_over_an_event_stream_is_answered_over_it_once_a_person_has_approved_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let server = fixture_over_sse("upstream-token-one", &log).await;
+    let policy = policy("echo", "{for: 30s}", "");
+    let manifests = Manifests {
+        upstream: &server.url,
+        token: "upstream-token-one",
+        more: &policy,
+        ..Manifests::default()
+    };
+    let manifests = manifests.to_yaml().replace("insecurePlaintext", "transport: SSE, insecurePlaintext");
+    let dev = Dev::start(&manifests).await;
+    let mut stream = EventStream::begin(&dev.url, &dev.token("alice")).await;
+    let echo = |id: u64, message: &str| {
+        let params =
+            json!({"name": "echo", "arguments": {"message": message}, "_meta": {"progressToken": id}});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+    };
+    stream.tell(echo(1, "first")).await;
+    let told = stream.message().await;
+    assert_eq!(told["method"], "notifications/progress", "{told}");
+    let name = waiting(&dev).await;
+    let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
+    stream.tell(ping).await;
+    assert_eq!(stream.answer(2).await["result"], json!({}), "what waits holds nothing up");
+    assert_eq!(made(&log), 0);
+    vote(&dev, "approve", &name).await;
+    assert_eq!(stream.answer(1).await["result"]["content"][0]["text"], "first");
+    assert_eq!(made(&log), 1);
+
+    stream.tell(echo(3, "second")).await;
+    let _progress = stream.message().await;
+    vote(&dev, "deny", &waiting(&dev).await).await;
+    let refused = stream.answer(3).await;
+    assert_eq!(refused["result"]["isError"], true, "{refused}");
+
+    // Who leaves has nothing run for him.
+    stream.tell(echo(4, "third")).await;
+    let _progress = stream.message().await;
+    let name = waiting(&dev).await;
+    drop(stream);
+    eventually("the record to have that the client left", async || {
+        let asked = dev.entries().into_iter().rfind(|entry| entry["kind"] == "Asked")?;
+        kinds(&dev, &asked["call"]).contains(&"Ended".to_owned()).then_some(())
+    })
+    .await;
+    vote(&dev, "approve", &name).await;
+    assert_eq!(made(&log), 1);
+    assert_eq!(dev.verify().await.code, 0);
 }

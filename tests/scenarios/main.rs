@@ -20,6 +20,7 @@ mod command_rules;
 mod commands;
 mod credentials;
 mod eras;
+mod event_streams;
 mod faults;
 mod identity;
 mod inspector;

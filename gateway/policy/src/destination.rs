@@ -105,10 +105,62 @@ pub fn parse_upstream(text: &str) -> Result<Url, String> {
     }
 }
 
+/// The longest path with query that a server may send messages to, in bytes.
+const MAXIMUM_ENDPOINT_BYTES: usize = 1024;
+
+/// Where messages go, by what the server says in the event stream at `stream` (the `endpoint` event of MCP 2024-11-05,
+/// Transports, HTTP with SSE). It may be relative to the stream, and must be of the stream's own origin: a server does
+/// not send a gateway, with its credential, to somebody else. A fragment does not count.
+///
+/// # Errors
+/// A sentence for the log.
+pub fn parse_endpoint(stream: &Url, named: &str) -> Result<Url, &'static str> {
+    let mut endpoint = stream.join(named).map_err(|_| "is no URI")?;
+    endpoint.set_fragment(None);
+    if endpoint.origin() != stream.origin() {
+        return Err("is of another origin than the event stream");
+    }
+    if !endpoint.username().is_empty() || endpoint.password().is_some() {
+        return Err("holds a user name or password");
+    }
+    let bytes = endpoint.path().len() + endpoint.query().map_or(0, str::len);
+    if bytes > MAXIMUM_ENDPOINT_BYTES { Err("is too long") } else { Ok(endpoint) }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{admits, is_refused, parse_upstream};
+    use super::{admits, is_refused, parse_endpoint, parse_upstream};
+
+    #[test]
+    fn messages_go_to_the_origin_of_the_event_stream_and_nowhere_else() {
+        let stream = "https://server.example.com:8443/tools/sse".parse().unwrap();
+        let long = "x".repeat(1025);
+        for (named, expected) in [
+            ("/message?sessionId=7", Ok("https://server.example.com:8443/message?sessionId=7")),
+            ("?session=7#part", Ok("https://server.example.com:8443/tools/sse?session=7")),
+            ("messages/7", Ok("https://server.example.com:8443/tools/messages/7")),
+            ("https://SERVER.example.com:8443/m", Ok("https://server.example.com:8443/m")),
+            ("//server.example.com:8443/m", Ok("https://server.example.com:8443/m")),
+            ("https://server.example.com/m", Err("another origin")),
+            ("http://server.example.com:8443/m", Err("another origin")),
+            ("//elsewhere.example.com:8443/m", Err("another origin")),
+            ("http://169.254.169.254/latest", Err("another origin")),
+            ("https://server.example.com:8443@elsewhere.example.com/m", Err("another origin")),
+            ("https://user@server.example.com:8443/m", Err("user name")),
+            ("data:text/plain,x", Err("another origin")),
+            ("http://[", Err("no URI")),
+            (long.as_str(), Err("too long")),
+        ] {
+            let found = parse_endpoint(&stream, named).map(String::from);
+            let is_expected = match (&found, expected) {
+                (Ok(endpoint), Ok(expected)) => endpoint == expected,
+                (Err(cause), Err(expected)) => cause.contains(expected),
+                (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+            };
+            assert!(is_expected, "{named}: {found:?} is not {expected:?}");
+        }
+    }
 
     #[test]
     fn only_a_listed_host_is_admitted() {

@@ -11,6 +11,7 @@ use lychgate_gateway_mcp::json::Edits;
 use lychgate_gateway_mcp::message::{Id, Message};
 use lychgate_gateway_policy::{Ask, Decision, decide};
 
+use super::event_stream::Exchange;
 use super::held::hold;
 use super::pinned::{self, Wish};
 use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
@@ -86,7 +87,7 @@ pub(super) async fn ask(
     let approval = standing.approval;
     // A state of another call counts for nothing.
     let leg = leg.filter(|leg| leg.digest == approval.spec.request.digest).map_or(0, |leg| leg.number);
-    let holds = !ask.terms().return_at_once && takes_events(&visit.headers);
+    let holds = !ask.terms().return_at_once && can_hold(&visit);
     let case = Case { visit, ask, ticket, id, approval, modern: trace.modern, leg };
     match phase(&case.approval) {
         Phase::Approved => match Box::pin(run(case)).await {
@@ -239,6 +240,12 @@ async fn definition(visit: &Visit, wish: Wish<'_>, ticket: &mut Ticket) -> Resul
     }
     let unknown = || Failure::from(Refusal::UnknownTool { tool: wish.tool.to_owned() });
     definition.map(|definition| definition.hash).ok_or_else(unknown)
+}
+
+/// Whether the client can be told anything before the answer: over its event stream, if it has one, or else in a stream
+/// of the call's own.
+fn can_hold(visit: &Visit) -> bool {
+    visit.exchange.as_ref().map_or_else(|| takes_events(&visit.headers), Exchange::is_here)
 }
 
 pub(super) fn takes_events(headers: &HeaderMap) -> bool {

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use lychgate_gateway_mcp::headers::MCP_SESSION_ID;
 use lychgate_gateway_policy::mask::Known;
 
+use super::event_stream::Exchange;
 use crate::caller::Authenticated;
 use crate::connection::Connection;
 use crate::credential::Credentials;
@@ -28,6 +29,8 @@ pub(super) struct Visit {
     pub(super) session_name: String,
     /// Whether the message came in a batch.
     pub(super) in_batch: bool,
+    /// Where the message goes, if it came by the transport of MCP 2024-11-05.
+    pub(super) exchange: Option<Exchange>,
 }
 
 impl Visit {
@@ -44,6 +47,7 @@ impl Visit {
             session: self.session.clone(),
             session_name: self.session_name.clone(),
             in_batch: true,
+            exchange: None,
         }
     }
 }
@@ -81,6 +85,7 @@ pub(super) async fn enter(
         session,
         session_name,
         in_batch: false,
+        exchange: None,
     })
 }
 

@@ -196,8 +196,9 @@ impl Held {
         if kind == "text/event-stream" {
             return frame(self.body.insert(response.into_body())).await;
         }
-        let body = response.into_body().collect().await.ok()?;
-        Some(encode(&Event::message(body.to_bytes())))
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        // What was posted to an event stream is answered over that.
+        (!body.is_empty()).then(|| encode(&Event::message(body)))
     }
 
     fn take(&mut self) -> Option<Case> {

@@ -51,6 +51,7 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(Failure::Host, (403, -31_403)),
         same(Failure::Origin, (403, -31_403)),
         same(Failure::Method, (405, -31_405)),
+        same(Failure::EventStreamOnly, (405, -31_405)),
         same(Failure::MediaType, (415, -31_415)),
         same(Failure::NotAcceptable, (406, -31_406)),
         same(Failure::TokenInQuery, (400, -31_400)),
@@ -103,6 +104,7 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(Failure::Upstream(Fault::Status(StatusCode::IM_A_TEAPOT)), (502, -31_502)),
         same(Failure::Upstream(Fault::Rubbish(text())), (502, -31_502)),
         same(Failure::Upstream(Fault::TooLarge { limit: 1 }), (502, -31_502)),
+        same(Failure::Upstream(Fault::Endpoint(text())), (502, -31_502)),
         same(Failure::Upstream(Fault::ServerRequest), (502, -31_502)),
     ]
 }
@@ -167,6 +169,7 @@ fn the_inside_of_a_failure_is_not_told() {
         Failure::Upstream(Fault::Unreachable("inside".into())),
         Failure::Upstream(Fault::BrokeOff("inside".into())),
         Failure::Upstream(Fault::Rubbish("inside".into())),
+        Failure::Upstream(Fault::Endpoint("inside".into())),
         approval(Refusal::Unguarded("inside".into())),
         approval(Refusal::Unavailable("inside".into())),
         approval(Refusal::Unfit {

@@ -34,7 +34,7 @@ use crate::ticket::{self, ServerMessage, Ticket};
 
 /// After how long a silence a stream that lasts says that it is still there. Who hears nothing gives up, and a client
 /// that is gone is found out by it.
-const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = Duration::from_secs(30);
 /// How many bytes are decoded at once. Their events wait, and each takes far more memory than the shortest has bytes.
 const DECODED_BYTES: usize = 16 * 1024;
 

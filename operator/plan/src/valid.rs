@@ -9,7 +9,8 @@ use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
     API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, CommandRule, ConfigMapKey, Credential,
     CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification,
-    ObjectName, PinningMode, SecretKey, ServerRequests, ServiceAccountToken, ToolPinning, Upstream,
+    ObjectName, PinningMode, SecretKey, ServerRequests, ServiceAccountToken, ToolPinning, Transport,
+    Upstream,
 };
 
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
@@ -95,6 +96,7 @@ pub(crate) struct ValidUpstream {
     pub(crate) url: UpstreamUrl,
     /// The Service that the URL is of, if a connection names one.
     pub(crate) service: Option<ValidService>,
+    pub(crate) transport: Transport,
     pub(crate) ca: Option<CaBundle>,
     pub(crate) insecure_plaintext: bool,
     pub(crate) connect_timeout: Timeout,
@@ -247,8 +249,15 @@ impl ValidConnection {
     /// The document for the gateway. `sequence` is raised when anything else in it changes.
     #[must_use]
     pub fn config(&self, sequence: u64) -> GatewayConfig {
-        let ValidUpstream { url, service: _, ca, insecure_plaintext, connect_timeout, call_timeout } =
-            &self.upstream;
+        let ValidUpstream {
+            url,
+            service: _,
+            transport,
+            ca,
+            insecure_plaintext,
+            connect_timeout,
+            call_timeout,
+        } = &self.upstream;
         GatewayConfig {
             api_version: API_VERSION.to_owned(),
             sequence,
@@ -263,6 +272,7 @@ impl ValidConnection {
             identity: self.gateway.identity.clone(),
             upstream: Upstream {
                 url: url.as_str().to_owned(),
+                transport: *transport,
                 ca: ca.as_ref().map(CaBundle::to_config),
                 insecure_plaintext: *insecure_plaintext,
                 connect_timeout_milliseconds: connect_timeout.milliseconds(),

@@ -1,4 +1,4 @@
-"""An unmodified client on PyPI's mcp 2.x over Streamable HTTP.
+"""An unmodified client on PyPI's mcp 2.x over Streamable HTTP, or over HTTP+SSE with `--transport sse`.
 
 Runs a script of operations, read as JSON from stdin, and prints one JSON line
 for each. `--mode auto` (the package's own default) probes for revision
@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 from mcp import Client, MCPError
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CreateMessageResult,
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--answer", default="")
     parser.add_argument("--mode", default="auto")
+    parser.add_argument("--transport", choices=["http", "sse"], default="http")
     asyncio.run(run_script(parser.parse_args(), json.load(sys.stdin)))
 
 
@@ -42,7 +44,7 @@ async def run_script(options: argparse.Namespace, script: list[dict[str, Any]]) 
     received: list[dict[str, Any]] = []
     async with http_client(options, statuses) as http:
         client = Client(
-            streamable_http_client(options.url, http_client=http),
+            transport_for(options, http, statuses),
             mode=options.mode,
             client_info=Implementation(name="python-client", version="1.0.0"),
             message_handler=recorder(received),
@@ -157,6 +159,19 @@ def http_client(options: argparse.Namespace, statuses: list[int]) -> httpx2.Asyn
         timeout=httpx2.Timeout(30, read=300),
         event_hooks={"response": [note_status]},
     )
+
+
+def transport_for(options: argparse.Namespace, http: httpx2.AsyncClient, statuses: list[int]) -> Any:
+    if options.transport == "http":
+        return streamable_http_client(options.url, http_client=http)
+
+    # The package makes its own HTTP client from what it is given.
+    def factory(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
+        made = http_client(options, statuses)
+        made.timeout = timeout
+        return made
+
+    return sse_client(options.url, httpx_client_factory=factory)
 
 
 def callbacks_for(answer: str, received: list[dict[str, Any]]) -> dict[str, Any]:

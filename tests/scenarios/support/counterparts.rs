@@ -26,7 +26,11 @@ pub fn script(path: &str) -> PathBuf {
 }
 
 async fn server(script_path: &str, arguments: &[&str]) -> Server {
-    let mut command = Command::new(interpreter("node"));
+    server_of("node", script_path, arguments).await
+}
+
+async fn server_of(interpreter_name: &str, script_path: &str, arguments: &[&str]) -> Server {
+    let mut command = Command::new(interpreter(interpreter_name));
     // A server that shows its environment shall show nothing of the machine's.
     command.env_clear().env("PATH", "/usr/bin:/bin").arg(script(script_path)).args(arguments);
     let mut process = Process::start(script_path, command);
@@ -48,6 +52,21 @@ pub async fn dbhub(folder: &Path, token: &str) -> Server {
 /// The reference server, with sessions, event streams and requests to the client.
 pub async fn everything() -> Server {
     server("servers/everything.mjs", &[]).await
+}
+
+/// The same over HTTP+SSE, the transport of MCP 2024-11-05.
+pub async fn everything_over_sse() -> Server {
+    server("servers/everything.mjs", &["--transport", "sse"]).await
+}
+
+/// A fixture that speaks HTTP+SSE; `log` gets every request that reaches it, and when sessions end.
+pub async fn fixture_over_sse(token: &str, log: &Path) -> Server {
+    server("servers/sse.mjs", &["--token", token, "--log", log.to_str().unwrap()]).await
+}
+
+/// A server in Python that speaks HTTP+SSE, with the tools `echo` and `customers`.
+pub async fn python_over_sse() -> Server {
+    server_of("python", "servers/python_sse.py", &[]).await
 }
 
 /// The fixture of all revisions; `log` gets every request that reaches it.

@@ -4,6 +4,7 @@ pub mod api_server;
 pub mod approval_server;
 pub mod counterparts;
 pub mod dev;
+pub mod event_stream;
 pub mod front;
 pub mod gateway;
 pub mod http;

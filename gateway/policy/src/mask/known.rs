@@ -23,6 +23,7 @@ const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 
 /// A credential's value, in the forms in which it could be shown. Make it once for each version of a
 /// credential. It has neither `Debug` nor `Serialize`, for it must not be shown itself.
+#[derive(Clone)]
 pub struct Known {
     name: String,
     value: Zeroizing<String>,
@@ -30,6 +31,7 @@ pub struct Known {
 }
 
 /// A text to look for, wiped after use, and how much of what surrounds it belongs to the value too.
+#[derive(Clone)]
 struct Needle {
     text: Zeroizing<String>,
     /// Characters of base64 before and behind the text that hold bits of the value.

@@ -95,6 +95,8 @@ pub fn survey(operation: Option<&Operation>, message: &Message) -> Survey {
             | Operation::Resource { .. }
             | Operation::Prompt { .. }
             | Operation::Listen { .. }
+            | Operation::Task { .. }
+            | Operation::UnknownTask { .. }
             | Operation::Answer
             | Operation::Unknown { .. },
         ) => {}

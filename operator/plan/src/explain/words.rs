@@ -1,7 +1,7 @@
 //! Grounds, obstacles, callers, credentials and grants in words.
 
 use lychgate_crds::connection::{
-    Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken, Upstream,
+    Credential, CredentialSource, Grant, SecretKeyReference, ServiceAccountToken, Transport, Upstream,
 };
 use lychgate_crds::gateway::{Identity, OidcIssuer};
 use lychgate_crds::pinning::{PinningMode, ToolPinning};
@@ -142,7 +142,11 @@ fn audiences(audiences: &[String]) -> String {
 /// Where the server is.
 pub(super) fn upstream(upstream: &Upstream, namespace: &str) -> Option<String> {
     let of_service = |service| format!("{} of Service {}", service_url(service, namespace), service.name);
-    upstream.url.clone().or_else(|| upstream.service_ref.as_ref().map(of_service))
+    let place = upstream.url.clone().or_else(|| upstream.service_ref.as_ref().map(of_service))?;
+    Some(match upstream.transport {
+        Transport::StreamableHttp => place,
+        Transport::Sse => format!("{place}, by HTTP+SSE (MCP 2024-11-05)"),
+    })
 }
 
 /// What is injected, and where it comes from.

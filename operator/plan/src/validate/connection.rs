@@ -3,7 +3,7 @@
 use lychgate_crds::approval::MAXIMUM_POLICIES;
 use lychgate_crds::connection::{
     Credential, CredentialSource, Grant, McpConnectionSpec, SecretKeyReference, ServerRequests,
-    ServiceAccountToken, Upstream,
+    ServiceAccountToken, Transport, Upstream,
 };
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
@@ -280,7 +280,7 @@ fn build(
     let ObjectKey { kind: _, namespace, name } = &entry.key;
     let Context { inventory, options, .. } = *context;
     let references = References { inventory, options, namespace };
-    let Upstream { url: _, service_ref, tls, insecure_plaintext, timeouts } = &spec.upstream;
+    let Upstream { url: _, service_ref, transport, tls, insecure_plaintext, timeouts } = &spec.upstream;
     let service = match service_ref {
         Some(reference) => Some(references.valid_service(reference)?),
         None => None,
@@ -304,6 +304,10 @@ fn build(
         upstream: ValidUpstream {
             url: upstream_url(&spec.upstream, namespace)?,
             service,
+            transport: match transport {
+                Transport::StreamableHttp => config::Transport::StreamableHttp,
+                Transport::Sse => config::Transport::Sse,
+            },
             ca,
             insecure_plaintext: *insecure_plaintext,
             connect_timeout: Timeout::parse(&timeouts.connect)?,

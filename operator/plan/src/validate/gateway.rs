@@ -7,7 +7,7 @@ use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
 use lychgate_gateway_policy::config::{
     API_VERSION, GatewayConfig, Identity, KubernetesIssuer, MessageLimits, ObjectName, OidcIssuer,
-    ServerRequests, Upstream,
+    ServerRequests, Transport, Upstream,
 };
 use url::{Host, Url};
 
@@ -124,6 +124,7 @@ fn probe(identity: Identity) -> GatewayConfig {
         identity,
         upstream: Upstream {
             url: "https://upstream.invalid/mcp".to_owned(),
+            transport: Transport::default(),
             ca: None,
             insecure_plaintext: false,
             connect_timeout_milliseconds: 1,

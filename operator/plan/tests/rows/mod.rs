@@ -155,6 +155,8 @@ fn connection_rows() -> Vec<Row> {
         ("spec.upstream.tls.caRef.kind", json!("Configmap"), "", "did you mean ConfigMap?"),
         ("spec.upstream.tls.caRef.name", json!(""), "", "is empty; write the object's name"),
         ("spec.upstream.tls.caRef.key", json!(".."), "", "not beginning with '.'"),
+        ("spec.upstream.transport", json!("Sse"), "", "did you mean SSE?"),
+        ("spec.upstream.transport", json!("stdio"), "", "StreamableHTTP, SSE"),
         ("spec.upstream.insecurePlaintext", json!("yes"), "", "write true or false"),
         ("spec.upstream.timeouts", json!("5s"), "", "write a mapping"),
         ("spec.upstream.timeouts.connect", json!(5), "", "write it in quotes"),

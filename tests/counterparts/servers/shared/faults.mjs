@@ -54,6 +54,15 @@ export const faults = {
     cut(response, SSE_TYPE, event(JSON.stringify(progress())) + "data: " + good.slice(0, 10)),
   sse_without_answer: ({ response }) => send(response, SSE_TYPE, event(JSON.stringify(progress()))),
 
+  // What a server of HTTP+SSE can do wrong, at the GET of its stream; the POSTs are taken.
+  endpoint_elsewhere: stream(() => named("http://192.0.2.1/message")),
+  endpoint_never: stream(() => ": nothing comes\n\n"),
+  endpoint_late: stream(({ to }) => event(JSON.stringify(progress())) + named(to)),
+  endpoint_twice: stream(({ to }) => named(to) + named(to)),
+  stream_silent: stream(({ to }) => named(to)),
+  stream_cut: stream(({ to }) => named(to), ({ response }) => response.end()),
+  stream_rubbish: stream(({ to }) => named(to), ({ response }) => response.write("data: rubbish\n\n")),
+
   // What HTTP says.
   redirect: ({ response, to }) => send(response, { location: to ?? FORBIDDEN_ADDRESS }, "", 302),
   redirect_307: ({ response, to }) => send(response, { location: to ?? FORBIDDEN_ADDRESS }, "", 307),
@@ -69,6 +78,25 @@ export const faults = {
   no_content_type: ({ response, good }) => send(response, {}, good),
   set_headers: ({ response, good }) => send(response, { ...JSON_TYPE, ...forbiddenHeaders() }, good),
 };
+
+const streams = new Map();
+
+/** A fault of an event stream, and what happens in it when a call is posted to its endpoint. */
+function stream(begin, onCall = () => {}) {
+  return ({ request, response, id }) => {
+    if (request.method === "GET") {
+      response.writeHead(200, SSE_TYPE);
+      response.write(begin({ to: request.url }));
+      return void streams.set(request.url, response);
+    }
+    send(response, {}, "", 202);
+    if (id !== null) onCall({ response: streams.get(request.url) });
+  };
+}
+
+function named(uri) {
+  return `event: endpoint\ndata: ${uri}\n\n`;
+}
 
 function send(response, headers, body, status = 200) {
   response.writeHead(status, headers);

@@ -50,8 +50,7 @@ fn says_any(text: &str, names: &[&str]) -> bool {
     let mut rest = text;
     while let Some((part, behind)) = next_part(rest) {
         let begins = part.as_bytes().first().map(u8::to_ascii_lowercase);
-        let is_name = |name: &&str| name.as_bytes().first().copied() == begins && reads(rest, name);
-        if names.iter().any(|name| is_name(name)) {
+        if names.iter().any(|name| name.as_bytes().first().copied() == begins && reads(rest, name)) {
             return true;
         }
         rest = behind;

@@ -6,12 +6,15 @@ use std::sync::LazyLock;
 use super::{ALL, Sample, triggers};
 use crate::config::DetectorType;
 
+/// Finds a value in groups of digits.
+pub(super) type InGroups = fn(Sample<'_>, &[Range<usize>]) -> Option<Range<usize>>;
+
 /// What a detector waits for, and what it is asked then. It answers with the range of a value.
 pub(super) enum Trigger {
     /// A group of digits that no letter precedes or follows, with the groups that follow it closely.
-    Number(&'static [Shape], fn(Sample<'_>, &[Range<usize>]) -> Option<Range<usize>>),
+    Number(&'static [Shape], InGroups),
     /// A group of digits behind a `+`, likewise.
-    Plus(fn(Sample<'_>, &[Range<usize>]) -> Option<Range<usize>>),
+    Plus(InGroups),
     /// A word of letters and digits, both, of such a length in bytes.
     Word(&'static [RangeInclusive<usize>], fn(Sample<'_>, &Range<usize>) -> Option<Range<usize>>),
     /// A word that begins with one of these bytes, in a run of at least [`MINIMUM_RUN`] characters of tokens.

@@ -37,7 +37,7 @@ fn weight(place: usize, byte: u8) -> u32 {
     const ODD: [u32; 26] =
         [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let value = if byte.is_ascii_digit() { byte - b'0' } else { byte.saturating_sub(b'A') };
-    if place % 2 == 0 { ODD.get(usize::from(value)).copied().unwrap_or(0) } else { u32::from(value) }
+    if place.is_multiple_of(2) { ODD.get(usize::from(value)).copied().unwrap_or(0) } else { u32::from(value) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,257 @@
+//! What is masked, as the document says it.
+
+use serde::{Deserialize, Serialize};
+
+/// What is masked in which messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MaskingRule {
+    /// The MaskingRule's name, as records show it.
+    pub name: String,
+    /// Which way the messages go.
+    pub directions: Vec<Direction>,
+    /// Which messages; all when empty.
+    #[serde(default, rename = "match")]
+    pub matching: MaskingMatch,
+    /// What is looked for in text.
+    #[serde(default)]
+    pub detectors: Vec<Detector>,
+    /// What is masked by its place.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+    /// What stays.
+    #[serde(default)]
+    pub exclude: Exclude,
+}
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// From the client to the server.
+    Request,
+    /// From the server to the client: results, errors, notifications and the server's own requests.
+    Response,
+}
+
+/// Which messages a MaskingRule is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MaskingMatch {
+    /// Globs over tool names, of which one must match and none that begins with `!` may; any tool, and
+    /// every message that is no tool's, when empty.
+    #[serde(default)]
+    pub tools: Vec<String>,
+}
+
+/// One kind of sensitive text, or a group of kinds, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Detector {
+    /// One kind; exactly one of `type` and `group` is set.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DetectorType>,
+    /// A group of kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<DetectorGroup>,
+    /// What becomes of it.
+    pub action: Action,
+}
+
+/// A kind of sensitive text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DetectorType {
+    /// Payment card numbers: 12 to 19 digits, a known issuer's prefix, Luhn (ISO/IEC 7812).
+    CreditCard,
+    /// E-mail addresses (the dot-atom form of RFC 5322).
+    Email,
+    /// International bank account numbers with valid length and mod-97 (ISO 13616).
+    Iban,
+    /// United States social security numbers.
+    UsSsn,
+    /// Telephone numbers: E.164, and North American ones written with separators.
+    Phone,
+    /// AWS access key ids, and secret access keys beside their name.
+    AwsKey,
+    /// GitHub tokens (`ghp_`, `gho_`, `ghu_`, `ghs_`, `ghr_`, `github_pat_`).
+    GithubToken,
+    /// Slack tokens (`xoxb-` and its kin) and webhook URLs.
+    SlackToken,
+    /// JSON Web Tokens in compact form (RFC 7519).
+    JsonWebToken,
+    /// PEM private keys (RFC 7468), whole or cut.
+    PrivateKey,
+    /// United States individual taxpayer identification numbers.
+    UsItin,
+    /// United States employer identification numbers, by a word nearby.
+    UsEin,
+    /// United States bank routing numbers (ABA), by a word nearby.
+    UsBankRouting,
+    /// United States national provider identifiers, by a word nearby.
+    UsNpi,
+    /// United States DEA registration numbers, by a word nearby.
+    UsDea,
+    /// United States Medicare beneficiary identifiers.
+    UsMedicare,
+    /// United States passport numbers, by a word nearby.
+    UsPassport,
+    /// NHS numbers of England and Wales.
+    UkNhsNumber,
+    /// United Kingdom national insurance numbers.
+    UkNino,
+    /// United Kingdom unique taxpayer references, by a word nearby.
+    UkUtr,
+    /// Canadian social insurance numbers, by a word nearby.
+    CaSin,
+    /// Australian tax file numbers, by a word nearby.
+    AuTfn,
+    /// Australian business numbers, by a word nearby.
+    AuAbn,
+    /// Australian Medicare numbers, by a word nearby.
+    AuMedicare,
+    /// Indian Aadhaar numbers.
+    InAadhaar,
+    /// Indian permanent account numbers.
+    InPan,
+    /// Brazilian CPF numbers of persons.
+    BrCpf,
+    /// Brazilian CNPJ numbers of companies.
+    BrCnpj,
+    /// Spanish identity numbers (DNI, NIF, NIE).
+    EsNif,
+    /// French social security numbers.
+    FrNir,
+    /// German tax identification numbers, by a word nearby.
+    DeTaxId,
+    /// Italian fiscal codes.
+    ItFiscalCode,
+    /// Polish PESEL numbers, by a word nearby.
+    PlPesel,
+    /// Dutch citizen service numbers, by a word nearby.
+    NlBsn,
+    /// Singaporean identity numbers (NRIC, FIN).
+    SgNric,
+    /// Vehicle identification numbers.
+    Vin,
+    /// Internet addresses, version 4 and 6.
+    IpAddress,
+    /// Hardware addresses.
+    MacAddress,
+    /// Addresses of Bitcoin (Bech32) and Ethereum wallets.
+    CryptoWallet,
+    /// Dates of birth, by a word nearby.
+    DateOfBirth,
+    /// Google API keys, OAuth client secrets and access tokens.
+    GoogleKey,
+    /// Azure application secrets and shared access signatures.
+    AzureKey,
+    /// GitLab tokens.
+    GitlabToken,
+    /// Stripe secret keys and webhook secrets.
+    StripeKey,
+    /// OpenAI keys.
+    OpenAiKey,
+    /// Anthropic keys.
+    AnthropicKey,
+    /// npm tokens.
+    NpmToken,
+    /// PyPI tokens.
+    PypiToken,
+    /// User names and passwords in URLs.
+    UrlCredentials,
+    /// Passwords and keys known by their name.
+    Password,
+}
+
+/// A group of kinds of sensitive text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DetectorGroup {
+    /// What is about a person or a company.
+    PersonalData,
+    /// What opens something.
+    Secrets,
+    /// Every kind.
+    All,
+}
+
+/// Values masked by their place. Exactly one of `jsonPath` and `keys` is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Field {
+    /// A path (a subset of RFC 9535: names, indices and wildcards) from the root of `structuredContent`, of
+    /// JSON in a text, or of the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_path: Option<String>,
+    /// Globs over member names at any depth, compared without case.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// What becomes of the value.
+    pub action: Action,
+}
+
+/// What becomes of a sensitive value. In order of strength: redact, replace, partial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// The value becomes `[REDACTED:<kind>]`; a number becomes 0, a boolean false, objects and arrays empty.
+    Redact {},
+    /// The value becomes the given one.
+    Replace(Replacement),
+    /// All but the last characters become `*`; separators stay.
+    Partial(Partial),
+}
+
+/// The value of a `replace` action: exactly one member is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Replacement {
+    /// For strings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub string: Option<String>,
+    /// For numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+}
+
+/// How much of a value a `partial` action shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Partial {
+    /// How many letters and digits at the end stay, 1 to 8; never more than half of the value.
+    pub keep_last: u32,
+}
+
+/// What stays although a rule would mask it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Exclude {
+    /// Paths as in [`Field::json_path`]; what stands at them, and below, stays.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// Values that stay.
+    #[serde(default)]
+    pub values: ExcludedValues,
+    /// Callers who see everything. The record stays masked all the same.
+    #[serde(default)]
+    pub callers: ExcludedCallers,
+}
+
+/// Values that stay although a rule would mask them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExcludedValues {
+    /// Whole values.
+    #[serde(default)]
+    pub exact: Vec<String>,
+    /// Regular expressions that match a whole value (RE2 syntax, linear time).
+    #[serde(default)]
+    pub regex: Vec<String>,
+}
+
+/// Callers for whom a rule does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExcludedCallers {
+    /// Groups of which the caller must have one.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}

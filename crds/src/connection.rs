@@ -260,7 +260,9 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "globs")]
     pub tools: Vec<String>,
-    /// URIs of resources that may be read. An asterisk stands for any run of characters.
+    /// URIs of resources that may be read. An asterisk stands for any run of characters. A URI with a segment "..", also
+    /// one written with percent signs or between backslashes, is covered by no pattern but itself: a server may resolve it
+    /// to another folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "globs")]
     pub resources: Vec<String>,

@@ -10,6 +10,7 @@ mod batch;
 mod empty;
 mod enter;
 mod held;
+mod limited;
 mod verdict;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use crate::session::{self, Session};
 use crate::state::Gateway;
 use crate::ticket::{self, RequestFacts, Subject, Ticket};
 use crate::upstream;
+use crate::usage::Turn;
 
 /// How long a request's body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,6 +63,8 @@ struct Trace {
     bytes: u64,
     /// Whether a tool is called.
     calls_tool: bool,
+    /// Who sent it, where that was no call and the sender is known.
+    caller: Option<lychgate_gateway_record::Caller>,
     /// Whether the record already has a page for it.
     recorded: bool,
 }
@@ -98,17 +102,21 @@ async fn route(
     trace.known = Some(Arc::clone(&visit.known));
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
-        AcceptedMethod::Empty(method) => empty::stream_or_end(visit, method, trace).await,
+        AcceptedMethod::Empty(method) => {
+            limited::count(&visit, trace)?;
+            empty::stream_or_end(visit, method, trace).await
+        }
     }
 }
 
 async fn post(visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
-    let bytes = receive(&visit, body, trace).await?;
+    let received = receive(&visit, body, trace).await;
+    let bytes = received.map_err(|failure| limited::unread(&visit, failure, trace))?;
     if batch::is_meant(&visit, &bytes) {
         return batch::post(visit, bytes, trace).await;
     }
-    let message =
-        Message::parse(bytes, ticket::limits(&visit.connection.policy)).map_err(Failure::Malformed)?;
+    let message = Message::parse(bytes, ticket::limits(&visit.connection.policy))
+        .map_err(|error| limited::unread(&visit, Failure::Malformed(error), trace))?;
     carry_out(visit, message, trace).await
 }
 
@@ -119,6 +127,7 @@ async fn carry_out(
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
     trace.id = asked_id(&message);
+    limited::count(&visit, trace)?;
     let revision = check_revision(&visit.headers, &message, trace)?;
     if message.method() == Some("initialize") {
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
@@ -143,7 +152,11 @@ async fn carry_out(
     let (recorder, policy) = (&visit.gateway.recorder, &visit.connection.policy);
     let ticket = Ticket::begin(recorder, policy, &visit.session_name, facts, &visit.known)?;
     trace.recorded = true;
-    match forward(visit, &permit, ticket).await {
+    let turn = match limited::begin(&visit, permit.call()) {
+        Ok(turn) => turn,
+        Err(failure) => return close(ticket, failure, trace).await,
+    };
+    match forward(visit, &permit, ticket, turn).await {
         Ok(response) => Ok(response),
         Err((failure, ticket)) => close(*ticket, failure, trace).await,
     }
@@ -250,7 +263,12 @@ fn initialized_revision(message: &Message) -> Option<String> {
 }
 
 /// Sends the permitted call, and relays what comes back.
-async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
+async fn forward(
+    visit: Visit,
+    permit: &Permit,
+    mut ticket: Ticket,
+    turn: Option<Turn>,
+) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
     let listening = Listening::of(call.message());
     let place = match listening.as_ref().map(|_| open_stream(&visit)).transpose() {
@@ -281,6 +299,7 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: Lists::default(),
         listening,
+        turn,
     };
     match sent {
         Ok(answer) => respond(&visit, origin, answer, ticket, place).await,
@@ -342,6 +361,7 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
     if !trace.recorded {
         let rejected = Rejected {
             connection: label,
+            caller: trace.caller.clone(),
             reason: failure.as_str().to_owned(),
             status: response.status().as_u16(),
             bytes: trace.bytes,

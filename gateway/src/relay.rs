@@ -28,6 +28,7 @@ use crate::session::StreamOf;
 use crate::state::{Gateway, now_seconds};
 use crate::ticket;
 use crate::tools::tells_of_change;
+use crate::usage::Turn;
 
 /// What an answer is an answer to.
 pub struct Origin {
@@ -53,6 +54,8 @@ pub struct Origin {
     pub announced: Lists,
     /// What a `subscriptions/listen` asks to hear.
     pub listening: Option<Listening>,
+    /// The caller's place, which is free again when the call is over. A stream without an end has none.
+    pub turn: Option<Turn>,
 }
 
 /// A message that may pass, in its two forms.

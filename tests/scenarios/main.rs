@@ -24,6 +24,7 @@ mod faults;
 mod identity;
 mod inspector;
 mod lifecycle;
+mod limits;
 mod listening;
 mod notifications;
 mod odd;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
-    API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, CommandRule, ConfigMapKey, Credential,
-    CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification,
-    ObjectName, SecretKey, ServerRequests, ServiceAccountToken, Upstream,
+    API_VERSION, ApprovalConfig, ApprovalPolicy, CallLimits, Closed, CommandRule, ConfigMapKey, Credential,
+    CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, Notification, ObjectName,
+    SecretKey, ServerRequests, ServiceAccountToken, Upstream,
 };
 
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
@@ -19,8 +19,8 @@ use crate::names::{ChildName, sha256};
 use crate::problem::ObjectKey;
 use crate::service::ValidService;
 use crate::values::{
-    Audience, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes, Name, Namespace,
-    Replicas, Timeout, TokenSeconds, UpstreamUrl,
+    Audience, ConcurrentCalls, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes,
+    Name, Namespace, Replicas, RequestsPerMinute, Timeout, TokenSeconds, UpstreamUrl,
 };
 
 /// A connection that has passed every check.
@@ -47,6 +47,8 @@ pub struct ValidConnection {
     pub(crate) closed: Option<Closed>,
     pub(crate) server_requests: ServerRequests,
     pub(crate) message_bytes: MessageBytes,
+    pub(crate) requests_per_minute: RequestsPerMinute,
+    pub(crate) concurrent_calls: ConcurrentCalls,
     /// Stands for every URL of the connection, where it is set (see [`crate::Options::base_url`]).
     pub(crate) base_url: Option<String>,
 }
@@ -184,6 +186,15 @@ impl ValidConnection {
         self.gateway.replicas.get()
     }
 
+    /// How many replicas divide the limits of a caller among themselves: those that are configured, so that those which
+    /// are left have no more to give while one is lost. Without a cluster, there is one.
+    fn sharers(&self) -> u32 {
+        match self.base_url {
+            Some(_) => 1,
+            None => u32::try_from(self.replicas()).unwrap_or(1),
+        }
+    }
+
     /// The port of each pod for probes, metrics and the operator.
     #[must_use]
     pub fn admin_port(&self) -> u16 {
@@ -266,7 +277,12 @@ impl ValidConnection {
             commands: self.commands.clone(),
             approval: self.approval(),
             server_requests: self.server_requests.clone(),
-            limits: MessageLimits { message_bytes: self.message_bytes.get() },
+            limits: CallLimits {
+                message_bytes: self.message_bytes.get(),
+                requests_per_minute: Some(self.requests_per_minute.get()),
+                concurrent_calls: Some(self.concurrent_calls.get()),
+                replicas: self.sharers(),
+            },
             closed: self.closed,
         }
     }

@@ -34,3 +34,5 @@ mod stdio_servers;
 mod streams;
 mod support;
 mod watch;
+mod wire;
+mod wire_upstream;

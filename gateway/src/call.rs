@@ -299,6 +299,7 @@ async fn forward(
         batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: Lists::default(),
         listening,
+        modern,
         turn,
     };
     match sent {

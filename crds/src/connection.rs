@@ -86,7 +86,7 @@ pub struct McpConnectionSpec {
     /// Which definitions of tools somebody has looked at, and what becomes of others.
     #[serde(default)]
     pub tool_pinning: ToolPinning,
-    /// Sizes that end a message.
+    /// How large a message may be, and how much each caller may ask for.
     #[serde(default)]
     pub limits: Limits,
     /// Whether every call is refused, for emergencies.
@@ -297,14 +297,33 @@ pub struct ServerRequests {
     pub roots: bool,
 }
 
-/// Sizes that end a message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How large a message may be, and how much each caller may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Limits {
+    /// How many messages each caller may send in a minute, so many at once after a minute of silence. Replicas divide it
+    /// among themselves.
+    #[serde(default = "default_requests_per_minute")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests_per_minute: i32,
+    /// How many calls of each caller may be with the server at the same time. Replicas divide it among themselves.
+    #[serde(default = "default_concurrent_calls")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub concurrent_calls: i32,
     /// The largest message in either direction, in bytes, as a quantity between 1Ki and 64Mi.
     #[serde(default)]
     #[schemars(schema_with = "message_bytes")]
     pub message_bytes: Size,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: default_requests_per_minute(),
+            concurrent_calls: default_concurrent_calls(),
+            message_bytes: Size::default(),
+        }
+    }
 }
 
 /// A size as it is written: a number of bytes, or a number with a unit.
@@ -364,6 +383,14 @@ fn default_connect_timeout() -> String {
 
 fn default_call_timeout() -> String {
     "120s".to_owned()
+}
+
+fn default_requests_per_minute() -> i32 {
+    600
+}
+
+fn default_concurrent_calls() -> i32 {
+    32
 }
 
 fn default_expiration_seconds() -> i64 {

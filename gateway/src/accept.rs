@@ -97,13 +97,20 @@ fn holds_token(query: &str) -> bool {
     query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
-/// The host that was called: from the `Host` header, or from the target of an HTTP/2 request. A request with
-/// several `Host` headers names none.
+/// The host that was called: from the `Host` header, from the target of an HTTP/2 request, or from a target in absolute
+/// form. A request that names several names none: whoever reads only one of them could be told another (RFC 9112,
+/// section 3.2.2; RFC 9113, section 8.3.1).
 pub fn authority(request: &Request<Incoming>) -> Option<String> {
     let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().map(str::to_owned),
-        (Some(_), Some(_)) => None,
-        (None, _) => request.uri().authority().map(|authority| authority.as_str().to_owned()),
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(host.to_str().ok()?),
+        (Some(_), Some(_)) => return None,
+        (None, _) => None,
+    };
+    match (host, target) {
+        (Some(host), Some(target)) if !host.eq_ignore_ascii_case(target) => None,
+        (Some(named), _) | (None, Some(named)) => Some(named.to_owned()),
+        (None, None) => None,
     }
 }

@@ -11,6 +11,7 @@ mod empty;
 mod enter;
 mod event_stream;
 mod held;
+mod limited;
 mod pinned;
 mod verdict;
 
@@ -50,6 +51,7 @@ use crate::state::Gateway;
 use crate::task;
 use crate::ticket::{self, RequestFacts, Subject, Ticket};
 use crate::upstream;
+use crate::usage::Turn;
 
 /// How long a request's body may take to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,6 +67,8 @@ struct Trace {
     bytes: u64,
     /// Whether a tool is called.
     calls_tool: bool,
+    /// Who sent it, where that was no call and the sender is known.
+    caller: Option<lychgate_gateway_record::Caller>,
     /// Whether the record already has a page for it.
     recorded: bool,
     /// What it belongs to, if it came by the transport of MCP 2024-11-05.
@@ -108,17 +112,21 @@ async fn route(
     }
     match method {
         AcceptedMethod::Post => post(visit, body, trace).await,
-        AcceptedMethod::Empty(method) => empty::stream_or_end(visit, method, trace).await,
+        AcceptedMethod::Empty(method) => {
+            limited::count(&visit, trace)?;
+            empty::stream_or_end(visit, method, trace).await
+        }
     }
 }
 
 async fn post(visit: Visit, body: Incoming, trace: &mut Trace) -> Result<Response<ReplyBody>, Failure> {
-    let bytes = receive(&visit, body, trace).await?;
+    let received = receive(&visit, body, trace).await;
+    let bytes = received.map_err(|failure| limited::unread(&visit, failure, trace))?;
     if batch::is_meant(&visit, &bytes) {
         return batch::post(visit, bytes, trace).await;
     }
-    let message =
-        Message::parse(bytes, ticket::limits(&visit.connection.policy)).map_err(Failure::Malformed)?;
+    let message = Message::parse(bytes, ticket::limits(&visit.connection.policy))
+        .map_err(|error| limited::unread(&visit, Failure::Malformed(error), trace))?;
     carry_out(visit, message, trace).await
 }
 
@@ -129,6 +137,7 @@ async fn carry_out(
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
     trace.id = asked_id(&message);
+    limited::count(&visit, trace)?;
     let revision = check_revision(&visit, &message, trace)?;
     if message.method() == Some("initialize") && visit.exchange.is_none() {
         visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
@@ -156,7 +165,11 @@ async fn carry_out(
     let (recorder, policy) = (&visit.gateway.recorder, &visit.connection.policy);
     let ticket = Ticket::begin(recorder, policy, &visit.session_name, facts, &visit.known)?;
     trace.recorded = true;
-    match forward(visit, &permit, ticket).await {
+    let turn = match limited::begin(&visit, permit.call()) {
+        Ok(turn) => turn,
+        Err(failure) => return close(ticket, failure, trace).await,
+    };
+    match forward(visit, &permit, ticket, turn).await {
         Ok(response) => Ok(response),
         Err((failure, ticket)) => close(*ticket, failure, trace).await,
     }
@@ -270,7 +283,12 @@ fn initialized_revision(message: &Message) -> Option<String> {
 }
 
 /// Sends the permitted call, and relays what comes back.
-async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Response<ReplyBody>, Failed> {
+async fn forward(
+    visit: Visit,
+    permit: &Permit,
+    mut ticket: Ticket,
+    turn: Option<Turn>,
+) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
     let listening = Listening::of(call.message());
     let place = match listening.as_ref().map(|_| open_stream(&visit)).transpose() {
@@ -286,7 +304,7 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
     if let Some(exchange) = &visit.exchange {
-        return event_stream::post(&visit, exchange, permit, headers, ticket).await;
+        return event_stream::post(&visit, exchange, permit, headers, ticket, turn).await;
     }
     let send = visit.connection.upstream.send(permit, headers.clone());
     let sent = unless_closed(&visit, call.operation(), send).await;
@@ -308,6 +326,8 @@ async fn forward(visit: Visit, permit: &Permit, mut ticket: Ticket) -> Result<Re
         batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: Lists::default(),
         listening,
+        modern,
+        turn,
     };
     match sent {
         Ok(answer) => respond(&visit, origin, answer, ticket, place).await,
@@ -370,6 +390,7 @@ async fn fail(gateway: &Gateway, failure: &Failure, trace: &Trace) -> Response<R
     if !trace.recorded {
         let rejected = Rejected {
             connection: label,
+            caller: trace.caller.clone(),
             reason: failure.as_str().to_owned(),
             status: response.status().as_u16(),
             bytes: trace.bytes,

@@ -18,6 +18,7 @@ use crate::notify::receiver::Receiver;
 use crate::outbound::{self, HttpClient, SharedClient};
 use crate::service_account::Cluster;
 use crate::upstream::Upstream;
+use crate::usage::Usage;
 use crate::values::Values;
 
 /// How long a connection to an issuer may take to open.
@@ -35,6 +36,8 @@ pub struct Connection {
     pub upstream: Upstream,
     /// Who is told of calls that wait.
     pub receivers: Vec<Arc<Receiver>>,
+    /// What its callers have asked for.
+    pub usage: Arc<Usage>,
     /// As records show it: `namespace/name`.
     pub label: String,
     hosts: Vec<String>,
@@ -42,14 +45,15 @@ pub struct Connection {
     bundles: Vec<(ConfigMapKey, Option<String>)>,
 }
 
-/// HTTP clients and issuers that outlive a change of configuration, so that it closes no connection and
-/// forgets no key that it is not about. What no connection uses any more goes with the last that did.
+/// HTTP clients, issuers and counts that outlive a change of configuration, so that it closes no connection, and
+/// forgets no key and no usage that it is not about. What no connection uses any more goes with the last that did.
 #[derive(Default)]
 pub struct Shared {
     /// Where the cluster's API server is, which no upstream may be.
     api_server: Option<SocketAddr>,
     clients: Mutex<HashMap<ClientKey, Weak<HttpClient>>>,
     issuers: Mutex<HashMap<IssuerKey, Weak<Issuer>>>,
+    usages: Mutex<HashMap<String, Weak<Usage>>>,
 }
 
 /// The bundle of authorities that a client trusts, how long it waits for a connection, and the address of the API
@@ -86,11 +90,12 @@ impl Connection {
         let authenticator = Authenticator::new(config, issuers);
         let receivers = receivers(config, values, shared);
         let label = config.connection.to_string();
+        let usage = find_or_make(&shared.usages, label.clone(), |_| Ok(Usage::default()))?;
         let hosts = hosts(config);
         let bundles = bundle_keys(config).map(|key| (key.clone(), values.config_map(key).ok())).collect();
         let policy = Arc::new(policy);
         let upstream = Upstream::new(Arc::clone(&policy), client);
-        Ok(Self { policy, authenticator, upstream, receivers, label, hosts, bundles })
+        Ok(Self { policy, authenticator, upstream, receivers, usage, label, hosts, bundles })
     }
 
     /// Whether the bundles of authorities are still those that it was made with.

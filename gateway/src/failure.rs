@@ -8,6 +8,7 @@ use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::{MessageError, codes};
 use lychgate_gateway_mcp::revision::{Revision, names_modern_era};
 use lychgate_gateway_mcp::task::EXTENSION;
+use lychgate_gateway_policy::limit::Over;
 use lychgate_gateway_policy::{Denial, DenialReason, Operation};
 
 use crate::approval::refusal::Refusal;
@@ -76,6 +77,9 @@ pub enum Failure {
         /// What the client asked for.
         requested: String,
     },
+    /// The caller asks for more than he may.
+    #[error(transparent)]
+    Limited(Over),
     /// The session is unknown, foreign or over.
     #[error("no such session")]
     Session,
@@ -144,6 +148,12 @@ impl Failure {
         Self::Denied { reason, operation, sentence: None }
     }
 
+    /// When the client shall try again, in seconds, where the failure itself says so.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        if let Self::Limited(over) = self { Some(over.retry_after_seconds()) } else { None }
+    }
+
     /// Whether it is told as the result of a tool, which models read, where a tool was called.
     #[must_use]
     pub fn is_for_models(&self) -> bool {
@@ -170,6 +180,8 @@ impl Failure {
             Self::Target(_) => "TargetMissing",
             Self::Headers(_) => "HeaderMismatch",
             Self::Revision { .. } => "RevisionUnsupported",
+            Self::Limited(Over::PerMinute { .. }) => "TooManyCalls",
+            Self::Limited(Over::AtOnce) => "TooManyAtOnce",
             Self::Session => "SessionUnknown",
             Self::Event => "EventUnknown",
             Self::TooManyStreams => "TooManyStreams",
@@ -227,6 +239,7 @@ impl Failure {
                 codes::INVALID_REQUEST,
                 "MCP 2026-07-28 has no answers of clients; put inputResponses into the repeated request",
             ),
+            Self::Limited(over) => limited(*over),
             Self::Session => {
                 own(404, "No such session; begin a new one: send initialize, or open the event stream anew")
             }
@@ -307,6 +320,25 @@ fn unsupported(requested: &str) -> Answer {
         .collect();
     let data = serde_json::json!({ "supported": modern, "requested": requested });
     Answer { data: Some(data.to_string()), ..Answer::new(400, codes::UNSUPPORTED_PROTOCOL_VERSION, text) }
+}
+
+/// What is over a limit, with the time to wait in words for models and in `data` for programs.
+fn limited(over: Over) -> Answer {
+    let seconds = over.retry_after_seconds();
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    let text = match over {
+        Over::PerMinute { .. } => format!(
+            "You have sent as many messages as this connection takes from you in a minute. This one was not passed on; \
+             send it again in {seconds} {unit}"
+        ),
+        Over::AtOnce => {
+            "You have as many calls under way as this connection takes from you at once. This one was not \
+                         made; send it again when one of them has ended"
+                .to_owned()
+        }
+    };
+    let data = serde_json::json!({ "retryAfterSeconds": seconds });
+    Answer { data: Some(data.to_string()), ..own(429, text) }
 }
 
 /// An answer whose code follows from its status.

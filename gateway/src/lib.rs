@@ -45,6 +45,7 @@ pub mod ticket;
 pub mod tls;
 pub mod tools;
 pub mod upstream;
+pub mod usage;
 pub mod values;
 pub mod watch;
 

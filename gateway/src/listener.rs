@@ -1,5 +1,7 @@
 //! The sockets: accepting, TLS, HTTP/1.1 and HTTP/2, and the drain at the end.
 
+mod idle;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use self::idle::{Activity, FIRST_REQUEST, NEXT_REQUEST, Patient};
 use crate::stalled::{PATIENCE, Unstalled};
 use crate::state::Gateway;
 use crate::tls::Certificate;
@@ -28,6 +31,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
 const MAXIMUM_HEAD_BYTES: u32 = 64 * 1024;
+/// How often a client over HTTP/2 is asked whether it is still there, and how long it may take to say so. Over
+/// HTTP/1.1 there is no such question.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The pause after the system refused to accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -123,10 +129,14 @@ async fn connection<S>(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
         .max_concurrent_streams(256)
         .max_header_list_size(MAXIMUM_HEAD_BYTES);
+    let activity = Activity::new(FIRST_REQUEST, NEXT_REQUEST);
+    let stream = Patient::new(stream, Arc::clone(&activity));
     let handler = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
+        let (gateway, under_way) = (Arc::clone(&gateway), activity.begin());
         async move {
             let version = request.version();
             let draining = gateway.draining.clone();
@@ -138,7 +148,7 @@ async fn connection<S>(
             if *draining.borrow() && version < Version::HTTP_2 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(response)
+            Ok::<_, std::convert::Infallible>(response.map(|body| under_way.until_the_end_of(body)))
         }
     });
     let served = builder.serve_connection(TokioIo::new(stream), handler).into_owned();

@@ -31,6 +31,7 @@ use crate::session::StreamOf;
 use crate::state::{Gateway, now_seconds};
 use crate::ticket;
 use crate::tools::tells_of_change;
+use crate::usage::Turn;
 
 /// What an answer is an answer to.
 pub struct Origin {
@@ -58,6 +59,10 @@ pub struct Origin {
     pub announced: Lists,
     /// What a `subscriptions/listen` asks to hear.
     pub listening: Option<Listening>,
+    /// Whether the call is of MCP 2026-07-28.
+    pub modern: bool,
+    /// The caller's place, which is free again when the call is over. A stream without an end has none.
+    pub turn: Option<Turn>,
 }
 
 /// A message that may pass, in its two forms.
@@ -117,6 +122,11 @@ impl Origin {
         let policy = &self.connection.policy;
         let limits = ticket::limits(policy);
         let message = Message::parse(bytes, limits).map_err(|error| rubbish(&error))?;
+        // A server of the modern era asks inside its results (MCP 2026-07-28, Streamable HTTP, Receiving
+        // Messages): what it asks beside them, nobody could answer.
+        if self.modern && matches!(message.form(), Form::Request { .. }) {
+            return Err(Fault::ServerRequest);
+        }
         let last = self.is_answer(&message)?;
         if tells_of_change(&message) {
             self.gateway.tools.forget(&self.connection.label);

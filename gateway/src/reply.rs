@@ -20,7 +20,7 @@ use crate::failure::Failure;
 pub type ReplyBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// How long a client shall wait before it tries again after a 503, in seconds.
-const RETRY_AFTER_SECONDS: &str = "1";
+const UNAVAILABLE_RETRY_SECONDS: u64 = 1;
 
 /// One message.
 #[must_use]
@@ -111,8 +111,10 @@ pub fn failure(failure: &Failure, asker: &Asker<'_>) -> Response<ReplyBody> {
     let (status, error) = failure_message(failure, asker);
     let mut response = message(status, error);
     let headers = response.headers_mut();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    if let Some(seconds) = failure.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    } else if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_RETRY_SECONDS));
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         let allowed = if matches!(failure, Failure::EventStreamOnly) { "GET" } else { "POST, GET, DELETE" };

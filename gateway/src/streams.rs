@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::reply::ReplyBody;
 use crate::ticket::Ticket;
+use crate::usage::Turn;
 
 /// How many calls of one stream are waited for at once; others are answered all the same.
 const MAXIMUM_CALLS: usize = 256;
@@ -48,6 +49,8 @@ pub struct Waiting {
     pub ticket: Ticket,
     /// When it must have come.
     pub until: Instant,
+    /// Its caller's place among the calls that the server has at once.
+    pub turn: Option<Turn>,
 }
 
 /// A stream's place among them; it is given up when it is dropped.

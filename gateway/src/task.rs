@@ -73,7 +73,12 @@ pub fn repeat_id(operation: &Operation, headers: &mut HeaderMap) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 mod tests {
     use super::{Handles, repeat_id};
     use aws_lc_rs::hmac;
@@ -154,12 +159,12 @@ mod tests {
         fn a_task_has_one_handle_and_no_other_task_has_it(id in ".{0,64}", other in ".{0,64}", tool in ".{0,16}") {
             let (alice, task) = (handles(1, "agents/db", "alice"), task(&id));
             let handle = alice.seal(&task).unwrap();
-            prop_assert_eq!(alice.seal(&task).unwrap(), handle.clone());
+            prop_assert_eq!(&alice.seal(&task).unwrap(), &handle);
             prop_assert_eq!(alice.open(&handle), Some(task.clone()));
             let by_another = Task { maker: Maker::Tool(format!("{tool}!")), ..task.clone() };
-            prop_assert_ne!(alice.seal(&by_another).unwrap(), handle.clone());
+            prop_assert_ne!(&alice.seal(&by_another).unwrap(), &handle);
             let with_another = Task { credential: Some("c".into()), ..task.clone() };
-            prop_assert_ne!(alice.seal(&with_another).unwrap(), handle.clone());
+            prop_assert_ne!(&alice.seal(&with_another).unwrap(), &handle);
             if other != id {
                 prop_assert_ne!(alice.seal(&Task { id: other, ..task }).unwrap(), handle);
             }

@@ -385,7 +385,9 @@ fn masks(masked: &Masked) -> record::Masks {
     masked.counts().iter().map(|(detector, count)| (detector.clone(), u64::from(*count))).collect()
 }
 
-fn record_caller(caller: &Caller) -> record::Caller {
+/// A caller as the record has him.
+#[must_use]
+pub fn record_caller(caller: &Caller) -> record::Caller {
     record::Caller {
         issuer: caller.issuer.clone(),
         subject: caller.subject.clone(),

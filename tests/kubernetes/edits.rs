@@ -41,6 +41,7 @@ async fn an_edit_raises_the_sequence_and_rolls_no_pod_and_replicas_follow_the_ga
     let before = tenant.document("lychgate-db").await;
     let deployment = tenant.get("Deployment", "lychgate-db").await;
     assert_eq!(deployment["spec"]["replicas"], 2);
+    assert_eq!(before["limits"]["replicas"], 2);
 
     let mut last = before["sequence"].as_u64().unwrap();
     for (member, value, pointer, expected) in [
@@ -71,7 +72,15 @@ async fn an_edit_raises_the_sequence_and_rolls_no_pod_and_replicas_follow_the_ga
     .await;
     let scaled = tenant.get("Deployment", "lychgate-db").await;
     assert_eq!(scaled["spec"]["template"], deployment["spec"]["template"], "the pods that run stay");
-    assert_eq!(tenant.document("lychgate-db").await["sequence"], last, "the configuration is the same");
+    let shared = eventually("a document that says so", PATIENCE, async || {
+        let document = tenant.document("lychgate-db").await;
+        if document["limits"]["replicas"] == 3 { Ok(document) } else { Err(document["limits"].to_string()) }
+    })
+    .await;
+    assert!(shared["sequence"].as_u64().unwrap() > last, "{shared}");
+    let limits =
+        json!({"messageBytes": 4_194_304, "requestsPerMinute": 600, "concurrentCalls": 32, "replicas": 3});
+    assert_eq!(shared["limits"], limits, "three replicas divide what each caller may ask for");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,6 +152,7 @@ spec:
     from: {{secretKeyRef: {{name: upstream, key: token}}}}
   access:
   - {{groups: ['system:serviceaccounts'], tools: ['*']}}
+  limits: {{requestsPerMinute: 1000000, concurrentCalls: 10000}}
 "
     )
 }

@@ -248,6 +248,45 @@ async fn unmodified_clients_of_both_eras_wait_for_an_approval() {
 }
 
 #[tokio::test]
+async fn a_state_that_is_replayed_opens_no_call_and_joins_none_but_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("requests.jsonl");
+    let server = fixture("both", "upstream-token-one", &log).await;
+    let dev = stage(&server.url, "upstream-token-one", &policy("echo", "{for: 1s}", "")).await;
+    let ask = async |user: &str, message: &str, state: Option<&Value>| {
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        });
+        let mut params = json!({"name": "echo", "arguments": {"message": message}, "_meta": meta});
+        if let Some(state) = state {
+            params["requestState"] = state.clone();
+        }
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+        let ask = Ask::post(&dev.url, body).token(&dev.token(user));
+        let ask = ask.header("mcp-protocol-version", "2026-07-28").header("mcp-method", "tools/call");
+        ask.header("mcp-name", "echo").send().await
+    };
+    let count = async || approvals(&dev, &["list", "--all"]).await.output.matches("appr-").count();
+    let told = ask("alice", "one", None).await.message()["result"].clone();
+    assert_eq!(told["resultType"], "input_required", "{told}");
+    let (state, name) = (&told["requestState"], waiting(&dev).await);
+    ask("alice", "one", Some(state)).await;
+    assert_eq!(count().await, 1, "the same call of the same caller joins");
+    ask("alice", "two", Some(state)).await;
+    assert_eq!(count().await, 2, "another call waits for itself");
+    ask("bob", "one", Some(state)).await;
+    assert_eq!(count().await, 3, "and so does another caller's");
+    vote(&dev, "approve", &name).await;
+    assert_eq!(made(&log), 0, "an approval alone runs nothing");
+    let made_once = ask("alice", "one", Some(state)).await;
+    assert!(made_once.message()["result"]["structuredContent"].is_object(), "{}", made_once.text);
+    ask("alice", "one", Some(state)).await;
+    assert_eq!((made(&log), count().await), (1, 4), "what was used is asked for anew");
+}
+
+#[tokio::test]
 async fn a_tool_whose_definition_changes_after_it_was_approved_is_not_called() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("requests.jsonl");

@@ -156,7 +156,7 @@ async fn an_endpoint_is_its_callers_alone_and_a_client_of_the_other_transport_is
     let own = EventStream::open(&dev.url, &bob).await;
     assert!(!stream.endpoint.contains("sessionId"), "the server's own endpoint is not to be read");
     let before = logged(&log).len();
-    let echo = call(1, "echo", json!({"message": "hi"}));
+    let echo = call(1, "echo", &json!({"message": "hi"}));
     let changed = &stream.endpoint[..stream.endpoint.len() - 2];
     let plain = format!("{}?session=/message?sessionId=1", dev.url);
     for (what, refused) in [
@@ -189,7 +189,7 @@ async fn a_stream_ends_when_its_caller_loses_every_grant_and_the_server_hears_of
     let mut stream = EventStream::begin(&dev.url, &dev.token("alice")).await;
     let answer = stream.call(1, "echo", json!({"message": "hi"})).await;
     assert_eq!(answer["result"]["content"][0]["text"], "hi");
-    stream.tell(call(2, "slow", json!({"milliseconds": 600_000}))).await;
+    stream.tell(call(2, "slow", &json!({"milliseconds": 600_000}))).await;
     dev.write(&manifests(&server.url, r#"[{users: [alice], tools: [echo]}]"#, "", ""));
     let told = stream.message().await;
     assert_eq!(told["method"], "notifications/tools/list_changed", "the lists are others now");
@@ -199,7 +199,7 @@ async fn a_stream_ends_when_its_caller_loses_every_grant_and_the_server_hears_of
     let refused = stream.message().await;
     assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(2), &json!(-31_403)));
     assert_eq!(stream.event().await, None);
-    let later = stream.post(&call(3, "echo", json!({"message": "hi"}))).await;
+    let later = stream.post(&call(3, "echo", &json!({"message": "hi"}))).await;
     assert_eq!((later.status, later.code()), (StatusCode::FORBIDDEN, -31_403));
     eventually("the server to see that its stream ended", async || {
         logged(&log).iter().any(|line| line["event"] == "session ended").then_some(())
@@ -310,19 +310,19 @@ async fn any_replica_takes_a_message_and_the_answer_is_masked_whoever_took_it() 
     let other = stream.endpoint.replace(&here.address, &elsewhere.address);
 
     // An answer to a call that is masked must not pass for that to one which is not.
-    stream.tell(call(1, "slow", json!({"milliseconds": 600_000}))).await;
-    let taken = stream.post_to(&other, &call(1, "customers", json!({}))).await;
+    stream.tell(call(1, "slow", &json!({"milliseconds": 600_000}))).await;
+    let taken = stream.post_to(&other, &call(1, "customers", &json!({}))).await;
     assert_eq!((taken.status, taken.text.as_str()), (StatusCode::ACCEPTED, ""));
     let shown = stream.message().await.to_string();
     assert!(shown.contains("REDACTED") && !shown.contains("@example.com"), "{shown}");
 
-    let denied = stream.post_to(&other, &call(2, "confirm", json!({"action": "drop"}))).await;
+    let denied = stream.post_to(&other, &call(2, "confirm", &json!({"action": "drop"}))).await;
     assert_eq!((denied.status, denied.code()), (StatusCode::BAD_REQUEST, -32_602), "{}", denied.text);
     let list = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/list"});
     assert_eq!(stream.post_to(&other, &list).await.status, StatusCode::ACCEPTED);
     let listed = stream.message().await.to_string();
     assert!(listed.contains("customers") && !listed.contains("confirm"), "{listed}");
-    stream.tell(call(4, "slow", json!({"milliseconds": 600_000}))).await;
+    stream.tell(call(4, "slow", &json!({"milliseconds": 600_000}))).await;
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 4}});
     assert_eq!(stream.post_to(&other, &cancel).await.status, StatusCode::ACCEPTED);
     eventually("the server to hear of it", async || {
@@ -339,7 +339,7 @@ async fn a_stream_of_a_gateway_that_ends_stays_until_its_calls_have_their_answer
     let [gateway, _] = replicas(&server.url).await;
     let mut stream = EventStream::begin(&gateway.url(), "").await;
     let mut idle = EventStream::begin(&gateway.url(), "").await;
-    stream.tell(call(1, "slow", json!({"milliseconds": 2000}))).await;
+    stream.tell(call(1, "slow", &json!({"milliseconds": 2000}))).await;
     let ending = tokio::spawn(async move { gateway.process.terminate().await });
     assert_eq!(idle.event().await, None, "where no call waits it ends");
     assert_eq!(stream.message().await["result"]["content"][0]["text"], "done after 2000 ms");

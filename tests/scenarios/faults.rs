@@ -119,6 +119,27 @@ async fn headers_of_the_server_stay_behind_and_its_unasked_request_is_refused() 
     })
     .await;
     assert!(refused.contains("-32601"), "{refused}");
+    // In MCP 2026-07-28 nobody could answer it: the stream ends there, and the server is sent nothing.
+    let asked = logged(&log).len();
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    });
+    let modern = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "misbehave", "arguments": {"x": "unasked_request"}, "_meta": meta}});
+    let answer = Ask::post(&dev.url, modern.to_string())
+        .token(&alice)
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "misbehave")
+        .send()
+        .await;
+    assert!(!answer.text.contains("sampling/createMessage"), "{}", answer.text);
+    assert_eq!(answer.code(), -31_502, "{}", answer.text);
+    let refused = dev.entries().iter().any(|entry| entry["reason"] == "ServerRequestRefused");
+    assert!(refused, "the record says why");
+    assert_eq!(logged(&log).len(), asked + 1, "{:?}", logged(&log));
     let answer = call("server_error_rpc").send().await;
     assert_eq!(
         answer.status,

@@ -223,6 +223,19 @@ async fn post_over_tls(address: &str, trusted: &str) -> Result<(StatusCode, hype
     Ok((status, version))
 }
 
+/// The protocol that is agreed on with a client that offers these (ALPN, RFC 7301).
+async fn negotiated(address: &str, trusted: &str, offered: &[&str]) -> Result<Option<String>, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let mut tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connected = connector.connect("localhost".try_into().unwrap(), stream).await;
+    let stream = connected.map_err(|error| error.to_string())?;
+    Ok(stream.get_ref().1.alpn_protocol().map(|name| String::from_utf8(name.to_vec()).unwrap()))
+}
+
 /// Ends TLS in front of a plain server, as many servers have it.
 async fn tls_in_front_of(server: &str, certificate: &Certificate) -> String {
     lychgate_gateway::outbound::install_crypto_provider();
@@ -289,6 +302,31 @@ async fn tls_is_spoken_both_ways_and_a_new_certificate_needs_no_restart() {
     install(&renewed);
     eventually("the new certificate", async || post_over_tls(&gateway.address, &renewed.pem).await.ok())
         .await;
+
+    // A pair that cannot be used leaves the last good one: a broken chain, and one of another key.
+    for broken in ["no certificate", &certificate().pem] {
+        let seen = || gateway.process.output().matches("the old one stays").count();
+        let before = seen();
+        std::fs::write(tls.join("tls.crt"), broken).unwrap();
+        eventually("the broken pair to be seen", async || (seen() > before).then_some(())).await;
+        let answered = post_over_tls(&gateway.address, &renewed.pem).await;
+        assert!(answered.is_ok(), "the last good one is served: {answered:?}");
+    }
+    let last = certificate();
+    install(&last);
+    eventually("the pair that is good again", async || post_over_tls(&gateway.address, &last.pem).await.ok())
+        .await;
+    for (offered, taken) in
+        [(&["h2", "http/1.1"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)]
+    {
+        assert_eq!(
+            negotiated(&gateway.address, &last.pem, offered).await,
+            Ok(taken.map(str::to_owned)),
+            "{offered:?}"
+        );
+    }
+    let other = negotiated(&gateway.address, &last.pem, &["spdy/3"]).await;
+    assert!(other.is_err(), "a client that speaks neither is refused (RFC 7301, section 3.2): {other:?}");
 }
 
 #[tokio::test]

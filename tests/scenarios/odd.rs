@@ -36,6 +36,8 @@ fn envelopes() -> Vec<String> {
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"debug","level2":[[]]}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/initialized","params":{"odd":1e2}}"#,
+        r#"{"jsonrpc":"2.0","id":"\u0000","method":"ping"}"#,
+        r#"{"id":1,"params":{"name":"greet","_meta":null,"arguments":null},"jsonrpc":"2.0","method":"tools/call"}"#,
     ]
     .map(str::to_owned)
     .to_vec()
@@ -65,6 +67,10 @@ fn spellings() -> Vec<String> {
         r#"{"json":" {\"a\":1e0,\"b\":[ ]}","number":"1e2"}"#,
         r#"{"a":"=?base64?SGk=?=","b":"%41%42","c":"&amp;<>"}"#,
         r#"{"zeros":"0000000000","signs":"+1","plus":"a+b"}"#,
+        r#"{"b":-1e-400,"c":1E0000000000000000000001}"#,
+        r#"{"a":"SELECT 1; -- \"\n","b":"\u003cscript\u003e"}"#,
+        r#"{"sql":1,"SQL":2,"ſql":3,"sq\u217c":4}"#,
+        r#"{"a":[{},{"a":1},{"a":2},[[]],[{"a":[]}]]}"#,
         &deep,
     ]
     .map(arguments)
@@ -87,7 +93,7 @@ async fn odd_messages_that_are_valid_arrive_byte_for_byte() {
     let session = begun.header("mcp-session-id").unwrap().to_owned();
 
     let odd = [envelopes(), spellings()].concat();
-    assert!(odd.len() >= 30, "{}", odd.len());
+    assert!(odd.len() >= 42, "{}", odd.len());
     for message in odd {
         let before = logged(&log).len();
         let ask = Ask::post(&dev.url, message.clone()).token(&alice).header("mcp-session-id", &session);

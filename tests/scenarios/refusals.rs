@@ -179,6 +179,88 @@ fn denied_cases(url: &str, alice: &str, bob: &str, mallory: &str) -> Vec<Case> {
     ]
 }
 
+/// Texts that are no JSON to some reader, or another one to another.
+fn text_cases(url: &str, alice: &str) -> Vec<Case> {
+    let malformed =
+        |what, body: Vec<u8>| case(what, Ask::post(url, body).token(alice), 400, -32_700, "MessageMalformed");
+    let text = |what, body: &str| malformed(what, body.as_bytes().to_vec());
+    let argued = |what, arguments: &str| {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{arguments}}}}}"#
+        );
+        malformed(what, body.into_bytes())
+    };
+    let utf16 =
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let overlong = [br#"{"jsonrpc":"2.0","id":1,"method":"ping","x":""#.as_slice(), b"\xc0\xaf\"}"].concat();
+    vec![
+        malformed("UTF-16", utf16),
+        malformed("a character in more bytes than it needs", overlong),
+        text(
+            "two messages on two lines",
+            "{\"jsonrpc\":\"2.0\",\"method\":\"a\"}\n{\"jsonrpc\":\"2.0\",\"method\":\"b\"}",
+        ),
+        text("a message and a NUL", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\0"),
+        text("an id twice", r#"{"jsonrpc":"2.0","id":1,"method":"ping","id":2}"#),
+        text(
+            "params twice, once escaped",
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{},"p\u0061rams":{}}"#,
+        ),
+        text("a version twice", r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"ping"}"#),
+        text("a comment", r#"{"jsonrpc":"2.0",/* hi */"id":1,"method":"ping"}"#),
+        text("single quotes", r"{'jsonrpc':'2.0','id':1,'method':'ping'}"),
+        text("names without quotes", r#"{jsonrpc:"2.0",id:1,method:"ping"}"#),
+        argued("an argument twice", r#"{"sql":"SELECT 1","sql":"DROP TABLE t"}"#),
+        argued("an argument twice, deep in a list", r#"{"a":[[{"b":{"c":1,"c":2}}]]}"#),
+        argued("an argument twice, once with a surrogate pair", r#"{"\ud83d\ude00":1,"😀":2}"#),
+        argued("half a surrogate pair", r#"{"a":"\ud83d"}"#),
+        argued("the halves of a pair the wrong way round", r#"{"a":"\ude00\ud83d"}"#),
+        argued("half a pair in a name", r#"{"\udc00":1}"#),
+        argued("a comma at the end", r#"{"a":1,}"#),
+        argued("a number with a zero before", r#"{"a":007}"#),
+        argued("a number with a plus", r#"{"a":+1}"#),
+        argued("a number that ends in a point", r#"{"a":1.}"#),
+        argued("a number in hexadecimal digits", r#"{"a":0x1f}"#),
+        argued("no number", r#"{"a":NaN}"#),
+        argued("a number without an end", r#"{"a":Infinity}"#),
+        argued("an escape that is none", r#"{"a":"\x41"}"#),
+        argued("half an escape", r#"{"a":"\u00"}"#),
+        argued("a line end in a text", "{\"a\":\"b\nc\"}"),
+        argued("a NUL in a text", "{\"a\":\"b\0c\"}"),
+        argued("deep objects", &format!("{}1{}", r#"{"a":"#.repeat(70), "}".repeat(70))),
+    ]
+}
+
+/// JSON that is no message.
+fn form_cases(url: &str, alice: &str) -> Vec<Case> {
+    let malformed = |what, body: &str| {
+        case(what, Ask::post(url, body.to_owned()).token(alice), 400, -32_600, "MessageMalformed")
+    };
+    vec![
+        malformed("an empty list", "[]"),
+        malformed("null", "null"),
+        malformed("a text", r#""ping""#),
+        malformed("an empty object", "{}"),
+        malformed("another version", r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#),
+        malformed("a version that is a number", r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#),
+        malformed("a method that is a number", r#"{"jsonrpc":"2.0","id":1,"method":7}"#),
+        malformed("an id that is null", r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#),
+        malformed("an id that is true", r#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#),
+        malformed("an id that is an object", r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#),
+        malformed("a huge id", r#"{"jsonrpc":"2.0","id":1e400,"method":"ping"}"#),
+        malformed(
+            "a result and an error",
+            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"x"}}"#,
+        ),
+        malformed("a method and a result", r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#),
+        malformed(
+            "a batch after its revision",
+            r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#,
+        ),
+        malformed("params that are a text", r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"{}"}"#),
+    ]
+}
+
 /// Streams that nobody may resume.
 fn resumed_cases(url: &str, alice: &str) -> Vec<Case> {
     let resume = |event: &str| {
@@ -256,8 +338,12 @@ async fn each_bad_request_gets_its_exact_answer_is_recorded_and_never_reaches_th
         resumed_cases(&dev.url, &alice),
         modern_cases(&dev.url, &alice),
         message_cases(&dev.url, &alice),
+        text_cases(&dev.url, &alice),
+        form_cases(&dev.url, &alice),
         denied_cases(&dev.url, &alice, &bob, &mallory),
     ];
+    let count: usize = cases.iter().map(Vec::len).sum();
+    assert!(count >= 100, "{count} rows: none was lost");
     for case in cases.into_iter().flatten() {
         let before = dev.entries().len();
         let answer = case.ask.send().await;

@@ -18,8 +18,12 @@ use crate::pinning::{self, Pinning};
 use crate::when::{self, When};
 use crate::{approval, command, destination, mask};
 
-/// The smallest and largest [`config::MessageLimits::message_bytes`].
+/// The smallest and largest [`config::CallLimits::message_bytes`].
 pub const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
+/// The smallest and largest [`config::CallLimits::requests_per_minute`].
+pub const REQUESTS_PER_MINUTE: std::ops::RangeInclusive<u32> = 1..=1_000_000;
+/// The smallest and largest [`config::CallLimits::concurrent_calls`].
+pub const CONCURRENT_CALLS: std::ops::RangeInclusive<u32> = 1..=10_000;
 /// The longest time-out, in milliseconds: one day.
 pub const MAXIMUM_TIMEOUT_MILLISECONDS: u64 = 24 * 60 * 60 * 1000;
 
@@ -126,9 +130,7 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
     identity::check(&config.identity, &mut problems);
     let upstream = check_upstream(&config, &mut problems);
     credential::check(&config, &mut problems);
-    if !MESSAGE_BYTES.contains(&config.limits.message_bytes) {
-        problems.push(Problem::new("limits.messageBytes", "write a size between 1Ki and 64Mi"));
-    }
+    check_limits(&config.limits, &mut problems);
     let access = config
         .access
         .iter()
@@ -145,6 +147,22 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
             Ok(Policy { config, upstream, access, masking, commands, approval, pinning, alternatives })
         }
         _ => Err(problems),
+    }
+}
+
+fn check_limits(limits: &config::CallLimits, problems: &mut Vec<Problem>) {
+    let config::CallLimits { message_bytes, requests_per_minute, concurrent_calls, replicas } = limits;
+    if !MESSAGE_BYTES.contains(message_bytes) {
+        problems.push(Problem::new("limits.messageBytes", "write a size between 1Ki and 64Mi"));
+    }
+    if requests_per_minute.is_some_and(|requests| !REQUESTS_PER_MINUTE.contains(&requests)) {
+        problems.push(Problem::new("limits.requestsPerMinute", "write a number between 1 and 1000000"));
+    }
+    if concurrent_calls.is_some_and(|calls| !CONCURRENT_CALLS.contains(&calls)) {
+        problems.push(Problem::new("limits.concurrentCalls", "write a number between 1 and 10000"));
+    }
+    if *replicas == 0 {
+        problems.push(Problem::new("limits.replicas", "write a number of at least 1"));
     }
 }
 
@@ -293,7 +311,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_found_at_its_place() {
-        let cases: [(&str, Change); 39] = [
+        let cases: [(&str, Change); 44] = [
             ("apiVersion", |config| config.api_version = "v1".into()),
             ("resources", |config| config.resources.clear()),
             ("resources[0]", |config| config.resources = vec!["mcp.example.com".into()]),
@@ -371,6 +389,11 @@ mod tests {
             ("access[0].tools[1]", |config| config.access[0].tools.push(String::new())),
             ("limits.messageBytes", |config| config.limits.message_bytes = 0),
             ("limits.messageBytes", |config| config.limits.message_bytes = 1 << 40),
+            ("limits.requestsPerMinute", |config| config.limits.requests_per_minute = Some(0)),
+            ("limits.requestsPerMinute", |config| config.limits.requests_per_minute = Some(1_000_001)),
+            ("limits.concurrentCalls", |config| config.limits.concurrent_calls = Some(0)),
+            ("limits.concurrentCalls", |config| config.limits.concurrent_calls = Some(10_001)),
+            ("limits.replicas", |config| config.limits.replicas = 0),
         ];
         for (path, change) in cases {
             assert_eq!(paths(change), [path]);

@@ -78,8 +78,8 @@ pub struct GatewayConfig {
     /// Which definitions of tools somebody has looked at. Without it, nobody asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_pinning: Option<ToolPinning>,
-    /// Sizes that end a message.
-    pub limits: MessageLimits,
+    /// How large a message may be, and how much each caller may ask for.
+    pub limits: CallLimits,
     /// Set where nothing may pass at all, whatever the grants say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
@@ -268,10 +268,24 @@ pub struct ServerRequests {
     pub roots: bool,
 }
 
-/// Sizes that end a message.
+/// How large a message may be, and how much each caller may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MessageLimits {
+pub struct CallLimits {
     /// The largest message in either direction, in bytes.
     pub message_bytes: u64,
+    /// How many messages each caller may send in a minute, to all replicas together; any number when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// How many calls of each caller may be with the server at once, through all replicas together; any number when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_calls: Option<u32>,
+    /// How many replicas divide the two among themselves.
+    #[serde(default = "one")]
+    pub replicas: u32,
+}
+
+fn one() -> u32 {
+    1
 }

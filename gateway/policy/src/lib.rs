@@ -20,6 +20,7 @@ pub mod decide;
 pub mod denial;
 pub mod destination;
 pub mod glob;
+pub mod limit;
 pub mod list;
 pub mod listen;
 pub mod mask;

@@ -299,6 +299,9 @@ pub struct Rejected {
     /// The connection, as `namespace/name`, if the path named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
+    /// Who sent it, if that is known: a caller who sends more than he may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
     /// The name of the reason, as the documentation lists it.
     pub reason: String,
     /// The HTTP status that the sender saw.

@@ -141,7 +141,9 @@ fn details(entry: &Entry) -> Vec<String> {
         Entry::Failed(failed) => vec![format!("status {}", failed.status)],
         Entry::Event(event) => vec![format!("on {}", event.connection)],
         Entry::Rejected(rejected) => {
-            vec![format!("status {}, {} bytes", rejected.status, rejected.bytes)]
+            let by =
+                rejected.caller.as_ref().map_or_else(String::new, |caller| format!(", by {}", name(caller)));
+            vec![format!("status {}, {} bytes{by}", rejected.status, rejected.bytes)]
         }
         Entry::Opened(_) | Entry::Ended(_) => Vec::new(),
     };

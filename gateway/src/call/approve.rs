@@ -14,7 +14,7 @@ use lychgate_gateway_policy::{Ask, Decision, decide};
 use super::event_stream::Exchange;
 use super::held::hold;
 use super::pinned::{self, Wish};
-use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, open, presented};
+use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, limited, open, presented};
 use crate::approval::command;
 use crate::approval::digest::{Digest, Facts};
 use crate::approval::refusal::{Refusal, SOMETHING};
@@ -132,10 +132,15 @@ async fn begin(visit: &Visit, ask: &Ask, ticket: &mut Ticket, modern: bool) -> R
 
 /// Makes the call, if it is still the one that was approved. The answer is the server's.
 pub(super) async fn run(mut case: Case) -> Result<Response<ReplyBody>, Failed> {
+    // Before the Approval is used: who has no place now comes again, and finds it as it was.
+    let turn = match limited::begin(&case.visit, case.ask.call()) {
+        Ok(turn) => turn,
+        Err(failure) => return Err((failure, Box::new(case.ticket))),
+    };
     match Box::pin(opened(&mut case)).await {
         Ok(permit) => {
             count(&case.visit, "Used");
-            forward(case.visit, &permit, case.ticket).await
+            forward(case.visit, &permit, case.ticket, turn).await
         }
         Err(failure) => Err((failure, Box::new(case.ticket))),
     }

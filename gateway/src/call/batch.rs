@@ -16,7 +16,7 @@ use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_mcp::sse::{self, Event};
 
 use super::approve::takes_events;
-use super::{Trace, Visit, carry_out, fail, header};
+use super::{Trace, Visit, carry_out, fail, header, limited};
 use crate::failure::Failure;
 use crate::reply::{self, ReplyBody};
 use crate::session::Session;
@@ -39,9 +39,9 @@ pub(super) async fn post(
     body: Bytes,
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
-    let messages = Message::parse_batch(body, ticket::limits(&visit.connection.policy));
-    let messages = messages.map_err(Failure::Malformed)?;
-    check_batch(&messages).map_err(Failure::Malformed)?;
+    let messages = Message::parse_batch(body, ticket::limits(&visit.connection.policy))
+        .and_then(|messages| check_batch(&messages).map(|()| messages))
+        .map_err(|error| limited::unread(&visit, Failure::Malformed(error), trace))?;
     let asks = messages.iter().any(|message| matches!(message.form(), Form::Request { .. }));
     if asks && !takes_events(&visit.headers) {
         return Err(Failure::NotAcceptable);

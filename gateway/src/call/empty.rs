@@ -102,6 +102,8 @@ fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>)
         batches: visit.session.as_ref().is_some_and(Session::allows_batches),
         announced: announced.unwrap_or_default(),
         listening: None,
+        modern: false,
+        turn: None,
     }
 }
 

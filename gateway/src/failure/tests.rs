@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use http::StatusCode;
 use lychgate_gateway_mcp::headers::HeaderMismatch;
 use lychgate_gateway_mcp::message::MessageError;
+use lychgate_gateway_policy::limit::Over;
 use lychgate_gateway_policy::{DenialReason, Operation};
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
@@ -66,6 +67,8 @@ fn table() -> Vec<(Failure, Told, Told)> {
         same(Failure::Headers(HeaderMismatch::NoVersionInBody), (400, -32_602)),
         same(Failure::Revision { requested: "2099-01-01".into() }, (400, -32_022)),
         same(Failure::Revision { requested: "1999-01-01".into() }, (400, -31_400)),
+        same(Failure::Limited(Over::PerMinute { seconds: 7 }), (429, -31_429)),
+        same(Failure::Limited(Over::AtOnce), (429, -31_429)),
         same(Failure::Session, (404, -31_404)),
         same(Failure::Event, (400, -31_400)),
         same(Failure::TooManyStreams, (429, -31_429)),

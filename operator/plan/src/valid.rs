@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
-    API_VERSION, ApprovalConfig, ApprovalPolicy, Closed, CommandRule, ConfigMapKey, Credential,
-    CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, MessageLimits, Notification,
-    ObjectName, PinningMode, SecretKey, ServerRequests, ServiceAccountToken, ToolPinning, Transport,
-    Upstream,
+    API_VERSION, ApprovalConfig, ApprovalPolicy, CallLimits, Closed, CommandRule, ConfigMapKey, Credential,
+    CredentialSource, GatewayConfig, Grant, Identity, Inject, MaskingRule, Notification, ObjectName,
+    PinningMode, SecretKey, ServerRequests, ServiceAccountToken, ToolPinning, Transport, Upstream,
 };
 
 use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
@@ -20,8 +19,8 @@ use crate::names::{ChildName, sha256};
 use crate::problem::ObjectKey;
 use crate::service::ValidService;
 use crate::values::{
-    Audience, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes, Name, Namespace,
-    Replicas, Timeout, TokenSeconds, UpstreamUrl,
+    Audience, ConcurrentCalls, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes,
+    Name, Namespace, Replicas, RequestsPerMinute, Timeout, TokenSeconds, UpstreamUrl,
 };
 
 /// A connection that has passed every check.
@@ -50,6 +49,8 @@ pub struct ValidConnection {
     /// The pins of its tools; none where nobody asks for them.
     pub(crate) tool_pinning: Option<ToolPinning>,
     pub(crate) message_bytes: MessageBytes,
+    pub(crate) requests_per_minute: RequestsPerMinute,
+    pub(crate) concurrent_calls: ConcurrentCalls,
     /// Stands for every URL of the connection, where it is set (see [`crate::Options::base_url`]).
     pub(crate) base_url: Option<String>,
 }
@@ -194,6 +195,15 @@ impl ValidConnection {
         self.gateway.replicas.get()
     }
 
+    /// How many replicas divide the limits of a caller among themselves: those that are configured, so that those which
+    /// are left have no more to give while one is lost. Without a cluster, there is one.
+    fn sharers(&self) -> u32 {
+        match self.base_url {
+            Some(_) => 1,
+            None => u32::try_from(self.replicas()).unwrap_or(1),
+        }
+    }
+
     /// The port of each pod for probes, metrics and the operator.
     #[must_use]
     pub fn admin_port(&self) -> u16 {
@@ -285,7 +295,12 @@ impl ValidConnection {
             approval: self.approval(),
             server_requests: self.server_requests.clone(),
             tool_pinning: self.tool_pinning.clone(),
-            limits: MessageLimits { message_bytes: self.message_bytes.get() },
+            limits: CallLimits {
+                message_bytes: self.message_bytes.get(),
+                requests_per_minute: Some(self.requests_per_minute.get()),
+                concurrent_calls: Some(self.concurrent_calls.get()),
+                replicas: self.sharers(),
+            },
             closed: self.closed,
         }
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use lychgate_crds::rule::API_SERVER_AUDIENCES;
 use lychgate_crds::text::{self, Format};
 use lychgate_crds::units;
-use lychgate_gateway_policy::compile::{MESSAGE_BYTES, check_format, check_header};
+use lychgate_gateway_policy::compile::{
+    CONCURRENT_CALLS, MESSAGE_BYTES, REQUESTS_PER_MINUTE, check_format, check_header,
+};
 use lychgate_gateway_policy::destination;
 use url::Url;
 
@@ -56,6 +58,14 @@ pub(crate) struct Timeout(Duration);
 /// The largest message, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MessageBytes(u64);
+
+/// How many messages a caller may send in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RequestsPerMinute(u32);
+
+/// How many calls of a caller may be with the server at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConcurrentCalls(u32);
 
 /// The audience of a token that is made for a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +214,28 @@ impl MessageBytes {
     }
 }
 
+impl RequestsPerMinute {
+    pub(crate) fn parse(requests: i32) -> Option<Self> {
+        u32::try_from(requests).ok().filter(|requests| REQUESTS_PER_MINUTE.contains(requests)).map(Self)
+    }
+
+    /// The number.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl ConcurrentCalls {
+    pub(crate) fn parse(calls: i32) -> Option<Self> {
+        u32::try_from(calls).ok().filter(|calls| CONCURRENT_CALLS.contains(calls)).map(Self)
+    }
+
+    /// The number.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+}
+
 impl Audience {
     /// None of the API server's own, with which the token would be good for the API server itself.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -245,7 +277,10 @@ impl Replicas {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataKey, HeaderName, Name, Namespace, Replicas, Timeout, UpstreamUrl};
+    use super::{
+        ConcurrentCalls, DataKey, HeaderName, Name, Namespace, Replicas, RequestsPerMinute, Timeout,
+        UpstreamUrl,
+    };
 
     #[test]
     fn nothing_illegal_fits() {
@@ -264,6 +299,8 @@ mod tests {
         for timeout in ["0s", "2d", "25h", "", "5"] {
             assert!(Timeout::parse(timeout).is_none(), "{timeout:?}");
         }
+        assert!(RequestsPerMinute::parse(0).is_none() && RequestsPerMinute::parse(1_000_001).is_none());
+        assert!(ConcurrentCalls::parse(0).is_none() && ConcurrentCalls::parse(10_001).is_none());
         assert!(Replicas::parse(0).is_none() && Replicas::parse(51).is_none());
     }
 

@@ -77,7 +77,7 @@ impl EventStream {
 
     /// Calls a tool; gives the next message.
     pub async fn call(&mut self, id: u64, name: &str, arguments: Value) -> Value {
-        self.tell(call(id, name, arguments)).await;
+        self.tell(call(id, name, &arguments)).await;
         self.message().await
     }
 
@@ -119,6 +119,6 @@ impl EventStream {
 }
 
 /// The call of a tool.
-pub fn call(id: u64, name: &str, arguments: Value) -> Value {
+pub fn call(id: u64, name: &str, arguments: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name, "arguments": arguments}})
 }

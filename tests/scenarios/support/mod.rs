@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http;
 pub mod manifests;
 pub mod process;
+pub mod raw;
 pub mod receiver;
 pub mod rmcp_client;
 

@@ -253,6 +253,7 @@ pub(crate) fn event(call: Option<&str>, session: &str) -> Entry {
 pub(crate) fn rejected() -> Entry {
     Entry::Rejected(Rejected {
         connection: Some("team/database".into()),
+        caller: None,
         reason: "BodyTooLarge".into(),
         status: 413,
         bytes: 4_194_304,

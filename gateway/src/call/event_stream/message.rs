@@ -17,6 +17,7 @@ use crate::state::now_seconds;
 use crate::streams::{Waiting, Word};
 use crate::ticket::Ticket;
 use crate::upstream::{self, BodyForm};
+use crate::usage::Turn;
 
 /// Takes a message as it is taken over the other transport, save that what comes of it goes into the stream.
 pub(super) async fn receive(
@@ -57,6 +58,7 @@ pub(in crate::call) async fn post(
     permit: &Permit,
     headers: HeaderMap,
     ticket: Ticket,
+    turn: Option<Turn>,
 ) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
     // A call that has waited for people may meet another server than the one that named the endpoint.
@@ -69,7 +71,7 @@ pub(in crate::call) async fn post(
     };
     // The answer may come before the server has said that it took the call.
     let until = Instant::now() + visit.connection.upstream.call_timeout();
-    let mut waiting = Some(Box::new(Waiting { ticket, until }));
+    let mut waiting = Some(Box::new(Waiting { ticket, until, turn }));
     let expected = exchange.stream.as_ref().zip(id);
     if let Some((stream, id)) = expected {
         waiting = waiting.and_then(|waiting| stream.expect(id, *waiting).err());

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use lychgate_gateway_policy::config::Transport;
 
 pub(super) use self::message::post;
-use super::{Trace, Visit};
+use super::{Trace, Visit, limited};
 use crate::accept::AcceptedMethod;
 use crate::connection::Connection;
 use crate::failure::Failure;
@@ -82,7 +82,10 @@ pub(super) async fn handle(
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
     match asked {
-        Asked::Stream(path) => open::open(visit, &path, trace).await,
+        Asked::Stream(path) => {
+            limited::count(&visit, trace)?;
+            open::open(visit, &path, trace).await
+        }
         Asked::Message(sealed) => message::receive(visit, &sealed, body, trace).await,
     }
 }

@@ -114,6 +114,8 @@ pub(super) fn relay(visit: Visit, opened: Opened) -> impl Stream<Item = Bytes> +
             batches: false,
             announced: Lists::default(),
             listening: None,
+            modern: false,
+            turn: None,
         },
         ticket,
         endpoint,

@@ -23,8 +23,8 @@ use crate::problem::{Finding, ObjectKey, Problem};
 use crate::shown::article;
 use crate::valid::{ValidConnection, ValidCredential, ValidGateway, ValidSource, ValidUpstream};
 use crate::values::{
-    Audience, CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name, Namespace, Timeout,
-    TokenSeconds, UpstreamUrl,
+    Audience, ConcurrentCalls, CredentialName, DataKey, HeaderFormat, HeaderName, MessageBytes, Name,
+    Namespace, RequestsPerMinute, Timeout, TokenSeconds, UpstreamUrl,
 };
 
 /// The most that a configuration may take of a ConfigMap, which the API server limits to 1 MiB in all.
@@ -322,6 +322,8 @@ fn build(
         server_requests: config::ServerRequests { sampling, elicitation, roots },
         tool_pinning: pinning::build(&spec.tool_pinning),
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
+        requests_per_minute: RequestsPerMinute::parse(spec.limits.requests_per_minute)?,
+        concurrent_calls: ConcurrentCalls::parse(spec.limits.concurrent_calls)?,
         base_url: options.base_url.clone(),
     })
 }

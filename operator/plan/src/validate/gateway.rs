@@ -6,7 +6,7 @@ use lychgate_crds::gateway::{CaReference, ListenerTls, ListenerTlsMode, McpGatew
 use lychgate_crds::{Reason, rule};
 use lychgate_gateway_policy::compile;
 use lychgate_gateway_policy::config::{
-    API_VERSION, GatewayConfig, Identity, KubernetesIssuer, MessageLimits, ObjectName, OidcIssuer,
+    API_VERSION, CallLimits, GatewayConfig, Identity, KubernetesIssuer, ObjectName, OidcIssuer,
     ServerRequests, Transport, Upstream,
 };
 use url::{Host, Url};
@@ -137,7 +137,12 @@ fn probe(identity: Identity) -> GatewayConfig {
         approval: None,
         server_requests: ServerRequests::default(),
         tool_pinning: None,
-        limits: MessageLimits { message_bytes: 1024 },
+        limits: CallLimits {
+            message_bytes: 1024,
+            requests_per_minute: None,
+            concurrent_calls: None,
+            replicas: 1,
+        },
         closed: None,
     }
 }

@@ -253,6 +253,12 @@ fn connection_rows() -> Vec<Row> {
         ("spec.limits.messageBytes", json!(1023), "", "between 1Ki and 64Mi"),
         ("spec.limits.messageBytes", json!(-1), "", "between 1Ki and 64Mi"),
         ("spec.limits.messageBytes", json!(true), "", "is a boolean"),
+        ("spec.limits.requestsPerMinute", json!(0), "", "between 1 and 1000000"),
+        ("spec.limits.requestsPerMinute", json!(1_000_001), "", "between 1 and 1000000"),
+        ("spec.limits.requestsPerMinute", json!("600"), "", "write a whole number"),
+        ("spec.limits.concurrentCalls", json!(0), "", "between 1 and 10000"),
+        ("spec.limits.concurrentCalls", json!(10_001), "", "between 1 and 10000"),
+        ("spec.limits.concurrentCalls", json!(1.5), "", "write a whole number"),
     ]
 }
 

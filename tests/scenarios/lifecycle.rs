@@ -112,7 +112,7 @@ async fn the_operator_is_told_what_is_served_and_which_credentials_could_be_sent
     assert_eq!(
         one[1],
         json!({"connection": "test/server", "sequence": 7, "hash": hash(&good).await,
-        "credentials": [{"name": "default", "version": version}]})
+        "credentials": [{"name": "default", "version": version}], "toolPinning": {"mode": "Off"}})
     );
 
     assert_eq!(Ask::post(&gateway.url(), echo()).send().await.status, StatusCode::OK);

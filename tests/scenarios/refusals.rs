@@ -150,6 +150,9 @@ fn denied_cases(url: &str, alice: &str, bob: &str, mallory: &str) -> Vec<Case> {
             "NoGrant",
         ),
         case("a prompt", ask(bob, "prompts/get", json!({"name": "summarize"})), 200, -32_602, "NoGrant"),
+        case("a task", ask(alice, "tasks/get", json!({"taskId": "t"})), 200, -32_602, "UnknownTask"),
+        case("a task's end", ask(alice, "tasks/cancel", json!({"taskId": "t"})), 200, -32_602, "UnknownTask"),
+        case("a task without an id", ask(alice, "tasks/result", json!({})), 200, -32_602, "TargetMissing"),
         case("an unknown method", ask(alice, "tasks/list", json!({})), 200, -32_601, "UnknownMethod"),
         case("an unknown modern method", modern("tasks/list", "tasks/list"), 404, -32_601, "UnknownMethod"),
         case(
@@ -291,13 +294,21 @@ fn modern_cases(url: &str, alice: &str) -> Vec<Case> {
     };
     let mismatch = |what, ask| case(what, ask, 400, -32_020, "HeaderMismatch");
     let echo = || ask("tools/call", r#""name":"echo","#, now);
+    let nobodys = ask("tasks/get", r#""taskId":"t","#, now).header("mcp-name", "t");
+    let task_of_nobody =
+        case("a task, and nothing declared of tasks", nobodys, 400, -32_021, "TasksUndeclared");
+    let listened = ask("subscriptions/listen", r#""notifications":{"taskIds":["t"]},"#, now);
+    let listened = case("to listen for a task likewise", listened, 400, -32_021, "TasksUndeclared");
     vec![
         removed("initialize"),
         removed("ping"),
         removed("logging/setLevel"),
         removed("resources/subscribe"),
         removed("resources/unsubscribe"),
-        removed("tasks/get"),
+        removed("tasks/list"),
+        removed("tasks/result"),
+        task_of_nobody,
+        listened,
         mismatch("a call without its name", echo()),
         mismatch("a call by another name", echo().header("mcp-name", "leak")),
         mismatch("a call by two names", echo().header("mcp-name", "echo").also("mcp-name", "leak")),

@@ -144,7 +144,11 @@ fn push_row(text: &mut String, row: usize, density: Density, numbers: &mut Numbe
     }
     let _ = write!(
         text,
-        r#"{{"id":"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}","order_number":{},"status":"{}","created_at":"2026-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z","amount":{}.{:02},"path":"/srv/{}/{}-v{}.{}.{}.json","note":"{}","ok":{}}}"#,
+        concat!(
+            r#"{{"id":"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}","order_number":{},"status":"{}","#,
+            r#""created_at":"2026-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z","amount":{}.{:02},"#,
+            r#""path":"/srv/{}/{}-v{}.{}.{}.json","note":"{}","ok":{}}}"#,
+        ),
         numbers.below(1 << 32),
         numbers.below(1 << 16),
         numbers.below(1 << 12),

@@ -1,5 +1,6 @@
 //! Handles on the way up, ids on the way down, and who may ask about a task.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
 
 use serde_json::{Value, json};
 

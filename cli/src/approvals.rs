@@ -168,7 +168,7 @@ fn cast(voting: &Voting, decision: Decision) -> Result<(), CommandError> {
         break_glass: voting.break_glass.then_some(true),
     };
     let voter = match &voting.place.dev {
-        Some(state) => vote_in_folder(state, voting, vote)?,
+        Some(state) => vote_in_folder(state, voting, &vote)?,
         None => crate::cluster::wait(vote_in_cluster(voting, &approval, vote))?,
     };
     let (tool, name) = (escape(&approval.spec.request.tool), &voting.name);
@@ -176,7 +176,7 @@ fn cast(voting: &Voting, decision: Decision) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn vote_in_folder(state: &Path, voting: &Voting, vote: Vote) -> Result<String, CommandError> {
+fn vote_in_folder(state: &Path, voting: &Voting, vote: &Vote) -> Result<String, CommandError> {
     let voter = voting.persona.clone().ok_or_else(|| {
         CommandError::new("who votes? name a persona of the manifests with --as, but not the one that calls")
     })?;

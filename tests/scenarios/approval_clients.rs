@@ -153,7 +153,7 @@ impl Stage {
             digest: None,
             break_glass: None,
         };
-        folder.vote(name, "mallory", &["strangers".to_owned()], vote).unwrap();
+        folder.vote(name, "mallory", &["strangers".to_owned()], &vote).unwrap();
         eventually("the vote to be counted", async || {
             folder.get(name).unwrap()?.status?.decided_at.map(drop)
         })

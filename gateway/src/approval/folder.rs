@@ -117,7 +117,8 @@ impl Folder {
         self.put(current)
     }
 
-    /// Casts a vote as the API server would admit it.
+    /// Casts a vote as the API server would admit it. A gateway that writes at the same time is no reason to refuse it:
+    /// the vote is looked at again, beside what has been written.
     ///
     /// # Errors
     /// See [`VoteError`].
@@ -126,7 +127,22 @@ impl Folder {
         name: &str,
         voter: &str,
         groups: &[String],
-        vote: Vote,
+        vote: &Vote,
+    ) -> Result<Approval, VoteError> {
+        loop {
+            match self.vote_once(name, voter, groups, vote) {
+                Err(VoteError::Store(StoreError::Conflict)) => {}
+                end => return end,
+            }
+        }
+    }
+
+    fn vote_once(
+        &self,
+        name: &str,
+        voter: &str,
+        groups: &[String],
+        vote: &Vote,
     ) -> Result<Approval, VoteError> {
         let approval = self.get(name)?.ok_or_else(|| VoteError::Missing(name.to_owned()))?;
         if phase(&approval).is_final() {
@@ -152,7 +168,7 @@ impl Folder {
             return Err(VoteError::Denied(voter.to_owned()));
         }
         let voted = self.write(&approval, |it| {
-            it.spec.votes.insert(voter.to_owned(), vote);
+            it.spec.votes.insert(voter.to_owned(), vote.clone());
         })?;
         Ok(voted)
     }
@@ -263,4 +279,38 @@ fn milliseconds(text: &str) -> Option<u64> {
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::thread;
+
+    use lychgate_crds::approval::{Decision, Vote};
+
+    use super::Folder;
+    use crate::approval::testing::{approval, wanted};
+
+    #[test]
+    fn a_vote_counts_also_while_a_gateway_writes_and_others_vote() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path().to_path_buf());
+        let name =
+            folder.create(&approval(&wanted(super::now_milliseconds()))).unwrap().metadata.name.unwrap();
+        let reason = Some("INC-42".into());
+        let vote = Vote { decision: Decision::Deny, reason, digest: None, break_glass: None };
+        thread::scope(|scope| {
+            for voter in 0..8 {
+                let (folder, name, vote) = (&folder, &name, &vote);
+                scope.spawn(move || {
+                    folder.vote(name, &format!("dba-{voter}"), &["dba".to_owned()], vote).unwrap();
+                });
+            }
+            for _ in 0..100 {
+                let read = folder.get(&name).unwrap().unwrap();
+                drop(folder.write(&read, |it| it.status.get_or_insert_default().tally = Some("0/1".into())));
+            }
+        });
+        assert_eq!(folder.get(&name).unwrap().unwrap().spec.votes.len(), 8);
+    }
 }

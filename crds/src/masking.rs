@@ -84,6 +84,9 @@ pub struct MaskingRuleSpec {
     /// What stays although the rule would mask it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<Exclude>,
+    /// Which disguises of values are undone. Without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode: Option<Decode>,
 }
 
 /// Which way a message goes: Request from the client to the server, Response from the server to the client
@@ -346,6 +349,38 @@ pub struct ExcludedCallers {
     pub groups: Vec<String>,
 }
 
+/// Which disguises of values are undone before they are looked for. What one of several rules for a message asks
+/// for is done for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Decode {
+    /// How many texts inside each other are opened as JSON.
+    #[serde(default = "default_nested_json")]
+    #[schemars(range(min = 0, max = 3))]
+    pub nested_json: i32,
+    /// Whether readable texts in base64 are masked inside.
+    #[serde(default = "default_true")]
+    pub base64: bool,
+    /// Fold: full-width and other forms of letters, digits, blanks and dashes count as the plain ones, and characters
+    /// that nobody sees do not count. Keep: every character is what it is.
+    #[serde(default)]
+    pub unicode: Unicode,
+    /// Whether percent-encoding, character references of HTML and escapes of JSON are read.
+    #[serde(default = "default_true")]
+    pub escapes: bool,
+}
+
+/// What is done about characters that stand for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Unicode {
+    /// They are read as those.
+    #[default]
+    Fold,
+    /// They are what they are.
+    Keep,
+}
+
 /// What the operator says of a MaskingRule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -367,6 +402,14 @@ pub struct MaskingRuleStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub connections: Vec<String>,
+}
+
+fn default_nested_json() -> i32 {
+    3
+}
+
+fn default_true() -> bool {
+    true
 }
 
 fn default_directions() -> Vec<Direction> {

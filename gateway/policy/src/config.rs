@@ -22,8 +22,8 @@ pub use command::{
     MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
 pub use masking::{
-    Action, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers, ExcludedValues,
-    Field, MaskingMatch, MaskingRule, Partial, Replacement,
+    Action, Decode, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers,
+    ExcludedValues, Field, MaskingMatch, MaskingRule, Partial, Replacement, Unicode,
 };
 pub use pinning::{PinningMode, ToolPinning};
 pub use upstream::{Transport, Upstream};

@@ -27,6 +27,7 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         detectors,
         fields,
         exclude,
+        decode,
     } = spec;
     config::MaskingRule {
         name: name.to_owned(),
@@ -37,6 +38,21 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         detectors: detectors.iter().map(detector).collect(),
         fields: fields.iter().map(field).collect(),
         exclude: exclude.as_ref().map(self::exclude).unwrap_or_default(),
+        decode: decode.as_ref().map(self::decode).unwrap_or_default(),
+    }
+}
+
+fn decode(decode: &masking::Decode) -> config::Decode {
+    let masking::Decode { nested_json, base64, unicode, escapes } = decode;
+    config::Decode {
+        // What is out of range is found by the check.
+        nested_json: u32::try_from(*nested_json).unwrap_or(u32::MAX),
+        base64: *base64,
+        unicode: match unicode {
+            masking::Unicode::Fold => config::Unicode::Fold,
+            masking::Unicode::Keep => config::Unicode::Keep,
+        },
+        escapes: *escapes,
     }
 }
 

@@ -22,6 +22,39 @@ pub struct MaskingRule {
     /// What stays.
     #[serde(default)]
     pub exclude: Exclude,
+    /// Which disguises are undone before values are looked for.
+    #[serde(default)]
+    pub decode: Decode,
+}
+
+/// Which disguises are undone before values are looked for. What one of several rules for a message asks for
+/// is done for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Decode {
+    /// How many texts inside each other are opened as JSON, 0 to 3.
+    pub nested_json: u32,
+    /// Whether readable texts in base64 are masked inside.
+    pub base64: bool,
+    /// What is done about characters that stand for others, or that nobody sees.
+    pub unicode: Unicode,
+    /// Whether percent-encoding, character references of HTML and escapes of JSON are read.
+    pub escapes: bool,
+}
+
+impl Default for Decode {
+    fn default() -> Self {
+        Self { nested_json: 3, base64: true, unicode: Unicode::Fold, escapes: true }
+    }
+}
+
+/// What is done about characters that stand for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unicode {
+    /// They are read as those.
+    Fold,
+    /// They are what they are.
+    Keep,
 }
 
 /// Which way a message goes.

@@ -14,6 +14,9 @@ const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
 /// bound.
 const MAXIMUM_REPLACEMENT: usize = 256;
 
+/// How many texts inside each other may be opened as JSON.
+const MAXIMUM_NESTING: u32 = 3;
+
 /// Everything that is wrong with `rule`, at paths relative to it such as
 /// `detectors[0].action.partial.keepLast`. None if it can be compiled.
 #[must_use]
@@ -39,6 +42,10 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
         check_field(field, &format!("fields[{index}]"), &mut problems);
     }
     check_exclude(&rule.exclude, &mut problems);
+    if rule.decode.nested_json > MAXIMUM_NESTING {
+        let message = format!("is {}; write 0 to {MAXIMUM_NESTING}", rule.decode.nested_json);
+        problems.push(Problem::new("decode.nestedJson", message));
+    }
     problems
 }
 
@@ -267,6 +274,7 @@ mod tests {
                 "match.tools",
                 "only excludes, so no tool matches; put \"*\" before the exclusions",
             ),
+            ("decode", r#"{"nestedJson":4}"#, "decode.nestedJson", "is 4; write 0 to 3"),
             ("detectors", "[]", "detectors", "nothing is looked for; add an entry here or under fields"),
             (
                 "detectors",

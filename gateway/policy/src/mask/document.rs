@@ -12,13 +12,11 @@ use lychgate_gateway_mcp::json::{
     DEFAULT_DEPTH, Document, Edits, JsonError, Kind, Limits, Member, Value, quote,
 };
 
+use super::marks::without_marks;
 use super::program::{Purpose, Wish, strongest};
-use super::text::{Masker, Place, without_marks};
+use super::text::{Masker, Place};
 use crate::config::Action;
 use crate::path::{States, Step, advance, start};
-
-/// How many texts inside each other are opened as JSON. What is deeper is masked as text.
-const MAXIMUM_NESTING: usize = 3;
 
 /// A place in a document, as rules see it.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +30,11 @@ pub(super) struct Spot {
 }
 
 impl Spot {
+    /// Inside a text that was decoded `depth` times: a place that no path leads to.
+    pub(super) fn inside(kept_by: &[usize], depth: usize) -> Self {
+        Self { states: States::new(), kept_by: kept_by.to_vec(), nesting: depth }
+    }
+
     fn place<'p>(&'p self, label: &'p str) -> Place<'p> {
         Place { label, kept_by: &self.kept_by, is_name: false }
     }
@@ -88,7 +91,7 @@ impl<'a> Masker<'a> {
         spot: &Spot,
         field: Option<&'a Action>,
     ) -> Option<String> {
-        let opens = field.is_none() && spot.nesting < MAXIMUM_NESTING;
+        let opens = field.is_none() && spot.nesting < self.active.decode().nested_json;
         if opens && let Some(masked) = self.nested(text, label, spot) {
             return masked;
         }

@@ -226,14 +226,19 @@ impl Masker<'_> {
     }
 
     /// Binary content passes, but for known credentials: one of those makes the whole of it a mask, for a
-    /// part of it cannot be replaced. What is no base64 is no binary content but text.
+    /// part of it cannot be replaced. A text in base64 is masked inside; what is no base64 is no binary content
+    /// but text.
     fn binary(&mut self, text: &str, label: &str) -> Option<String> {
         if self.has_known(text) {
             return Some(base64::encode(b"[REDACTED:credential]"));
         }
         let content = text.trim_end_matches('=');
         if content.bytes().all(base64::is_base64) {
-            None
+            let place = Place { label, ..Place::default() };
+            self.rewritten(text, place)
+                .into_iter()
+                .find(|whole| whole.range == (0..text.len()))
+                .map(|whole| whole.text)
         } else {
             self.string(text, label, &Spot::default(), None)
         }

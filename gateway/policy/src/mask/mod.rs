@@ -12,10 +12,12 @@
 mod action;
 mod base64;
 mod check;
+mod decode;
 mod detect;
 mod document;
 mod envelope;
 mod known;
+mod marks;
 mod program;
 mod scan;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
+use super::decode::Undo;
 use super::detect::Wanted;
 use super::{Audience, Context, check, detect};
 use crate::compile::Problem;
@@ -66,6 +67,40 @@ struct Rule {
     kept_values: Vec<String>,
     kept_patterns: Vec<Regex>,
     kept_groups: Vec<String>,
+    decode: Decode,
+}
+
+/// What is undone before values are looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decode {
+    /// How many texts inside each other are opened as JSON. What is deeper is masked as text.
+    pub(super) nested_json: usize,
+    /// Whether texts in base64 are read.
+    pub(super) base64: bool,
+    /// What is undone inside a text.
+    pub(super) undo: Undo,
+}
+
+impl Decode {
+    fn new(decode: &config::Decode) -> Self {
+        Self {
+            nested_json: usize::try_from(decode.nested_json).unwrap_or_default(),
+            base64: decode.base64,
+            undo: Undo { folds: decode.unicode == config::Unicode::Fold, escapes: decode.escapes },
+        }
+    }
+
+    /// The more thorough of two, in each respect.
+    fn and(self, other: Self) -> Self {
+        Self {
+            nested_json: self.nested_json.max(other.nested_json),
+            base64: self.base64 | other.base64,
+            undo: Undo {
+                folds: self.undo.folds | other.undo.folds,
+                escapes: self.undo.escapes | other.undo.escapes,
+            },
+        }
+    }
 }
 
 /// Which tools a rule is about; all, and what is no tool's, if both lists are empty.
@@ -121,6 +156,7 @@ impl Rule {
                 .filter_map(|text| whole_value(text).ok())
                 .collect(),
             kept_groups: rule.exclude.callers.groups.clone(),
+            decode: Decode::new(&rule.decode),
         }
     }
 
@@ -184,6 +220,7 @@ pub(super) struct Active<'a> {
     paths: Vec<&'a Path>,
     path_purposes: Vec<Purpose<'a>>,
     replacements: Vec<&'a str>,
+    decode: Decode,
 }
 
 /// What one rule wants to become of a value.
@@ -226,6 +263,7 @@ impl<'a> Active<'a> {
             paths: Vec::new(),
             path_purposes: Vec::new(),
             replacements: Vec::new(),
+            decode: Decode::default(),
         };
         for (rule, &compiled) in rules.iter().enumerate() {
             active.add(rule, compiled);
@@ -235,6 +273,7 @@ impl<'a> Active<'a> {
     }
 
     fn add(&mut self, rule: usize, compiled: &'a Rule) {
+        self.decode = self.decode.and(compiled.decode);
         self.wanted = self.wanted | compiled.wanted;
         self.wanted_in_numbers = self.wanted_in_numbers | compiled.wanted_in_numbers;
         let mut ranks = compiled.detectors.len()..;
@@ -256,6 +295,11 @@ impl<'a> Active<'a> {
                 Action::Replace(_) | Action::Redact {} | Action::Partial(_) => {}
             }
         }
+    }
+
+    /// What is undone: what any rule that counts asks for is done for all of them.
+    pub(super) fn decode(&self) -> Decode {
+        self.decode
     }
 
     /// Whether no rule counts.

@@ -8,21 +8,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::action::{apply_to_number, apply_to_text, mark, strength};
+use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
 use super::known::Known;
+use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
 use super::program::{Active, Rank, Wish, strongest};
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
 /// one that masks and one that finds nothing more.
 const MAXIMUM_ROUNDS: usize = 8;
-
-/// What a whole value is called that is masked by its place.
-const FIELD: &str = "Field";
-/// What a credential is called whose value is known.
-const CREDENTIAL: &str = "credential";
-/// What a text is called that cannot be masked in part.
-pub(super) const UNREADABLE: &str = "unreadable";
 
 /// A shorter JSON number is no value that is looked for, as it is spelled, unless it has an exponent.
 const MINIMUM_NUMBER: usize = 8;
@@ -36,6 +31,8 @@ pub(super) struct Masker<'a> {
     known: &'a [Known],
     finder: Finder,
     counts: BTreeMap<String, u32>,
+    /// In how many texts in base64 the current one stands.
+    pub(super) depth: usize,
     /// Whether something could not be masked, so that nothing may be shown.
     pub(super) has_failed: bool,
 }
@@ -59,6 +56,8 @@ struct Finding<'a> {
     kind: Kind<'a>,
     /// Of equals, the one that comes first in the configuration counts; the gateway's own before all.
     rank: Rank,
+    /// What the range becomes if it is masked alone, where that is not what the action makes of it.
+    becomes: Option<String>,
 }
 
 /// The rank of what no rule has asked for, and of what a rule has done to a whole value.
@@ -69,6 +68,8 @@ enum Kind<'a> {
     Detected(DetectorType),
     Field,
     Credential(&'a str),
+    /// A text in base64, masked inside and encoded again.
+    Encoded,
 }
 
 impl Kind<'_> {
@@ -78,13 +79,21 @@ impl Kind<'_> {
             Self::Detected(kind) => detect::name(kind),
             Self::Field => FIELD,
             Self::Credential(_) => CREDENTIAL,
+            Self::Encoded => UNREADABLE,
         }
     }
 }
 
 impl<'a> Masker<'a> {
     pub(super) fn new(active: Active<'a>, known: &'a [Known]) -> Self {
-        Self { active, known, finder: Finder::default(), counts: BTreeMap::new(), has_failed: false }
+        Self {
+            active,
+            known,
+            finder: Finder::default(),
+            counts: BTreeMap::new(),
+            depth: 0,
+            has_failed: false,
+        }
     }
 
     /// How much was masked, by kind.
@@ -125,6 +134,13 @@ impl<'a> Masker<'a> {
     pub(super) fn unreadable(&mut self) -> String {
         *self.counts.entry(UNREADABLE.to_owned()).or_default() += 1;
         mark(UNREADABLE)
+    }
+
+    /// Counts a value. What is masked inside a text in base64 was counted there.
+    fn count(&mut self, kind: Kind<'_>) {
+        if !matches!(kind, Kind::Encoded) {
+            *self.counts.entry(count_name(kind)).or_default() += 1;
+        }
     }
 
     /// Counts a value that was masked by its place and is no text.
@@ -204,10 +220,18 @@ impl<'a> Masker<'a> {
         if !self.known.is_empty() || !self.active.wanted().is_empty() {
             self.finder.find(Sample::new(text, place.label), self.active.wanted());
             self.add_detected(text, place, &mut findings);
-            self.find_known(text, !place.is_name, self.finder.has_run(), &mut findings);
+            let has_run = self.finder.has_run();
+            self.find_known(text, !place.is_name, has_run, &mut findings);
+            self.add_hidden(text, place, has_run, &mut findings);
         }
         if let Some(action) = field.filter(|action| !self.is_done(text, action)) {
-            findings.push(Finding { range: 0..text.len(), action, kind: Kind::Field, rank: FIRST });
+            findings.push(Finding {
+                range: 0..text.len(),
+                action,
+                kind: Kind::Field,
+                rank: FIRST,
+                becomes: None,
+            });
         }
         self.splice(text, findings)
     }
@@ -224,12 +248,48 @@ impl<'a> Masker<'a> {
                 strongest(active.wishes_for_kind(hit.kind).filter(is_granted))
             {
                 let kind = Kind::Detected(hit.kind);
-                findings.push(Finding { range: hit.range.clone(), action, kind, rank });
+                findings.push(Finding { range: hit.range.clone(), action, kind, rank, becomes: None });
             }
         }
         if !findings.is_empty() {
             let masks = masks(text, self.active.replacements());
             findings.retain(|finding| !is_inside(&finding.range, &masks));
+        }
+    }
+
+    /// What is found only where disguises are undone.
+    fn add_hidden(&mut self, text: &str, place: Place<'_>, has_run: bool, findings: &mut Vec<Finding<'a>>) {
+        if let Some(view) = View::of(text, self.active.decode().undo) {
+            self.add_seen(text, &view, place, findings);
+        }
+        if has_run {
+            for Rewritten { range, text } in self.rewritten(text, place) {
+                let (action, kind) = (&REDACT, Kind::Encoded);
+                findings.push(Finding { range, action, kind, rank: FIRST, becomes: Some(text) });
+            }
+        }
+    }
+
+    /// What is found in a view of a text and not, as the same value, in the text itself.
+    fn add_seen(&mut self, text: &str, view: &View, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
+        self.finder.find(Sample::new(view.text(), place.label), self.active.wanted());
+        let mut seen = Vec::new();
+        self.add_detected(view.text(), place, &mut seen);
+        let masks = masks(text, self.active.replacements());
+        for mut finding in seen {
+            let Some(range) = view.source(&finding.range) else { continue };
+            let is_known = |own: &Finding<'a>| {
+                own.kind.name() == finding.kind.name()
+                    && own.range.start <= range.start
+                    && range.end <= own.range.end
+            };
+            if findings.iter().any(is_known) || is_inside(&range, &masks) {
+                continue;
+            }
+            let value = view.text().get(finding.range.clone()).unwrap_or_default();
+            finding.becomes = Some(apply_to_text(finding.action, finding.kind.name(), value));
+            finding.range = range;
+            findings.push(finding);
         }
     }
 
@@ -241,7 +301,7 @@ impl<'a> Masker<'a> {
             ranges.clear();
             known.find_where(text, has_run, &mut ranges);
             let kind = Kind::Credential(known.name());
-            let finding = |range| Finding { range, action: &REDACT, kind, rank: FIRST };
+            let finding = |range| Finding { range, action: &REDACT, kind, rank: FIRST, becomes: None };
             findings.extend(ranges.drain(..).map(finding));
         }
         if findings.len() > first {
@@ -277,10 +337,13 @@ impl<'a> Masker<'a> {
         let mut has_changed = false;
         for finding in united(findings) {
             let value = text.get(finding.range.clone()).unwrap_or_default();
-            let masked = apply_to_text(finding.action, finding.kind.name(), value);
+            let masked = match finding.becomes {
+                Some(masked) => masked,
+                None => apply_to_text(finding.action, finding.kind.name(), value),
+            };
             if masked != value {
                 has_changed = true;
-                *self.counts.entry(count_name(finding.kind)).or_default() += 1;
+                self.count(finding.kind);
             }
             output.push_str(text.get(done..finding.range.start).unwrap_or_default());
             output.push_str(&masked);
@@ -291,11 +354,19 @@ impl<'a> Masker<'a> {
     }
 }
 
+/// How much a finding hides. A text in base64 that is written again yields to whatever else is found at it.
+fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
+    match finding.kind {
+        Kind::Encoded => (0, Reverse(0)),
+        Kind::Detected(_) | Kind::Field | Kind::Credential(_) => strength(finding.action),
+    }
+}
+
 /// By what name a kind is counted: a credential by its own, so that a record says which was shown.
 fn count_name(kind: Kind<'_>) -> String {
     match kind {
         Kind::Credential(name) => format!("{CREDENTIAL}:{name}"),
-        Kind::Detected(_) | Kind::Field => kind.name().to_owned(),
+        Kind::Detected(_) | Kind::Field | Kind::Encoded => kind.name().to_owned(),
     }
 }
 
@@ -308,7 +379,8 @@ fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
         match united.last_mut() {
             Some((last, winner_length)) if finding.range.start < last.range.end => {
                 last.range.end = last.range.end.max(finding.range.end);
-                if (strength(finding.action), length) > (strength(last.action), *winner_length) {
+                last.becomes = None;
+                if (weight(&finding), length) > (weight(last), *winner_length) {
                     last.action = finding.action;
                     last.kind = finding.kind;
                     *winner_length = length;
@@ -318,55 +390,6 @@ fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
         }
     }
     united.into_iter().map(|(finding, _)| finding).collect()
-}
-
-/// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
-/// and those that overlap made one.
-fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
-    let mut masks: Vec<Range<usize>> = text
-        .match_indices("[REDACTED:")
-        .filter_map(|(start, opening)| {
-            let rest = text.get(start + opening.len()..)?;
-            let name = mark_names()
-                .find(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']')))?;
-            Some(start..start + opening.len() + name.len() + 1)
-        })
-        .collect();
-    for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
-        masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
-    }
-    masks.sort_by_key(|mask| mask.start);
-    masks.dedup_by(|mask, earlier| {
-        let overlaps = mask.start < earlier.end;
-        if overlaps {
-            earlier.end = earlier.end.max(mask.end);
-        }
-        overlaps
-    });
-    masks
-}
-
-/// `text` without our own marks: what a name was before it was masked, as far as that can be said.
-pub(super) fn without_marks(text: &str) -> String {
-    let mut output = String::with_capacity(text.len());
-    let mut done = 0;
-    for mark in masks(text, &[]) {
-        output.push_str(text.get(done..mark.start).unwrap_or_default());
-        done = mark.end;
-    }
-    output.push_str(text.get(done..).unwrap_or_default());
-    output
-}
-
-fn mark_names() -> impl Iterator<Item = &'static str> {
-    detect::ALL.into_iter().map(detect::name).chain([FIELD, CREDENTIAL, UNREADABLE])
-}
-
-/// Whether `range` lies in one of `masks`, which are in order and do not overlap.
-fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
-    let candidates = masks.partition_point(|mask| mask.start <= range.start);
-    let mask = candidates.checked_sub(1).and_then(|index| masks.get(index));
-    mask.is_some_and(|mask| range.end <= mask.end && range.start < mask.end)
 }
 
 /// The digits of a number that is an integer, however it is spelled: `4.2e1` is `42`. None if it is not, or
@@ -389,7 +412,7 @@ fn integer_digits(spelled: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{integer_digits, is_inside, masks, without_marks};
+    use super::integer_digits;
 
     #[test]
     fn integers_are_read_in_every_spelling() {
@@ -410,17 +433,5 @@ mod tests {
         ] {
             assert_eq!(integer_digits(spelled).as_deref(), expected, "{spelled}");
         }
-    }
-
-    #[test]
-    fn masks_are_known_again() {
-        let text = "a [REDACTED:Email] b nobody c [REDACTED:Else] nobodynobody";
-        let masks = masks(text, &["nobody", "dyno", ""]);
-        assert_eq!(masks, [2..18, 21..27, 46..58]);
-        assert!(is_inside(&(2..18), &masks) && is_inside(&(50..52), &masks));
-        assert!(
-            !is_inside(&(1..5), &masks) && !is_inside(&(20..27), &masks) && !is_inside(&(30..31), &masks)
-        );
-        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential]"), "xy");
     }
 }

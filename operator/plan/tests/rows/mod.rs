@@ -393,6 +393,11 @@ fn rule_rows() -> Vec<Row> {
             "write the names of groups",
         ),
         ("spec.exclude.callers.groups", json!("pci"), "", "write a list"),
+        ("spec.decode", json!(false), "", "write a mapping"),
+        ("spec.decode.nestedJson", json!(4), "", "between 0 and 3"),
+        ("spec.decode.base64", json!("yes"), "", "write true or false"),
+        ("spec.decode.unicode", json!("fold"), "", "did you mean Fold?"),
+        ("spec.decode.escapes", json!(1), "", "write true or false"),
     ]
 }
 

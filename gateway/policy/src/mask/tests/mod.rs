@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
 
 mod credentials;
+mod disguises;
 mod places;
 mod properties;
 mod rules;

@@ -1,0 +1,79 @@
+//! Masks that stand in a text already: our own marks, and what rules put in the place of values. What makes them is not
+//! here.
+
+use std::ops::Range;
+
+use super::detect;
+
+/// What a whole value is called that is masked by its place.
+pub(super) const FIELD: &str = "Field";
+/// What a credential is called whose value is known.
+pub(super) const CREDENTIAL: &str = "credential";
+/// What a text is called that cannot be masked in part.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
+/// and those that overlap made one.
+pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
+    let mut masks: Vec<Range<usize>> = text
+        .match_indices("[REDACTED:")
+        .filter_map(|(start, opening)| {
+            let rest = text.get(start + opening.len()..)?;
+            let name = mark_names()
+                .find(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']')))?;
+            Some(start..start + opening.len() + name.len() + 1)
+        })
+        .collect();
+    for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
+        masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
+    }
+    masks.sort_by_key(|mask| mask.start);
+    masks.dedup_by(|mask, earlier| {
+        let overlaps = mask.start < earlier.end;
+        if overlaps {
+            earlier.end = earlier.end.max(mask.end);
+        }
+        overlaps
+    });
+    masks
+}
+
+/// `text` without our own marks: what a name was before it was masked, as far as that can be said.
+pub(super) fn without_marks(text: &str) -> String {
+    let mut output = String::with_capacity(text.len());
+    let mut done = 0;
+    for mark in masks(text, &[]) {
+        output.push_str(text.get(done..mark.start).unwrap_or_default());
+        done = mark.end;
+    }
+    output.push_str(text.get(done..).unwrap_or_default());
+    output
+}
+
+fn mark_names() -> impl Iterator<Item = &'static str> {
+    detect::ALL.into_iter().map(detect::name).chain([FIELD, CREDENTIAL, UNREADABLE])
+}
+
+/// Whether `range` lies in one of `masks`, which are in order and do not overlap.
+pub(super) fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
+    let candidates = masks.partition_point(|mask| mask.start <= range.start);
+    let mask = candidates.checked_sub(1).and_then(|index| masks.get(index));
+    mask.is_some_and(|mask| range.end <= mask.end && range.start < mask.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_inside, masks, without_marks};
+
+    #[test]
+    fn masks_are_known_again() {
+        let text = "a [REDACTED:Email] b nobody c [REDACTED:Else] nobodynobody";
+        let masks = masks(text, &["nobody", "dyno", ""]);
+        assert_eq!(masks, [2..18, 21..27, 46..58]);
+        assert!(is_inside(&(2..18), &masks) && is_inside(&(50..52), &masks));
+        assert!(
+            !is_inside(&(1..5), &masks) && !is_inside(&(20..27), &masks) && !is_inside(&(30..31), &masks)
+        );
+        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential]"), "xy");
+    }
+}

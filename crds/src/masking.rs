@@ -1,6 +1,8 @@
 //! MaskingRule: what is masked in which messages of which connections.
 #![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
 
+mod action;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -10,6 +12,8 @@ use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
 use crate::text as format;
+
+pub use self::action::{Action, AddressPart, DatePart, Generalize, Nothing, Partial, Replacement};
 
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
@@ -262,51 +266,6 @@ pub struct Field {
     pub keys: Vec<String>,
     /// What becomes of the value.
     pub action: Action,
-}
-
-/// What becomes of a sensitive value: exactly one of redact, replace and partial.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
-pub struct Action {
-    /// The value becomes `[REDACTED:<kind>]`; a number becomes 0, a boolean false, objects and arrays empty.
-    /// Write `redact: {}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redact: Option<Redact>,
-    /// The value becomes the given one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replace: Option<Replacement>,
-    /// All but the last letters and digits become asterisks; separators stay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partial: Option<Partial>,
-}
-
-/// There is nothing to say about redaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Redact {}
-
-/// The value to put in place: exactly one of string and number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_REPLACEMENT])))]
-pub struct Replacement {
-    /// A text of at most 256 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub string: Option<String>,
-    /// A whole number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<i64>,
-}
-
-/// How much of a value stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Partial {
-    /// How many letters and digits at the end stay; never more than half of the value.
-    #[schemars(range(min = 1, max = 8))]
-    pub keep_last: i32,
 }
 
 /// What stays although a rule would mask it.

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 39] = [
+pub const RULES: [Rule; 40] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -54,6 +54,7 @@ pub const RULES: [Rule; 39] = [
     DETECTOR_TYPE_OR_GROUP,
     FIELD_PATH_OR_KEYS,
     ONE_ACTION,
+    ONE_GENERALIZATION,
     ONE_REPLACEMENT,
     TOOL_PATTERN_NAMES_SOMETHING,
     GROUP_IS_NO_PATTERN,
@@ -276,8 +277,17 @@ pub const FIELD_PATH_OR_KEYS: Rule = Rule {
 
 /// One fate for a value.
 pub const ONE_ACTION: Rule = Rule {
-    expression: "[has(self.redact), has(self.replace), has(self.partial)].filter(present, present).size() == 1",
-    message: "write exactly one of redact: {}, replace and partial",
+    expression: "[has(self.block), has(self.drop), has(self.redact), has(self.replace), has(self.generalize), \
+                 has(self.partial)].filter(present, present).size() == 1",
+    message: "write exactly one of redact: {}, drop: {}, block: {}, replace, generalize and partial",
+    member: None,
+};
+
+/// One form of a value.
+pub const ONE_GENERALIZATION: Rule = Rule {
+    expression: "[has(self.bucket), has(self.date), has(self.ipAddress), has(self.keepFirst)]\
+                 .filter(present, present).size() == 1",
+    message: "write exactly one of bucket, date, ipAddress and keepFirst",
     member: None,
 };
 

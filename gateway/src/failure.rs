@@ -377,6 +377,7 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         DenialReason::Unmaskable => {
             own(400, "The message cannot be masked as this connection demands, and was not sent")
         }
+        DenialReason::ValueBlocked => own(403, "The policy of this connection blocks this request"),
         DenialReason::Suspended => {
             own(503, "This connection is suspended; nothing passes until it is resumed")
         }

@@ -183,8 +183,14 @@ impl Origin {
         };
         if masked.is_refusal() && !last {
             // An error in the place of anything but an answer would look like the answer to another call.
-            return Err(rubbish(&"a message that cannot be masked"));
+            let kinds = masked.blocked();
+            let is_blocked = !kinds.is_empty();
+            let blocked = || format!("a message that a MaskingRule blocks: {}", kinds.join(", "));
+            let text = if is_blocked { blocked() } else { "a message that cannot be masked".to_owned() };
+            return Err(rubbish(&text));
         }
+        // What a client was told in place of an answer is what the record has, too.
+        let recorded = if masked.blocked().is_empty() { recorded } else { masked.clone() };
         self.count(&masked);
         let negotiated = (last && self.initializes()).then(|| Negotiated::of(&message));
         let granted = self.granted(&message);

@@ -4,6 +4,7 @@
 //! Unknown members are refused: a gateway that is older than its operator must not enforce half a policy.
 //! Credentials are named, never contained.
 
+mod action;
 mod approval;
 mod command;
 mod masking;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{Action, AddressPart, DatePart, Generalize, Partial, Replacement};
 pub use approval::{
     ApprovalConfig, ApprovalMatch, ApprovalPolicy, Notification, NotificationEvent, NotificationTemplate,
 };
@@ -22,8 +24,8 @@ pub use command::{
     MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
 pub use masking::{
-    Action, Decode, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers,
-    ExcludedValues, Field, MaskingMatch, MaskingRule, Partial, Replacement, Unicode,
+    Decode, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers, ExcludedValues,
+    Field, MaskingMatch, MaskingRule, Unicode,
 };
 pub use pinning::{PinningMode, ToolPinning};
 pub use upstream::{Transport, Upstream};

@@ -231,6 +231,13 @@ fn weigh(
         known,
     };
     let masked = mask::mask(policy.masking(), &context, call.message());
+    if !masked.blocked().is_empty() {
+        let kinds = masked.blocked().join(", ");
+        let sentence = format!(
+            "Not sent: the policy of this connection blocks this request, because of what it holds: {kinds}. Leave it out"
+        );
+        return Err(Refused { reason: DenialReason::ValueBlocked, sentence: Some(sentence) });
+    }
     if masked.is_refusal() {
         return Err(DenialReason::Unmaskable.into());
     }

@@ -15,6 +15,8 @@ pub enum DenialReason {
     TasksUndeclared,
     /// A MaskingRule with direction Request applies, and the message cannot be masked.
     Unmaskable,
+    /// A MaskingRule with direction Request blocks messages that hold what this one holds.
+    ValueBlocked,
     /// The connection or its gateway is suspended: nothing passes.
     Suspended,
     /// The gateway requires a kind of policy of which none holds for this connection: nothing passes.
@@ -54,13 +56,14 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NoAccess,
         Self::NoGrant,
         Self::UnknownMethod,
         Self::UnknownTask,
         Self::TasksUndeclared,
         Self::Unmaskable,
+        Self::ValueBlocked,
         Self::Suspended,
         Self::RequiredPolicyMissing,
         Self::NoCommonApprover,
@@ -90,6 +93,7 @@ impl DenialReason {
             Self::UnknownTask => "UnknownTask",
             Self::TasksUndeclared => "TasksUndeclared",
             Self::Unmaskable => "Unmaskable",
+            Self::ValueBlocked => "ValueBlocked",
             Self::Suspended => "Suspended",
             Self::RequiredPolicyMissing => "RequiredPolicyMissing",
             Self::NoCommonApprover => "NoCommonApprover",

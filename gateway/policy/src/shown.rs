@@ -1,7 +1,8 @@
 //! What the server sends, as its caller sees it and as the record has it.
 //!
 //! The record is masked by every rule. Where every rule also holds for this caller and this way, which is the
-//! common case, both see the same, and the message is masked once.
+//! common case, both see the same, and the message is masked once. What is blocked for the caller is masked for the
+//! record.
 
 use lychgate_gateway_mcp::message::Message;
 
@@ -35,8 +36,8 @@ pub fn show(
         |audience| mask(policy.masking(), &Context { audience, direction, operation, known }, message);
     let for_caller = masked(Audience::Caller(caller));
     let holds = |rule: &MaskingRule| rule.directions.contains(&direction) && !excepts(rule, caller);
-    let record =
-        if policy.config().masking.iter().all(holds) { for_caller.clone() } else { masked(Audience::Record) };
+    let is_same = for_caller.blocked().is_empty() && policy.config().masking.iter().all(holds);
+    let record = if is_same { for_caller.clone() } else { masked(Audience::Record) };
     Shown { caller: for_caller, record }
 }
 

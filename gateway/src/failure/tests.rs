@@ -89,6 +89,7 @@ fn table() -> Vec<(Failure, Told, Told)> {
             (404, -32_601),
         ),
         same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
+        same(denied(DenialReason::ValueBlocked, tool()), (403, -31_403)),
         same(denied(DenialReason::Suspended, tool()), (503, -31_503)),
         same(denied(DenialReason::RequiredPolicyMissing, tool()), (503, -31_503)),
         same(denied(DenialReason::NoCommonApprover, tool()), (403, -31_403)),

@@ -136,17 +136,43 @@ fn field(field: &masking::Field) -> config::Field {
     config::Field { json_path: json_path.clone(), keys: keys.clone(), action: self::action(action) }
 }
 
-/// An action. Where it is not exactly one, which is found by the schema's rules, the strongest stands in.
+/// An action. Where it is not exactly one, which is found by the schema's rules, it is redacted.
 fn action(action: &masking::Action) -> config::Action {
-    match (&action.redact, &action.replace, &action.partial) {
-        (None, Some(masking::Replacement { string, number }), None) => {
+    let masking::Action { block, drop, redact, replace, generalize, partial } = action;
+    let written = [
+        block.map(|masking::Nothing {}| config::Action::Block {}),
+        drop.map(|masking::Nothing {}| config::Action::Drop {}),
+        redact.map(|masking::Nothing {}| config::Action::Redact {}),
+        replace.as_ref().map(|masking::Replacement { string, number }| {
             config::Action::Replace(config::Replacement { string: string.clone(), number: *number })
-        }
-        (None, None, Some(masking::Partial { keep_last })) => config::Action::Partial(config::Partial {
-            keep_last: u32::try_from(*keep_last).unwrap_or_default(),
         }),
-        (Some(_), _, _) | (None, Some(_), Some(_)) | (None, None, None) => config::Action::Redact {},
+        generalize.as_ref().map(self::generalize),
+        partial.as_ref().map(|masking::Partial { keep_last }| {
+            config::Action::Partial(config::Partial {
+                keep_last: u32::try_from(*keep_last).unwrap_or_default(),
+            })
+        }),
+    ];
+    let mut written = written.into_iter().flatten();
+    match (written.next(), written.next()) {
+        (Some(action), None) => action,
+        (Some(_), Some(_)) | (None, _) => config::Action::Redact {},
     }
+}
+
+fn generalize(generalize: &masking::Generalize) -> config::Action {
+    let masking::Generalize { bucket, date, ip_address, keep_first } = generalize;
+    config::Action::Generalize(config::Generalize {
+        bucket: bucket.map(|bucket| u64::try_from(bucket).unwrap_or_default()),
+        date: date.map(|part| match part {
+            masking::DatePart::Year => config::DatePart::Year,
+            masking::DatePart::Month => config::DatePart::Month,
+        }),
+        ip_address: ip_address.map(|part| match part {
+            masking::AddressPart::Network => config::AddressPart::Network,
+        }),
+        keep_first: keep_first.map(|keep_first| u32::try_from(keep_first).unwrap_or_default()),
+    })
 }
 
 fn exclude(exclude: &masking::Exclude) -> config::Exclude {

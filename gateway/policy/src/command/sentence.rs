@@ -50,6 +50,7 @@ fn told(finding: &Finding, reason: DenialReason) -> String {
         | DenialReason::UnknownTask
         | DenialReason::TasksUndeclared
         | DenialReason::Unmaskable
+        | DenialReason::ValueBlocked
         | DenialReason::Suspended
         | DenialReason::RequiredPolicyMissing
         | DenialReason::NoCommonApprover

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::action::Action;
+
 /// What is masked in which messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -219,38 +221,6 @@ pub struct Field {
     pub keys: Vec<String>,
     /// What becomes of the value.
     pub action: Action,
-}
-
-/// What becomes of a sensitive value. In order of strength: redact, replace, partial.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Action {
-    /// The value becomes `[REDACTED:<kind>]`; a number becomes 0, a boolean false, objects and arrays empty.
-    Redact {},
-    /// The value becomes the given one.
-    Replace(Replacement),
-    /// All but the last characters become `*`; separators stay.
-    Partial(Partial),
-}
-
-/// The value of a `replace` action: exactly one member is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Replacement {
-    /// For strings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub string: Option<String>,
-    /// For numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<i64>,
-}
-
-/// How much of a value a `partial` action shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Partial {
-    /// How many letters and digits at the end stay, 1 to 8; never more than half of the value.
-    pub keep_last: u32,
 }
 
 /// What stays although a rule would mask it.

@@ -259,6 +259,32 @@ fn a_call_that_names_a_known_credential_as_its_target_or_its_id_is_not_sent_as_a
 }
 
 #[test]
+fn a_call_that_holds_what_a_rule_blocks_is_refused_with_the_kinds_of_what_it_holds() {
+    let rule = |direction: &str| -> MaskingRule {
+        let rule = serde_json::json!({
+            "name": "cards",
+            "directions": [direction],
+            "detectors": [{"type": "CreditCard", "action": {"block": {}}}],
+        });
+        serde_json::from_value(rule).unwrap()
+    };
+    let decided = |direction: &str, arguments: &str| {
+        let policy = policy(|config| config.masking = vec![rule(direction)]);
+        let message = request("tools/call", &format!(r#"{{"name":"query","arguments":{arguments}}}"#));
+        match decide(&policy, &caller("alice", &[]), call(&message), &[], 0) {
+            Decision::Allow(_) | Decision::Ask(_) => None,
+            Decision::Deny(denial) => Some((denial.reason(), denial.sentence().map(str::to_owned))),
+        }
+    };
+    let card = r#"{"card":"4111 1111 1111 1111"}"#;
+    let sentence = "Not sent: the policy of this connection blocks this request, because of what it holds: \
+                    CreditCard. Leave it out";
+    assert_eq!(decided("Request", card), Some((DenialReason::ValueBlocked, Some(sentence.to_owned()))));
+    assert_eq!(decided("Request", r#"{"card":"none"}"#), None);
+    assert_eq!(decided("Response", card), None);
+}
+
+#[test]
 fn a_call_that_no_rule_changes_is_sent_byte_for_byte() {
     let message =
         "{ \"id\":1,\"jsonrpc\":\"2.0\", \"method\":\"tools/call\",\"x\":1e0,\"params\":{\"name\":\"q\"}}\n";

@@ -1,19 +1,33 @@
-//! What becomes of a value: the three actions on text and on JSON numbers, and which of two is stronger.
+//! What becomes of a value: each action on text and on JSON numbers, and which of two is stronger.
 //!
 //! Every action leaves what it has made as it is, so that masking twice is masking once. For a partly shown
 //! text that holds because a `*` counts as a character that was there; for a number, because it keeps its
-//! length.
+//! length; for a coarser value, because it stands for itself too.
 
 use std::cmp::Reverse;
 
-use crate::config::{Action, Partial};
+use super::generalize;
+use crate::config::{Action, DatePart, Generalize, Partial};
 
-/// How much an action hides: the greater, the more. Of two partial ones, that which shows less.
+/// How much an action hides: the greater, the more. Of two partial or generalizing ones, that which shows less.
 pub(super) fn strength(action: &Action) -> (u8, Reverse<u32>) {
     match action {
-        Action::Redact {} => (3, Reverse(0)),
-        Action::Replace(_) => (2, Reverse(0)),
+        Action::Block {} => (6, Reverse(0)),
+        Action::Drop {} => (5, Reverse(0)),
+        Action::Redact {} => (4, Reverse(0)),
+        Action::Replace(_) => (3, Reverse(0)),
+        Action::Generalize(generalize) => (2, Reverse(detail(generalize))),
         Action::Partial(Partial { keep_last }) => (1, Reverse(*keep_last)),
+    }
+}
+
+/// How much of a value is left, to be compared with what another leaves of a value of the same form.
+fn detail(generalize: &Generalize) -> u32 {
+    match *generalize {
+        Generalize { bucket: Some(bucket), .. } => bucket.leading_zeros(),
+        Generalize { date: Some(DatePart::Month), .. } => 1,
+        Generalize { keep_first: Some(keep_first), .. } => keep_first,
+        Generalize { date: Some(DatePart::Year) | None, .. } => 0,
     }
 }
 
@@ -22,15 +36,20 @@ pub(super) fn mark(kind: &str) -> String {
     format!("[REDACTED:{kind}]")
 }
 
-/// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits.
+/// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits. Of a
+/// message that is blocked nothing is shown, whatever stands here.
 pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String {
     match action {
-        Action::Redact {} => mark(kind),
+        Action::Block {} | Action::Redact {} => mark(kind),
+        Action::Drop {} => String::new(),
         Action::Replace(replacement) => match (&replacement.string, replacement.number) {
             (Some(string), _) => string.clone(),
             (None, Some(number)) => number.to_string(),
             (None, None) => mark(kind),
         },
+        Action::Generalize(generalize) => {
+            generalize::of_text(generalize, value).unwrap_or_else(|| mark(kind))
+        }
         Action::Partial(Partial { keep_last }) => partial_text(value, *keep_last),
     }
 }
@@ -39,8 +58,11 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String 
 /// a string is given as the replacement, it becomes 0.
 pub(super) fn apply_to_number(action: &Action, value: &str) -> String {
     match action {
-        Action::Redact {} => "0".to_owned(),
+        Action::Block {} | Action::Drop {} | Action::Redact {} => "0".to_owned(),
         Action::Replace(replacement) => replacement.number.unwrap_or(0).to_string(),
+        Action::Generalize(generalize) => {
+            generalize::of_number(generalize, value).unwrap_or_else(|| "0".to_owned())
+        }
         Action::Partial(Partial { keep_last }) => partial_number(value, *keep_last),
     }
 }
@@ -107,10 +129,18 @@ fn partial_number(value: &str, keep_last: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::{apply_to_number, apply_to_text, strength};
-    use crate::config::{Action, Partial, Replacement};
+    use crate::config::{Action, DatePart, Generalize, Partial, Replacement};
 
     fn partial(keep_last: u32) -> Action {
         Action::Partial(Partial { keep_last })
+    }
+
+    fn rounded(bucket: u64) -> Action {
+        Action::Generalize(Generalize { bucket: Some(bucket), ..Generalize::default() })
+    }
+
+    fn date(part: DatePart) -> Action {
+        Action::Generalize(Generalize { date: Some(part), ..Generalize::default() })
     }
 
     fn replace(string: Option<&str>, number: Option<i64>) -> Action {
@@ -124,6 +154,10 @@ mod tests {
             (replace(Some("gone"), None), "4111", "gone"),
             (replace(Some(""), None), "4111", ""),
             (replace(None, Some(-7)), "4111", "-7"),
+            (Action::Drop {}, "4111", ""),
+            (rounded(1000), "4111", "4000"),
+            (rounded(1000), "about 4111", "[REDACTED:CreditCard]"),
+            (date(DatePart::Year), "1980-02-29", "1980"),
             (partial(4), "4111 1111 1111 1111", "**** **** **** 1111"),
             (partial(4), "4111111111111111", "************1111"),
             (partial(8), "ab-cdef", "**-*def"),
@@ -148,6 +182,10 @@ mod tests {
             (Action::Redact {}, "4111111111111111", "0"),
             (replace(None, Some(-7)), "12", "-7"),
             (replace(Some("gone"), None), "12", "0"),
+            (Action::Drop {}, "4111111111111111", "0"),
+            (rounded(1000), "75123", "75000"),
+            (rounded(1000), "7.5e4", "0"),
+            (date(DatePart::Year), "1980", "0"),
             (partial(4), "4111111111111111", "1000000000001111"),
             (partial(4), "75000", "10000"),
             (partial(4), "1234567", "1000567"),
@@ -165,8 +203,18 @@ mod tests {
     }
 
     #[test]
-    fn redact_hides_more_than_replace_and_replace_more_than_partial() {
-        let in_order = [partial(8), partial(1), replace(Some("x"), None), Action::Redact {}];
-        assert!(in_order.is_sorted_by_key(strength));
+    fn actions_in_order_of_strength_are_partial_generalize_replace_redact_drop_block() {
+        let in_order = [
+            partial(8),
+            partial(1),
+            date(DatePart::Month),
+            date(DatePart::Year),
+            replace(Some("x"), None),
+            Action::Redact {},
+            Action::Drop {},
+            Action::Block {},
+        ];
+        assert!(in_order.is_sorted_by(|weaker, stronger| strength(weaker) < strength(stronger)));
+        assert!(strength(&rounded(100)) < strength(&rounded(10_000)));
     }
 }

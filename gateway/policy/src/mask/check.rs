@@ -3,16 +3,13 @@
 //! Paths are spelled as in the MaskingRule's `spec`, so that the operator, `lychgate validate` and the
 //! gateway show one and the same text. Nothing is compiled for later here.
 
+mod actions;
+
+use self::actions::{check_action, check_action_of_detector, check_action_of_field};
 use super::program::whole_value;
 use crate::compile::Problem;
-use crate::config::{Action, Detector, Exclude, Field, MaskingRule};
+use crate::config::{Detector, Exclude, Field, MaskingRule};
 use crate::path::Path;
-
-/// The fewest and most characters that a partial mask shows.
-const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
-/// The longest text that may stand for a value, in characters: masking must not make a message grow without
-/// bound.
-const MAXIMUM_REPLACEMENT: usize = 256;
 
 /// How many texts inside each other may be opened as JSON.
 const MAXIMUM_NESTING: u32 = 3;
@@ -91,6 +88,7 @@ fn check_detector(detector: &Detector, path: &str, problems: &mut Vec<Problem>) 
         (Some(_), None) | (None, Some(_)) => {}
     }
     check_action(&detector.action, &format!("{path}.action"), problems);
+    check_action_of_detector(detector, &format!("{path}.action"), problems);
 }
 
 fn check_field(field: &Field, path: &str, problems: &mut Vec<Problem>) {
@@ -115,37 +113,7 @@ fn check_field(field: &Field, path: &str, problems: &mut Vec<Problem>) {
         ));
     }
     check_action(&field.action, &format!("{path}.action"), problems);
-}
-
-fn check_action(action: &Action, path: &str, problems: &mut Vec<Problem>) {
-    match action {
-        Action::Redact {} => {}
-        Action::Replace(replacement) => {
-            let path = format!("{path}.replace");
-            match (&replacement.string, replacement.number) {
-                (None, None) => problems.push(Problem::new(path, "gives nothing; add string or number")),
-                (Some(_), Some(_)) => {
-                    problems.push(Problem::new(path, "has both string and number; remove one of them"))
-                }
-                (Some(text), None) if text.chars().count() > MAXIMUM_REPLACEMENT => {
-                    let message =
-                        format!("is longer than {MAXIMUM_REPLACEMENT} characters; write a shorter text");
-                    problems.push(Problem::new(format!("{path}.string"), message));
-                }
-                (Some(_), None) | (None, Some(_)) => {}
-            }
-        }
-        Action::Partial(partial) => {
-            if !KEEP_LAST.contains(&partial.keep_last) {
-                let (least, most) = (KEEP_LAST.start(), KEEP_LAST.end());
-                let message = format!(
-                    "is {}; write {least} to {most}, or use redact to show nothing",
-                    partial.keep_last
-                );
-                problems.push(Problem::new(format!("{path}.partial.keepLast"), message));
-            }
-        }
-    }
+    check_action_of_field(field, &format!("{path}.action"), problems);
 }
 
 fn check_exclude(exclude: &Exclude, problems: &mut Vec<Problem>) {

@@ -14,7 +14,7 @@ use lychgate_gateway_mcp::json::{
 
 use super::marks::without_marks;
 use super::program::{Purpose, Wish, strongest};
-use super::text::{Masker, Place};
+use super::text::{Masker, Place, REDACT};
 use crate::config::Action;
 use crate::path::{States, Step, advance, start};
 
@@ -56,11 +56,20 @@ impl<'a> Masker<'a> {
             nesting: around.map_or(0, |around| around.nesting + 1),
         };
         self.note_kept(&mut spot);
-        let field = self.field(&spot, &[], root);
+        // A document is no member or item that could go away.
+        let field = self.field(&spot, &[], root).map(|action| match action {
+            Action::Drop {} => &REDACT,
+            Action::Block {}
+            | Action::Redact {}
+            | Action::Replace(_)
+            | Action::Generalize(_)
+            | Action::Partial(_) => action,
+        });
         self.value(root, label, &spot, field, edits);
     }
 
-    /// Masks one member of an object at `spot`, name and value. `names` belongs to the object.
+    /// Masks one member of an object at `spot`, name and value, or notes in `names` that it goes away. `names` belongs to
+    /// the object, and its [`Names::drop_from`] is to be called once all members have been here.
     pub(super) fn member(
         &mut self,
         member: Member<'_>,
@@ -77,9 +86,16 @@ impl<'a> Masker<'a> {
             // Who masks this message again sees the new name alone: what that matches is masked at once.
             advance(self.active.paths(), &spot.states, Step::Name(renamed), &mut child.states);
             matched.extend(self.comparable(renamed));
-            edits.replace(member.key.span(), quote(renamed));
         }
         let field = self.field(&child, &matched, member.value);
+        if let Some(action @ Action::Drop {}) = field {
+            self.count_field(action);
+            names.dropped.insert(member.value.span().start);
+            return;
+        }
+        if let Some(renamed) = &renamed {
+            edits.replace(member.key.span(), quote(renamed));
+        }
         self.value(member.value, &label, &child, field, edits);
     }
 
@@ -139,22 +155,35 @@ impl<'a> Masker<'a> {
                 for member in value.members() {
                     self.member(member, spot, &mut names, edits);
                 }
+                names.drop_from(edits);
                 None
             }
         };
+        if let Some(action) = field
+            && matches!(value.kind(), Kind::Bool | Kind::Array | Kind::Object)
+            && (replacement.is_some() || matches!(action, Action::Block {}))
+        {
+            self.count_field(action);
+        }
         if let Some(replacement) = replacement {
-            if matches!(value.kind(), Kind::Bool | Kind::Array | Kind::Object) {
-                self.count_field();
-            }
             edits.replace(value.span(), replacement);
         }
     }
 
     fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
+        let mut dropped = HashSet::new();
         for (index, item) in array.items().enumerate() {
             let child = self.step(spot, Step::Index(index));
             let field = self.field(&child, &[], item);
-            self.value(item, label, &child, field, edits);
+            if let Some(action @ Action::Drop {}) = field {
+                self.count_field(action);
+                dropped.insert(item.span().start);
+            } else {
+                self.value(item, label, &child, field, edits);
+            }
+        }
+        if !dropped.is_empty() {
+            edits.retain_items(array, |item| !dropped.contains(&item.span().start));
         }
     }
 
@@ -270,11 +299,20 @@ pub(super) struct Names<'v> {
     object: Value<'v>,
     taken: Option<HashSet<String>>,
     numbers: HashMap<String, u32>,
+    /// The members that go away, by where their values start.
+    dropped: HashSet<usize>,
 }
 
 impl<'v> Names<'v> {
     pub(super) fn of(object: Value<'v>) -> Self {
-        Self { object, taken: None, numbers: HashMap::new() }
+        Self { object, taken: None, numbers: HashMap::new(), dropped: HashSet::new() }
+    }
+
+    /// Removes the members that go away.
+    pub(super) fn drop_from(&self, edits: &mut Edits) {
+        if !self.dropped.is_empty() {
+            edits.retain_members(self.object, |member| !self.dropped.contains(&member.value.span().start));
+        }
     }
 
     pub(super) fn unique(&mut self, wanted: String) -> String {

@@ -223,6 +223,7 @@ impl Masker<'_> {
             }
             self.part(member.value, inside, &label(&name, renamed.as_deref()), reading, edits);
         }
+        names.drop_from(edits);
     }
 
     /// Binary content passes, but for known credentials: one of those makes the whole of it a mask, for a

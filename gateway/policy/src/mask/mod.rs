@@ -16,6 +16,7 @@ mod decode;
 mod detect;
 mod document;
 mod envelope;
+mod generalize;
 mod known;
 mod marks;
 mod program;
@@ -45,6 +46,8 @@ use text::Masker;
 /// The error code of a message that could not be masked and is therefore not shown. It lies outside the codes
 /// that JSON-RPC 2.0 keeps for itself.
 pub const UNMASKABLE: i64 = -31_001;
+/// The error code of an answer that a rule blocks.
+pub const BLOCKED: i64 = -31_002;
 
 /// Who will see a message.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,7 @@ pub struct Masked {
     bytes: Bytes,
     counts: BTreeMap<String, u32>,
     is_refusal: bool,
+    blocked: Vec<String>,
 }
 
 impl Masked {
@@ -98,15 +102,21 @@ impl Masked {
         self.bytes
     }
 
-    /// Whether the message could not be masked, so that these bytes are an error response in its place. It is
-    /// for the client: nothing of the kind may be sent to a server.
+    /// Whether the message could not be masked or is blocked, so that these bytes are an error response in its place. It
+    /// is for the client: nothing of the kind may be sent to a server.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.is_refusal
     }
 
+    /// The kinds of the values for which a rule blocks the message; none if nothing does.
+    #[must_use]
+    pub fn blocked(&self) -> &[String] {
+        &self.blocked
+    }
+
     fn own(bytes: Bytes) -> Self {
-        Self { bytes, counts: BTreeMap::new(), is_refusal: false }
+        Self { bytes, counts: BTreeMap::new(), is_refusal: false, blocked: Vec::new() }
     }
 }
 
@@ -132,19 +142,37 @@ pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Mask
     let mut masker = Masker::new(active, context.known);
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
-    seal(message, edits, masker)
+    seal(message, context, edits, masker)
 }
 
-/// The message with its edits made, or an error in its place: never the message as it was.
-fn seal(message: &Message, edits: Edits, masker: Masker<'_>) -> Masked {
+/// The message with its edits made, or an error in its place: never the message as it was. The record has a message that
+/// is blocked, with a mask in place of each value that blocks it.
+fn seal(message: &Message, context: &Context<'_>, edits: Edits, masker: Masker<'_>) -> Masked {
+    let for_record = matches!(context.audience, Audience::Record);
+    if !for_record && !masker.blocked().is_empty() && !masker.has_failed {
+        return blocked(message, masker);
+    }
     let has_failed = masker.has_failed;
     match edits.apply(message.bytes()) {
-        Ok(bytes) if !has_failed => Masked { bytes, counts: masker.into_counts(), is_refusal: false },
+        Ok(bytes) if !has_failed => Masked { counts: masker.into_counts(), ..Masked::own(bytes) },
         Ok(_) | Err(_) => {
             let text = "The gateway could not mask this message, and so does not show it.";
             Masked { is_refusal: true, ..own_error(message.id(), UNMASKABLE, text, None, &[]) }
         }
     }
+}
+
+/// The error in place of a message that rules block: it names the kinds of the values, and nothing of them.
+fn blocked(message: &Message, masker: Masker<'_>) -> Masked {
+    let blocked: Vec<String> = masker.blocked().iter().cloned().collect();
+    let kinds = blocked.join(", ");
+    let text =
+        format!("The policy of this connection blocks this answer, because of what it holds: {kinds}.");
+    let mut counts = masker.into_counts();
+    for kind in &blocked {
+        counts.entry(kind.clone()).or_insert(1);
+    }
+    Masked { counts, is_refusal: true, blocked, ..own_error(message.id(), BLOCKED, &text, None, &[]) }
 }
 
 /// The gateway's own answer to a ping.

@@ -292,7 +292,12 @@ impl<'a> Active<'a> {
                 Action::Replace(config::Replacement { string: Some(text), .. }) => {
                     self.replacements.push(text)
                 }
-                Action::Replace(_) | Action::Redact {} | Action::Partial(_) => {}
+                Action::Replace(_)
+                | Action::Block {}
+                | Action::Drop {}
+                | Action::Redact {}
+                | Action::Generalize(_)
+                | Action::Partial(_) => {}
             }
         }
     }

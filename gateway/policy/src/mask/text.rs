@@ -4,7 +4,7 @@
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::action::{apply_to_number, apply_to_text, mark, strength};
@@ -23,7 +23,7 @@ const MAXIMUM_ROUNDS: usize = 8;
 const MINIMUM_NUMBER: usize = 8;
 
 /// What is masked by the gateway itself is redacted.
-const REDACT: Action = Action::Redact {};
+pub(super) const REDACT: Action = Action::Redact {};
 
 /// Masks the texts of one message, and counts.
 pub(super) struct Masker<'a> {
@@ -35,6 +35,8 @@ pub(super) struct Masker<'a> {
     pub(super) depth: usize,
     /// Whether something could not be masked, so that nothing may be shown.
     pub(super) has_failed: bool,
+    /// The kinds of what blocks the message.
+    blocked: BTreeSet<String>,
 }
 
 /// What the place of a text says about it.
@@ -93,7 +95,13 @@ impl<'a> Masker<'a> {
             counts: BTreeMap::new(),
             depth: 0,
             has_failed: false,
+            blocked: BTreeSet::new(),
         }
+    }
+
+    /// The kinds of what blocks the message; none if nothing does.
+    pub(super) fn blocked(&self) -> &BTreeSet<String> {
+        &self.blocked
     }
 
     /// How much was masked, by kind.
@@ -136,16 +144,19 @@ impl<'a> Masker<'a> {
         mark(UNREADABLE)
     }
 
+    /// Counts a value that was masked by its place and is no text.
+    pub(super) fn count_field(&mut self, action: &Action) {
+        self.count(Kind::Field, action);
+    }
+
     /// Counts a value. What is masked inside a text in base64 was counted there.
-    fn count(&mut self, kind: Kind<'_>) {
+    fn count(&mut self, kind: Kind<'_>, action: &Action) {
         if !matches!(kind, Kind::Encoded) {
             *self.counts.entry(count_name(kind)).or_default() += 1;
         }
-    }
-
-    /// Counts a value that was masked by its place and is no text.
-    pub(super) fn count_field(&mut self) {
-        *self.counts.entry(FIELD.to_owned()).or_default() += 1;
+        if matches!(action, Action::Block {}) {
+            self.blocked.insert(kind.name().to_owned());
+        }
     }
 
     /// What a JSON number becomes, if it changes; both as they are spelled.
@@ -167,17 +178,28 @@ impl<'a> Masker<'a> {
 
     /// One round of masking a number.
     ///
-    /// A field's redact and replace hide the whole number and settle it. A field's partial mask yields to any
+    /// What hides the whole number at a field settles it. A field's partial mask, and one that generalizes, yield to any
     /// stronger action, by 0: no mark could tell the next reader what has been done.
     fn number_round(&mut self, spelled: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let detected = self.detect_number(spelled, place);
         let settled = match (field, detected) {
             (None, None) => return None,
             (None, Some((_, action))) => apply_to_number(action, spelled),
-            (Some(action @ (Action::Redact {} | Action::Replace(_))), _) => apply_to_number(action, spelled),
-            (Some(partial), Some((_, action))) if strength(action) > strength(partial) => "0".to_owned(),
-            (Some(partial), _) => apply_to_number(partial, spelled),
+            (
+                Some(action @ (Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Replace(_))),
+                _,
+            ) => apply_to_number(action, spelled),
+            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), Some((_, action)))
+                if strength(action) > strength(weak) =>
+            {
+                "0".to_owned()
+            }
+            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), _) => apply_to_number(weak, spelled),
         };
+        let blocking = [field.map(|action| (Kind::Field, action)), detected].into_iter().flatten();
+        for (kind, _) in blocking.filter(|(_, action)| matches!(action, Action::Block {})) {
+            self.blocked.insert(kind.name().to_owned());
+        }
         if settled == spelled {
             return None;
         }
@@ -248,6 +270,9 @@ impl<'a> Masker<'a> {
                 strongest(active.wishes_for_kind(hit.kind).filter(is_granted))
             {
                 let kind = Kind::Detected(hit.kind);
+                // A member whose name goes away would be another member.
+                let action =
+                    if place.is_name && matches!(action, Action::Drop {}) { &REDACT } else { action };
                 findings.push(Finding { range: hit.range.clone(), action, kind, rank, becomes: None });
             }
         }
@@ -318,8 +343,8 @@ impl<'a> Masker<'a> {
     /// Whether a text is what this or another rule has made of a value. Redacting goes over everything.
     fn is_done(&self, text: &str, action: &Action) -> bool {
         match action {
-            Action::Redact {} => false,
-            Action::Replace(_) | Action::Partial(_) => {
+            Action::Block {} | Action::Drop {} | Action::Redact {} => false,
+            Action::Replace(_) | Action::Generalize(_) | Action::Partial(_) => {
                 is_inside(&(0..text.len()), &masks(text, self.active.replacements()))
             }
         }
@@ -343,7 +368,7 @@ impl<'a> Masker<'a> {
             };
             if masked != value {
                 has_changed = true;
-                self.count(finding.kind);
+                self.count(finding.kind, finding.action);
             }
             output.push_str(text.get(done..finding.range.start).unwrap_or_default());
             output.push_str(&masked);

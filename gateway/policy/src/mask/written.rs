@@ -1,7 +1,7 @@
 //! Masks that a gateway has written, found again: an agent that read one must not write it back as if it were data.
 //!
 //! Marks and replacements are known word by word. A partly shown value is taken for one by its asterisks; a masked
-//! number (0) or an emptied list cannot be told from a real one.
+//! number (0), an emptied list or a coarser value cannot be told from a real one.
 
 use super::program::Program;
 use crate::config::{Action, Replacement};
@@ -24,7 +24,12 @@ impl Program {
             Action::Replace(Replacement { string: Some(text), .. }) if !text.is_empty() => {
                 Some(text.as_str())
             }
-            Action::Replace(_) | Action::Redact {} | Action::Partial(_) => None,
+            Action::Replace(_)
+            | Action::Block {}
+            | Action::Drop {}
+            | Action::Redact {}
+            | Action::Generalize(_)
+            | Action::Partial(_) => None,
         })
     }
 }

@@ -69,8 +69,14 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
             violated(has(value, "jsonPath") == is_filled(value, "keys"), rule::FIELD_PATH_OR_KEYS)
         }
         ("MaskingRule", "spec.detectors[].action" | "spec.fields[].action") => {
-            let written = ["redact", "replace", "partial"].into_iter().filter(|action| has(value, action));
+            let actions = ["block", "drop", "redact", "replace", "generalize", "partial"];
+            let written = actions.into_iter().filter(|action| has(value, action));
             violated(written.count() != 1, rule::ONE_ACTION)
+        }
+        ("MaskingRule", "spec.detectors[].action.generalize" | "spec.fields[].action.generalize") => {
+            let forms = ["bucket", "date", "ipAddress", "keepFirst"];
+            let written = forms.into_iter().filter(|form| has(value, form));
+            violated(written.count() != 1, rule::ONE_GENERALIZATION)
         }
         ("MaskingRule", "spec.detectors[].action.replace" | "spec.fields[].action.replace") => {
             violated(has(value, "string") == has(value, "number"), rule::ONE_REPLACEMENT)

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod commands;
+mod masking;
 mod notifications;
 mod pins;
 mod services;
@@ -319,88 +320,6 @@ fn target_rows() -> Vec<Row> {
     ]
 }
 
-fn rule_rows() -> Vec<Row> {
-    let redact = || json!({"redact": {}});
-    vec![
-        ("spec.mode", json!("Audit"), "", "there is no such field"),
-        ("spec.directions", json!([]), "", "write at least 1"),
-        ("spec.directions", json!(["response"]), "spec.directions[0]", "did you mean Response?"),
-        ("spec.directions", json!(["Response", "Response"]), "spec.directions[1]", "stands twice"),
-        ("spec.match", json!("query*"), "", "write a mapping"),
-        ("spec.match.tools", json!(["!query"]), "", "only takes tools away"),
-        ("spec.match.tools", json!(["*", "!"]), "spec.match.tools[1]", "write a pattern"),
-        ("spec.match.tools", json!([""]), "spec.match.tools[0]", "is empty"),
-        ("spec.detectors", json!({}), "", "write a list"),
-        ("spec.detectors[0]", json!({"action": redact()}), "", "exactly one of type and group"),
-        ("spec.detectors[0].group", json!("Secrets"), "spec.detectors[0]", "exactly one of type and group"),
-        ("spec.detectors[0].type", json!("Creditcard"), "", "did you mean CreditCard?"),
-        ("spec.detectors[1].group", json!("Everything"), "", "write one of PersonalData, Secrets"),
-        ("spec.detectors[0].action", json!({}), "", "exactly one of redact"),
-        ("spec.detectors[0].action.redact", json!({}), "spec.detectors[0].action", "exactly one of redact"),
-        ("spec.detectors[0].action.redact", json!(null), "", "nothing is written; write a mapping"),
-        (
-            "spec.detectors[1].action.redact",
-            json!({"with": "x"}),
-            "spec.detectors[1].action.redact.with",
-            "write {}",
-        ),
-        ("spec.detectors[0].action.partial", json!(4), "", "write a mapping"),
-        ("spec.detectors[0].action.partial.keepLast", json!(9), "", "between 1 and 8"),
-        ("spec.detectors[0].action.partial.keepLast", json!(0), "", "between 1 and 8"),
-        ("spec.detectors[2].action.replace", json!({}), "", "exactly one of string and number"),
-        (
-            "spec.detectors[2].action.replace.number",
-            json!(1),
-            "spec.detectors[2].action.replace",
-            "exactly one",
-        ),
-        ("spec.detectors[2].action.replace.number", json!("1"), "", "write a whole number"),
-        ("spec.detectors[2].action.replace.string", json!(0), "", "write it in quotes"),
-        ("spec.detectors[2].action.replace.string", long(257), "", "write at most 256"),
-        ("spec.fields", json!("ssn"), "", "write a list"),
-        ("spec.fields[0]", json!({"action": redact()}), "", "exactly one of jsonPath and keys"),
-        ("spec.fields[0].keys", json!(["a"]), "spec.fields[0]", "exactly one of jsonPath and keys"),
-        ("spec.fields[0].jsonPath", json!("rows"), "", "such as $.rows[*].salary"),
-        ("spec.fields[0].jsonPath", json!("$.rows[?@.a]"), "", "filters are not supported"),
-        ("spec.fields[1].keys", json!([""]), "spec.fields[1].keys[0]", "is empty"),
-        (
-            "spec.fields[1].action",
-            json!({"hash": {}}),
-            "spec.fields[1].action.hash",
-            "there is no such field",
-        ),
-        ("spec.fields[1].action.redact", json!(true), "", "write a mapping"),
-        ("spec.fields[0].action.replace", json!(0), "", "write a mapping"),
-        ("spec.fields[3].action.replace.string", json!(true), "", "write it in quotes"),
-        ("spec.fields[0].action.replace.number", json!(0.5), "", "write a whole number"),
-        ("spec.fields[2].action.partial", json!({}), "spec.fields[2].action.partial.keepLast", "missing"),
-        ("spec.fields[2].action.partial.keepLast", json!("2"), "", "write a whole number"),
-        ("spec.exclude", json!([]), "", "write a mapping"),
-        ("spec.exclude.fields", json!(["rows"]), "spec.exclude.fields[0]", "such as $.rows"),
-        ("spec.exclude.values", json!(["a"]), "", "write a mapping"),
-        ("spec.exclude.values.exact", json!([""]), "spec.exclude.values.exact[0]", "is empty"),
-        (
-            "spec.exclude.values.regex",
-            json!(["a("]),
-            "spec.exclude.values.regex[0]",
-            "is no regular expression",
-        ),
-        ("spec.exclude.callers", json!("pci"), "", "write a mapping"),
-        (
-            "spec.exclude.callers.groups",
-            json!(["*"]),
-            "spec.exclude.callers.groups[0]",
-            "write the names of groups",
-        ),
-        ("spec.exclude.callers.groups", json!("pci"), "", "write a list"),
-        ("spec.decode", json!(false), "", "write a mapping"),
-        ("spec.decode.nestedJson", json!(4), "", "between 0 and 3"),
-        ("spec.decode.base64", json!("yes"), "", "write true or false"),
-        ("spec.decode.unicode", json!("fold"), "", "did you mean Fold?"),
-        ("spec.decode.escapes", json!(1), "", "write true or false"),
-    ]
-}
-
 /// Wrong values of more than one field of a kind, `None` for one that is left out.
 pub(crate) type CombinedRow = (&'static str, Vec<(&'static str, Option<Value>)>, &'static str, &'static str);
 
@@ -480,7 +399,7 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static str, Row)> {
     let gateway = gateway_rows().into_iter().chain(notifications::rows()).map(with("McpGateway"));
     let connection = connection_rows().into_iter().chain(services::rows()).chain(pins::rows());
     let connection = connection.map(with("McpConnection"));
-    let rule = target_rows().into_iter().chain(rule_rows()).map(with("MaskingRule"));
+    let rule = target_rows().into_iter().chain(masking::rows()).map(with("MaskingRule"));
     let policy = target_rows().into_iter().chain(approvals::rows()).map(with("ApprovalPolicy"));
     let commands = target_rows().into_iter().chain(commands::rows()).map(with("CommandRule"));
     gateway.chain(connection).chain(rule).chain(policy).chain(commands)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![allow(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
 
+mod actions;
 mod credentials;
 mod disguises;
 mod places;
@@ -128,7 +129,9 @@ fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
     let mut failed = Masker::new(Active::new(&program, &context), &[]);
     failed.has_failed = true;
     let intact = Masker::new(Active::new(&program, &context), &[]);
-    for masked in [seal(&message, overlapping, intact), seal(&message, Edits::new(), failed)] {
+    for masked in
+        [seal(&message, &context, overlapping, intact), seal(&message, &context, Edits::new(), failed)]
+    {
         assert!(masked.is_refusal());
         let answer: Value = serde_json::from_slice(masked.bytes()).unwrap();
         assert_eq!(answer["id"], "a");

@@ -100,7 +100,19 @@ fn action() -> impl Strategy<Value = Value> {
         .prop_map(|string| json!({"replace": {"string": string}})),
         prop::sample::select(&[0_i64, 7, 4_111_111_111_111_111][..])
             .prop_map(|number| json!({"replace": {"number": number}})),
+        Just(json!({"drop": {}})),
     ]
+}
+
+/// What may be done at a place and, for want of a form, not to what a detector finds.
+fn action_of_field() -> impl Strategy<Value = Value> {
+    let generalize = prop_oneof![
+        (2..=1_000_000_u64).prop_map(|bucket| json!({"bucket": bucket})),
+        prop::sample::select(&["Year", "Month"][..]).prop_map(|part| json!({"date": part})),
+        Just(json!({"ipAddress": "Network"})),
+        (1..=4_u32).prop_map(|keep_first| json!({"keepFirst": keep_first})),
+    ];
+    prop_oneof![3 => action(), 2 => generalize.prop_map(|generalize| json!({"generalize": generalize}))]
 }
 
 fn rule() -> impl Strategy<Value = Value> {
@@ -120,14 +132,20 @@ fn rule() -> impl Strategy<Value = Value> {
         "CaSin",
         "DateOfBirth",
     ];
-    let detectors = prop::collection::vec((prop::sample::select(kinds.to_vec()), action()), 1..6);
+    let generalized = prop_oneof![
+        Just(("IpAddress", json!({"generalize": {"ipAddress": "Network"}}))),
+        Just(("DateOfBirth", json!({"generalize": {"date": "Year"}}))),
+        Just(("DateOfBirth", json!({"generalize": {"date": "Month"}}))),
+    ];
+    let detector = prop_oneof![6 => (prop::sample::select(kinds.to_vec()), action()), 1 => generalized];
+    let detectors = prop::collection::vec(detector, 1..6);
     let keys = prop::sample::select(&["pin", "*email*", "*", "*gone*"][..]);
-    let paths = prop::sample::select(&["$.pin", "$.rows[*]", "$..x", "$[0]", "$"][..]);
-    let kept = prop::sample::select(&["$.kept", "$[1]"][..]);
+    let paths = prop::sample::select(&["$.pin", "$.rows[*]", "$..x", "$.*", "$"][..]);
+    let kept = prop::sample::select(&["$.kept", "$.rows"][..]);
     (
         detectors,
-        prop::option::of((keys, action())),
-        prop::option::of((paths, action())),
+        prop::option::of((keys, action_of_field())),
+        prop::option::of((paths, action_of_field())),
         prop::option::of(kept),
     )
         .prop_map(|(detectors, keys, path, kept)| {
@@ -162,15 +180,15 @@ fn message() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Whether two values are of the same kind all the way down, but for what a rule emptied.
+/// Whether two values are of the same kind all the way down, but for what a rule emptied or dropped.
 fn has_same_shape(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Array(before), Value::Array(after)) => {
-            after.is_empty()
-                || (before.len() == after.len()
-                    && before.iter().zip(after).all(|(one, other)| has_same_shape(one, other)))
+            // Items keep their order, so each that stays finds its own among those that are left.
+            let mut left = before.iter();
+            after.iter().all(|one| left.any(|other| has_same_shape(other, one)))
         }
-        (Value::Object(before), Value::Object(after)) => after.is_empty() || before.len() == after.len(),
+        (Value::Object(before), Value::Object(after)) => after.len() <= before.len(),
         (Value::Null, Value::Null)
         | (Value::Bool(_), Value::Bool(_))
         | (Value::Number(_), Value::Number(_))

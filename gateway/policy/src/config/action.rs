@@ -1,0 +1,75 @@
+//! What becomes of a sensitive value, as the document says it.
+
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, generalize, partial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// Nothing of the message is shown: an answer becomes an error, a request is not sent.
+    Block {},
+    /// A member or an item goes away; of a text, what a detector found in it.
+    Drop {},
+    /// The value becomes `[REDACTED:<kind>]`; a number becomes 0, a boolean false, objects and arrays empty.
+    Redact {},
+    /// The value becomes the given one.
+    Replace(Replacement),
+    /// The value becomes one that many share.
+    Generalize(Generalize),
+    /// All but the last characters become `*`; separators stay.
+    Partial(Partial),
+}
+
+/// The value of a `replace` action: exactly one member is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Replacement {
+    /// For strings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub string: Option<String>,
+    /// For numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+}
+
+/// How much of a value a `partial` action shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Partial {
+    /// How many letters and digits at the end stay, 1 to 8; never more than half of the value.
+    pub keep_last: u32,
+}
+
+/// How coarse a value becomes: exactly one member is set. What is not of its form is redacted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Generalize {
+    /// Numbers: rounded down to a multiple of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u64>,
+    /// Dates: what stays of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<DatePart>,
+    /// Internet addresses: what stays of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<AddressPart>,
+    /// Postal codes: how many letters and digits at the beginning stay, 1 to 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_first: Option<u32>,
+}
+
+/// What stays of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DatePart {
+    /// `1980`
+    Year,
+    /// `1980-02`
+    Month,
+}
+
+/// What stays of an Internet address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AddressPart {
+    /// The network: the first 24 bits of version 4, the first 48 of version 6.
+    Network,
+}

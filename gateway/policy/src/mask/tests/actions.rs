@@ -1,0 +1,181 @@
+//! Actions that do more than stand in for a value: what goes away, what blocks, what becomes coarser; and which
+//! of two counts.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Setup, parse, request, result};
+use crate::config::Direction;
+use crate::mask::BLOCKED;
+
+const CARD: &str = "4111111111111111";
+
+fn field(path: &str, action: Value) -> Setup {
+    Setup::with_rule(json!({"fields": [{"jsonPath": path, "action": action}]}))
+}
+
+fn blocking() -> Setup {
+    Setup::with_rule(json!({
+        "detectors": [
+            {"type": "CreditCard", "action": {"block": {}}},
+            {"type": "Email", "action": {"redact": {}}},
+        ],
+        "fields": [{"keys": ["secret"], "action": {"block": {}}}],
+    }))
+}
+
+#[test]
+fn what_is_dropped_goes_away_whole_and_nothing_else_does() {
+    let drop = || json!({"drop": {}});
+    for (path, content, expected) in [
+        ("$.a", json!({"a": 1, "b": 2}), json!({"b": 2})),
+        ("$.a", json!({"a": {"a": CARD}}), json!({})),
+        ("$.rows[*].a", json!({"rows": [{"a": 1}, {"b": 2, "a": null}]}), json!({"rows": [{}, {"b": 2}]})),
+        ("$.rows[*]", json!({"rows": [1, [2], {"a": 3}]}), json!({"rows": []})),
+        ("$..a", json!({"a": 1, "b": [{"a": 2, "c": {"a": 3}}]}), json!({"b": [{"c": {}}]})),
+        ("$", json!({"a": 1}), json!({})),
+    ] {
+        assert_eq!(field(path, drop()).structured(content.clone()), expected, "{path}");
+        let text = field(path, drop()).content(&content.to_string());
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected, "{path} in a text");
+    }
+    let by_key = Setup::with_rule(json!({"fields": [{"keys": ["pin"], "action": drop()}]}));
+    assert_eq!(by_key.structured(json!({"PIN": 1, "x": {"pin": [2]}})), json!({"x": {}}));
+}
+
+#[test]
+fn of_a_text_goes_away_what_was_found_in_it() {
+    let setup = Setup::with_rule(json!({"detectors": [{"group": "All", "action": {"drop": {}}}]}));
+    assert_eq!(setup.content(&format!("card {CARD}, thanks")), "card , thanks");
+    assert_eq!(setup.structured(json!({"n": 4_111_111_111_111_111_i64})), json!({"n": 0}));
+    // A name does not go away: its member would be another.
+    assert_eq!(setup.structured(json!({"ada@example.com": 1})), json!({"[REDACTED:Email]": 1}));
+}
+
+#[test]
+fn an_answer_that_is_blocked_becomes_an_error_that_says_why_and_shows_nothing() {
+    let setup = blocking();
+    let message = parse(
+        &result(json!({"content": [{"type": "text", "text": format!("ada@example.com {CARD}")}]}))
+            .to_string(),
+    );
+    let masked = setup.masked(&message);
+    assert!(masked.is_refusal());
+    assert_eq!(masked.blocked(), ["CreditCard"]);
+    assert_eq!(masked.counts().get("CreditCard"), Some(&1));
+    let answer: Value = serde_json::from_slice(masked.bytes()).unwrap();
+    assert_eq!(answer["id"], 1);
+    assert_eq!(answer["error"]["code"], BLOCKED);
+    let text = "The policy of this connection blocks this answer, because of what it holds: CreditCard.";
+    assert_eq!(answer["error"]["message"], text);
+    for (content, kinds) in [
+        (json!({"secret": "x", "n": 4_111_111_111_111_111_i64}), &["CreditCard", "Field"][..]),
+        (json!({"secret": 0}), &["Field"]),
+        (json!({"secret": false}), &["Field"]),
+        (json!({"secret": {}}), &["Field"]),
+        (json!({CARD: 1}), &["CreditCard"]),
+        (json!({"secret": null, "email": "ada@example.com"}), &[]),
+    ] {
+        let message = parse(&result(json!({"structuredContent": content})).to_string());
+        assert_eq!(setup.masked(&message).blocked(), kinds, "{content}");
+    }
+}
+
+#[test]
+fn the_record_has_a_message_that_is_blocked_with_masks_in_it() {
+    let setup = Setup { for_record: true, ..blocking() };
+    let content = setup.structured(json!({"secret": "x", "card": CARD}));
+    assert_eq!(content, json!({"secret": "[REDACTED:Field]", "card": "[REDACTED:CreditCard]"}));
+    let setup = Setup { direction: Direction::Request, ..blocking() };
+    let call = request("tools/call", json!({"name": "query", "arguments": {"card": CARD}}));
+    assert_eq!(setup.masked(&parse(&call.to_string())).blocked(), ["CreditCard"]);
+}
+
+#[test]
+fn of_two_actions_for_one_value_the_stronger_counts_in_whatever_order_they_are_written() {
+    let in_order = [
+        (json!({"partial": {"keepLast": 4}}), json!("***.*.***.*77")),
+        (json!({"generalize": {"ipAddress": "Network"}}), json!("203.0.113.0")),
+        (json!({"replace": {"string": "gone"}}), json!("gone")),
+        (json!({"redact": {}}), json!("[REDACTED:IpAddress]")),
+        (json!({"drop": {}}), json!("")),
+    ];
+    let setup = |first: &Value, second: &Value| {
+        let detector = |action: &Value| json!({"type": "IpAddress", "action": action});
+        Setup::with_rules(json!([{"detectors": [detector(first)]}, {"detectors": [detector(second)]}]))
+    };
+    for (index, (weak, _)) in in_order.iter().enumerate() {
+        for (strong, expected) in in_order.iter().skip(index + 1) {
+            for setup in [setup(weak, strong), setup(strong, weak)] {
+                assert_eq!(
+                    setup.structured(json!({"ip": "203.0.113.77"}))["ip"],
+                    *expected,
+                    "{weak} {strong}"
+                );
+            }
+        }
+        let block = json!({"block": {}});
+        for setup in [setup(weak, &block), setup(&block, weak)] {
+            let message = parse(&result(json!({"structuredContent": "203.0.113.77"})).to_string());
+            assert_eq!(setup.masked(&message).blocked(), ["IpAddress"], "{weak}");
+        }
+    }
+}
+
+#[test]
+fn a_coarser_value_keeps_its_type_and_what_has_no_form_is_redacted() {
+    for (generalize, value, expected) in [
+        (json!({"bucket": 10_000}), json!(75_123), json!(70_000)),
+        (json!({"bucket": 10_000}), json!("75123"), json!("70000")),
+        (json!({"bucket": 10_000}), json!("much"), json!("[REDACTED:Field]")),
+        (json!({"bucket": 10_000}), json!(7.5e20), json!(0)),
+        (json!({"bucket": 10_000}), json!(true), json!(false)),
+        (json!({"bucket": 10_000}), json!([1]), json!([])),
+        (json!({"date": "Year"}), json!("1980-02-29"), json!("1980")),
+        (json!({"date": "Month"}), json!("29.2.1980"), json!("1980-02")),
+        (json!({"ipAddress": "Network"}), json!("2001:db8:1:2::7"), json!("2001:db8:1::")),
+        (json!({"keepFirst": 3}), json!("94107"), json!("941**")),
+        (json!({"keepFirst": 3}), json!(94_107), json!(94_100)),
+    ] {
+        let setup = field("$.v", json!({"generalize": generalize}));
+        assert_eq!(setup.structured(json!({"v": value})), json!({"v": expected}), "{value} by {generalize}");
+    }
+}
+
+/// Values that one detector finds wherever they stand between spaces.
+const VALUES: [(&str, &str); 6] = [
+    ("CreditCard", CARD),
+    ("Email", "ada@example.com"),
+    ("Iban", "DE89370400440532013000"),
+    ("UsSsn", "123-45-6789"),
+    ("IpAddress", "203.0.113.77"),
+    ("GithubToken", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+];
+
+proptest! {
+    #[test]
+    fn no_value_survives_an_action_that_hides_it_wherever_it_was_planted(
+        (kind, value) in prop::sample::select(&VALUES[..]),
+        action in prop::sample::select(&["redact", "drop", "block"][..]),
+        before in "[a-z]{0,8}",
+        behind in "[a-z]{0,8}",
+        place in 0..5_usize,
+    ) {
+        let setup = Setup::with_rule(json!({"detectors": [{"type": kind, "action": {action: {}}}]}));
+        let text = format!("{before} {value} {behind}");
+        let inside = json!({"rows": [{"v": text}]});
+        let message = match place {
+            0 => result(json!({"content": [{"type": "text", "text": text}]})),
+            1 => result(json!({"structuredContent": inside})),
+            2 => result(json!({"content": [{"type": "text", "text": inside.to_string()}]})),
+            3 => result(json!({"structuredContent": {text: 1}})),
+            _ => json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": text, "data": inside}}),
+        };
+        let masked = setup.masked(&parse(&message.to_string()));
+        let shown = String::from_utf8(masked.bytes().to_vec()).unwrap();
+        prop_assert!(!shown.contains(value), "{}", shown);
+        prop_assert_eq!(masked.blocked().is_empty(), action != "block");
+        let again = setup.masked(&parse(&shown));
+        prop_assert_eq!(String::from_utf8(again.bytes().to_vec()).unwrap(), shown);
+    }
+}

@@ -57,9 +57,7 @@ pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
     let policy = arguments.policy()?;
     let call = Call::new(read_message(&policy)?)
         .map_err(|missing| CommandError::new(format!("standard input: {missing}")))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let now = u64::try_from(now).unwrap_or(u64::MAX);
-    let (answer, code) = match decide(&policy, &arguments.caller(), call, &[], now) {
+    let (answer, code) = match decide(&policy, &arguments.caller(), call, &[], now()) {
         Decision::Allow(permit) => {
             let answer = json!({"decision": "Allow", "rules": permit.rules(), "reason": null});
             let credentials = json!({"credentials": permit.credentials()});
@@ -75,6 +73,12 @@ pub(crate) fn run(arguments: &Called) -> Result<ExitCode, CommandError> {
     };
     print_line(&answer.to_string());
     Ok(code)
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    u64::try_from(now).unwrap_or(u64::MAX)
 }
 
 /// A call that waits for people: by which policies, and who decides.

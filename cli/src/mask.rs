@@ -7,7 +7,7 @@ use lychgate_gateway_policy::Operation;
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::mask::{Audience, Context, mask};
 
-use crate::decide::{Called, read_message};
+use crate::decide::{Called, now, read_message};
 use crate::output::{CommandError, note, print_line};
 
 #[derive(clap::Args)]
@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Tool whose answer the message is
     #[arg(long)]
     tool: Option<String>,
+    /// Resource whose answer the message is
+    #[arg(long, conflicts_with = "tool")]
+    resource: Option<String>,
     /// Say on standard error what was masked, and how often
     #[arg(long)]
     explain: bool,
@@ -29,9 +32,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let caller = arguments.called.caller();
     let asked =
         Operation::of(&message).map_err(|error| CommandError::new(format!("standard input: {error}")))?;
-    let operation = match &arguments.tool {
-        Some(name) => Some(Operation::Tool { name: name.clone() }),
-        None => Some(asked).filter(|asked| *asked != Operation::Answer),
+    let operation = match (&arguments.tool, &arguments.resource) {
+        (Some(name), _) => Some(Operation::Tool { name: name.clone() }),
+        (None, Some(uri)) => Some(Operation::Resource { uri: uri.clone() }),
+        (None, None) => Some(asked).filter(|asked| *asked != Operation::Answer),
     };
     let (audience, direction) = match message.form() {
         Form::Request { .. } => (Audience::Upstream(&caller), Direction::Request),
@@ -39,11 +43,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
             (Audience::Caller(&caller), Direction::Response)
         }
     };
-    let context = Context { audience, direction, operation: operation.as_ref(), known: &[] };
+    let context = Context { audience, direction, operation: operation.as_ref(), known: &[], now: now() };
     let masked = mask(policy.masking(), &context, &message);
     if arguments.explain {
         for (detector, count) in masked.counts() {
             note(&format!("{detector}: {count}"));
+        }
+        for (detector, count) in masked.audited() {
+            note(&format!("{detector}: {count}, counted only (mode: Audit)"));
         }
         if masked.counts().is_empty() {
             note("nothing was masked");

@@ -8,6 +8,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::approval::policy::Mode;
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
@@ -32,6 +33,7 @@ pub use self::action::{Action, AddressPart, DatePart, Generalize, Nothing, Parti
     status = "MaskingRuleStatus",
     derive = "PartialEq",
     doc = "What is masked in which messages of which connections. Every rule that matches applies.",
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Connections", type_ = "integer", json_path = ".status.connectionCount"),
     printcolumn(
         name = "Accepted",
@@ -70,6 +72,10 @@ pub struct MaskingRuleSpec {
     /// connectionSelector, all connections in them are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<Selector>,
+    /// Enforce: what is found is masked. Audit: messages pass as they are, and the record and metrics say what would have
+    /// been masked.
+    #[serde(default)]
+    pub mode: Mode,
     /// Which way the messages go.
     #[serde(default = "default_directions")]
     #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
@@ -106,13 +112,24 @@ pub enum Direction {
 /// Which messages a rule is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::MATCH_NAMES_A_TOOL])))]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::MATCH_NAMES_A_TOOL, rule::MATCH_NAMES_A_RESOURCE]
+)))]
 pub struct MaskingMatch {
     /// Patterns over tool names: one must match, and none that begins with "!" may. An asterisk stands for
-    /// any run of characters. Without any, all tools match, and every message that is no tool's.
+    /// any run of characters. Without any here and under resources, every message matches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "tools")]
     pub tools: Vec<String>,
+    /// The same over the URIs of resources that are read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "tools")]
+    pub resources: Vec<String>,
+    /// A condition in CEL on caller, tool, connection and now. Where it does not hold, the rule does not count;
+    /// where it has no answer, it does. The record stays masked all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "condition")]
+    pub when: Option<String>,
 }
 
 /// One kind of sensitive text, or a group of kinds, and what becomes of it.
@@ -377,6 +394,10 @@ fn default_directions() -> Vec<Direction> {
 
 fn tools(_: &mut SchemaGenerator) -> Schema {
     set(64, &with_rules(text(&format::GLOB), &[rule::TOOL_PATTERN_NAMES_SOMETHING]))
+}
+
+fn condition(_: &mut SchemaGenerator) -> Schema {
+    text(&format::CONDITION)
 }
 
 fn globs(_: &mut SchemaGenerator) -> Schema {

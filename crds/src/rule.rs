@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 40] = [
+pub const RULES: [Rule; 41] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -59,6 +59,7 @@ pub const RULES: [Rule; 40] = [
     TOOL_PATTERN_NAMES_SOMETHING,
     GROUP_IS_NO_PATTERN,
     MATCH_NAMES_A_TOOL,
+    MATCH_NAMES_A_RESOURCE,
     BREAK_GLASS_IS_APART,
     MATCH_NAMES_SOMETHING,
     SOMEBODY_APPROVES,
@@ -317,6 +318,14 @@ pub const MATCH_NAMES_A_TOOL: Rule = Rule {
     expression: "!has(self.tools) || size(self.tools) == 0 || self.tools.exists(tool, !tool.startsWith('!'))",
     message: "only takes tools away; add \"*\" before the patterns that begin with '!'",
     member: Some(".tools"),
+};
+
+/// The same of resources.
+pub const MATCH_NAMES_A_RESOURCE: Rule = Rule {
+    expression: "!has(self.resources) || size(self.resources) == 0 || \
+                 self.resources.exists(resource, !resource.startsWith('!'))",
+    message: "only takes resources away; add \"*\" before the patterns that begin with '!'",
+    member: Some(".resources"),
 };
 
 /// Who approves as one of several does not approve alone.

@@ -100,6 +100,8 @@ pub struct Metrics {
     pub failures: Family<ReasonLabels, Counter>,
     /// Values that were masked on the way to a client.
     pub masks: Family<MaskLabels, Counter>,
+    /// Values that MaskingRules with mode Audit would have masked there.
+    pub audited_masks: Family<MaskLabels, Counter>,
     /// From the request's last byte to the upstream's first.
     pub upstream_seconds: Family<ConnectionLabels, Histogram, fn() -> Histogram>,
     /// The sequence of the policy in use.
@@ -138,8 +140,7 @@ impl Default for Metrics {
             "Requests that the gateway answered with an error of its own",
             failures.clone(),
         );
-        let masks = Family::default();
-        registry.register("masks", "Values masked on the way to a client", masks.clone());
+        let (masks, audited_masks) = masks(&mut registry);
         let upstream_seconds = Family::new_with_constructor(latency as fn() -> Histogram);
         registry.register_with_unit(
             "upstream",
@@ -180,6 +181,7 @@ impl Default for Metrics {
             audited_commands,
             failures,
             masks,
+            audited_masks,
             upstream_seconds,
             policy_sequence,
             open_streams,
@@ -237,6 +239,14 @@ impl Metrics {
             Err(std::fmt::Error) => String::new(),
         }
     }
+}
+
+fn masks(registry: &mut Registry) -> (Family<MaskLabels, Counter>, Family<MaskLabels, Counter>) {
+    let (masks, audited) = (Family::default(), Family::default());
+    registry.register("masks", "Values masked on the way to a client", Family::clone(&masks));
+    let text = "Values that audited MaskingRules would have masked on the way to a client";
+    registry.register("audited_masks", text, Family::clone(&audited));
+    (masks, audited)
 }
 
 fn definitions(

@@ -170,7 +170,8 @@ impl Origin {
             Relayed::Withheld => return Ok(Verdict::Drop),
         };
         let operation = about.as_deref().or(operation);
-        let shown = |message: &Message| show(policy, &self.caller, operation, &self.known, message);
+        let now = now_milliseconds();
+        let shown = |message: &Message| show(policy, &self.caller, operation, &self.known, message, now);
         let Shown { caller: masked, record: recorded } = match sealed {
             None => shown(&message),
             Some(bytes) => {
@@ -257,9 +258,14 @@ impl Origin {
     }
 
     fn count(&self, masked: &Masked) {
-        for (detector, count) in masked.counts() {
-            let labels = MaskLabels { connection: self.connection.label.clone(), detector: detector.clone() };
-            self.gateway.metrics.masks.get_or_create(&labels).inc_by(u64::from(*count));
+        let metrics = &self.gateway.metrics;
+        let counts = [(masked.counts(), &metrics.masks), (masked.audited(), &metrics.audited_masks)];
+        for (counts, family) in counts {
+            for (detector, count) in counts {
+                let connection = self.connection.label.clone();
+                let labels = MaskLabels { connection, detector: detector.clone() };
+                family.get_or_create(&labels).inc_by(u64::from(*count));
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask};
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::{Call, Caller, Operation, Policy};
 use lychgate_gateway_record::{
-    self as record, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
+    AUDITED, self as record, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
 };
 
 use crate::approval::full_name;
@@ -320,7 +320,8 @@ pub fn for_record(
     known: &[Known],
     message: &Message,
 ) -> Masked {
-    let context = Context { audience: Audience::Record, direction, operation, known };
+    // For the record, no condition is asked.
+    let context = Context { audience: Audience::Record, direction, operation, known, now: 0 };
     mask(policy.masking(), &context, message)
 }
 
@@ -382,7 +383,9 @@ fn recorded_message(masked: &Masked) -> Option<record::Message> {
 }
 
 fn masks(masked: &Masked) -> record::Masks {
-    masked.counts().iter().map(|(detector, count)| (detector.clone(), u64::from(*count))).collect()
+    let masked_values = masked.counts().iter().map(|(detector, count)| (detector.clone(), *count));
+    let audited = masked.audited().iter().map(|(detector, count)| (format!("{AUDITED}{detector}"), *count));
+    masked_values.chain(audited).map(|(detector, count)| (detector, u64::from(count))).collect()
 }
 
 /// A caller as the record has him.

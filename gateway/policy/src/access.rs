@@ -179,7 +179,7 @@ fn reads(grant: &Grant, uri: &str) -> bool {
 }
 
 /// Whether a URI has a segment `..`, also one that is spelled with percent signs or ends at a backslash.
-fn climbs(uri: &str) -> bool {
+pub(crate) fn climbs(uri: &str) -> bool {
     let plain = uri.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
     plain.split(['/', '\\', '?', '#']).any(|segment| segment == "..")
 }

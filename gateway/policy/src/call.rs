@@ -242,6 +242,23 @@ impl Operation {
         }
     }
 
+    /// The resource that is read, or whose task is asked about.
+    #[must_use]
+    pub fn resource_behind(&self) -> Option<&str> {
+        match self {
+            Self::Resource { uri } | Self::Task { task: Task { maker: Maker::Resource(uri), .. } } => Some(uri),
+            Self::Task { task: Task { maker: Maker::Prompt(_) | Maker::Tool(_), .. } }
+            | Self::Tool { .. }
+            | Self::Prompt { .. }
+            | Self::UnknownTask { .. }
+            | Self::Listen { .. }
+            | Self::List(_)
+            | Self::Protocol { .. }
+            | Self::Answer
+            | Self::Unknown { .. } => None,
+        }
+    }
+
     /// What the operation is about, as records and metrics show it: a tool's or prompt's name, or a URI.
     #[must_use]
     pub fn target(&self) -> Option<&str> {

@@ -141,7 +141,7 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
     let commands = command::compile(&config, &mut problems);
     let pinning = pinning::compile(&config, &mut problems);
     let alternatives = credential::alternatives(&config);
-    let masking = mask::compile(&config.masking).map_err(|found| problems.extend(found)).ok();
+    let masking = mask::compile_all(&config).map_err(|found| problems.extend(found)).ok();
     match (upstream, masking) {
         (Some(upstream), Some(masking)) if problems.is_empty() => {
             Ok(Policy { config, upstream, access, masking, commands, approval, pinning, alternatives })

@@ -229,6 +229,7 @@ fn weigh(
         direction: Direction::Request,
         operation: Some(operation),
         known,
+        now,
     };
     let masked = mask::mask(policy.masking(), &context, call.message());
     if !masked.blocked().is_empty() {

@@ -21,8 +21,8 @@ pub struct Shown {
     pub record: Masked,
 }
 
-/// Masks a message of the server, an answer to `operation`, for its caller and for the record. `known` as in
-/// [`Context`].
+/// Masks a message of the server, an answer to `operation`, for its caller and for the record. `known` and `now` as
+/// in [`Context`].
 #[must_use]
 pub fn show(
     policy: &Policy,
@@ -30,12 +30,15 @@ pub fn show(
     operation: Option<&Operation>,
     known: &[Known],
     message: &Message,
+    now: u64,
 ) -> Shown {
     let direction = Direction::Response;
     let masked =
-        |audience| mask(policy.masking(), &Context { audience, direction, operation, known }, message);
+        |audience| mask(policy.masking(), &Context { audience, direction, operation, known, now }, message);
     let for_caller = masked(Audience::Caller(caller));
-    let holds = |rule: &MaskingRule| rule.directions.contains(&direction) && !excepts(rule, caller);
+    let holds = |rule: &MaskingRule| {
+        rule.directions.contains(&direction) && rule.matching.when.is_none() && !excepts(rule, caller)
+    };
     let is_same = for_caller.blocked().is_empty() && policy.config().masking.iter().all(holds);
     let record = if is_same { for_caller.clone() } else { masked(Audience::Record) };
     Shown { caller: for_caller, record }
@@ -50,6 +53,7 @@ mod tests {
     use lychgate_gateway_mcp::message::Message;
 
     use super::show;
+    use crate::call::Operation;
     use crate::compile::Policy;
     use crate::config::{Action, Detector, DetectorType, Direction, Exclude, ExcludedCallers, MaskingRule};
     use crate::mask::{Audience, Context, mask};
@@ -69,8 +73,35 @@ mod tests {
     }
 
     fn alone(policy: &Policy, audience: Audience<'_>, message: &Message) -> Vec<u8> {
-        let context = Context { audience, direction: Direction::Response, operation: None, known: &[] };
+        let context = Context { audience, direction: Direction::Response, operation: None, known: &[], now: 0 };
         mask(policy.masking(), &context, message).bytes().to_vec()
+    }
+
+    #[test]
+    fn a_rule_counts_where_its_condition_holds_or_has_no_answer_and_in_the_record_always() {
+        let text = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"erin@example.com"}]}}"#;
+        let answer = message(text);
+        let query = Operation::Tool { name: "query".to_owned() };
+        for (when, is_masked) in [
+            ("!('support' in caller.groups)", false),
+            ("'support' in caller.groups", true),
+            ("tool == 'query'", true),
+            ("tool == 'other'", false),
+            ("connection.name == 'db'", true),
+            ("connection.name == 'other'", false),
+            ("connection.labels['env'] == 'prod'", true),
+            ("now < timestamp('1970-01-01T00:00:08Z')", true),
+            ("now < timestamp('1970-01-01T00:00:06Z')", false),
+        ] {
+            let mut rule = rule(DetectorType::Email, &BOTH, &[]);
+            rule.matching.when = Some(when.to_owned());
+            let policy = policy(|config| config.masking = vec![rule]);
+            let alice = caller("alice", &["support"]);
+            let shown = show(&policy, &alice, Some(&query), &[], &answer, 7_000);
+            let holds_mark = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("[REDACTED:Email]");
+            assert_eq!(holds_mark(shown.caller.bytes()), is_masked, "{when}");
+            assert!(holds_mark(shown.record.bytes()), "{when}");
+        }
     }
 
     #[test]
@@ -88,7 +119,7 @@ mod tests {
             (vec![rule(email, &BOTH, &["support"]), rule(iban, &BOTH, &[])], true),
         ] {
             let policy = policy(|config| config.masking = rules);
-            let shown = show(&policy, &alice, None, &[], &answer);
+            let shown = show(&policy, &alice, None, &[], &answer, 0);
             assert_eq!(shown.caller.bytes(), &alone(&policy, Audience::Caller(&alice), &answer));
             assert_eq!(shown.record.bytes(), &alone(&policy, Audience::Record, &answer));
             assert_eq!(

@@ -2,6 +2,8 @@
 //!
 //! What a condition is, and what it answers, is `lychgate-gateway-condition`'s business.
 
+use std::collections::BTreeMap;
+
 use lychgate_gateway_condition::{self as condition, Budget, Condition, Input, Scope, Statement};
 use lychgate_gateway_mcp::json::Value;
 use lychgate_gateway_mcp::message::Message;
@@ -24,6 +26,19 @@ pub(crate) fn check(text: Option<&str>, scope: Scope, path: &str, problems: &mut
     }
     if let Err(faults) = condition::compile(text, scope) {
         problems.extend(faults.iter().map(|fault| Problem::new(path, fault.to_string())));
+    }
+}
+
+/// The same for a condition that is asked where there are no arguments.
+pub(crate) fn check_without_arguments(text: Option<&str>, path: &str, problems: &mut Vec<Problem>) {
+    let before = problems.len();
+    check(text, Scope::Access, path, problems);
+    let Some(text) = text.filter(|_| problems.len() == before) else { return };
+    if condition::compile(text, Scope::Access).is_ok_and(|condition| condition.needs_arguments()) {
+        problems.push(Problem::new(
+            path,
+            "asks about args, which an answer does not have; ask about caller, tool, connection or now",
+        ));
     }
 }
 
@@ -61,6 +76,29 @@ impl When {
                 condition.holds(&asked.input(statement)).map_err(|error| error.to_string())
             }
             Self::Never => Err("the condition cannot be read".to_owned()),
+        }
+    }
+
+    /// Whether it holds where nothing but the caller, the tool and the time are known, as for an answer.
+    ///
+    /// # Errors
+    /// As [`When::holds`].
+    pub(crate) fn holds_without_arguments(
+        &self,
+        caller: &Caller,
+        tool: Option<&str>,
+        now: u64,
+    ) -> Result<bool, String> {
+        match self {
+            Self::Always => Ok(true),
+            Self::Never => Err("the condition cannot be read".to_owned()),
+            Self::If(condition) => {
+                let (labels, budget) = (BTreeMap::new(), Budget::new());
+                // What it asks of the connection was answered when it was compiled.
+                let connection = condition::Connection { namespace: "", name: "", labels: &labels };
+                let input = input(caller, tool, None, connection, now, None, &budget);
+                condition.holds(&input).map_err(|error| error.to_string())
+            }
         }
     }
 
@@ -113,16 +151,29 @@ impl<'a> Asked<'a> {
     }
 
     fn input<'b>(&'b self, statement: Option<Statement<'b>>) -> Input<'b> {
-        let Caller { issuer, subject, username, groups, kubernetes_usernames: _, anonymous } = self.caller;
-        Input {
-            caller: condition::Caller { issuer, username, subject, groups, anonymous: *anonymous },
-            tool: self.tool,
-            args: self.arguments,
-            connection: connection(self.config),
-            now: i64::try_from(self.now).unwrap_or(i64::MAX),
-            statement,
-            budget: &self.budget,
-        }
+        let connection = connection(self.config);
+        input(self.caller, self.tool, self.arguments, connection, self.now, statement, &self.budget)
+    }
+}
+
+fn input<'a>(
+    caller: &'a Caller,
+    tool: Option<&'a str>,
+    args: Option<Value<'a>>,
+    connection: condition::Connection<'a>,
+    now: u64,
+    statement: Option<Statement<'a>>,
+    budget: &'a Budget,
+) -> Input<'a> {
+    let Caller { issuer, subject, username, groups, kubernetes_usernames: _, anonymous } = caller;
+    Input {
+        caller: condition::Caller { issuer, username, subject, groups, anonymous: *anonymous },
+        tool,
+        args,
+        connection,
+        now: i64::try_from(now).unwrap_or(i64::MAX),
+        statement,
+        budget,
     }
 }
 

@@ -14,8 +14,11 @@ use crate::key::VerifyingKey;
 use crate::line::ENVELOPE_BYTES_MAXIMUM;
 use crate::message::Message;
 
-/// How many values each detector masked, by the detector's name.
+/// How many values each detector masked, by the detector's name. Behind [`AUDITED`] stands what would have been masked by
+/// rules that only count.
 pub type Masks = BTreeMap<String, u64>;
+/// What precedes the name of a detector whose values were counted and not masked.
+pub const AUDITED: &str = "audit:";
 
 /// One fact about the gateway's work, without its place in the journal.
 ///

@@ -29,7 +29,7 @@ mod verify;
 pub use chain::{Chain, LastLine, Line};
 pub use command::{Commands, Finding};
 pub use entry::{
-    Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
+    AUDITED, Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
     Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
 };
 pub use flagged::{Flag, Flagged};

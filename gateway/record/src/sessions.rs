@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::entry::{Caller, Entry, Outcome};
+use crate::entry::{AUDITED, Caller, Entry, Outcome};
 use crate::line::{Content, Recorded};
 use crate::timestamp::Timestamp;
 
@@ -58,7 +58,8 @@ impl Summaries {
         };
         summary.first = summary.first.min(recorded.time);
         summary.last = summary.last.max(recorded.time);
-        let masks = entry.payload().into_iter().flat_map(|(_, _, masks)| masks.values());
+        let masks = entry.payload().into_iter().flat_map(|(_, _, masks)| masks.iter());
+        let masks = masks.filter(|(detector, _)| !detector.starts_with(AUDITED)).map(|(_, count)| count);
         summary.masked = masks.fold(summary.masked, |sum, count| sum.saturating_add(*count));
         if let Entry::Request(request) = entry {
             summary.calls += 1;

@@ -67,6 +67,8 @@ pub fn shown(
             direction: Direction::Request,
             operation: Some(operation),
             known,
+            // For approvers, as for the record, no condition is asked.
+            now: 0,
         };
         let masked = mask(policy.masking(), &context, sent);
         if masked.is_refusal() {

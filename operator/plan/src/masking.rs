@@ -1,6 +1,7 @@
 //! MaskingRules as the gateway knows them, and what the gateway's own check says of them.
 
 use lychgate_crds::Reason;
+use lychgate_crds::approval::policy::Mode;
 use lychgate_crds::masking::{self, MaskingRuleSpec};
 use lychgate_gateway_policy::config;
 use lychgate_gateway_policy::mask::check_rule;
@@ -22,6 +23,7 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         target_refs: _,
         connection_selector: _,
         namespace_selector: _,
+        mode,
         directions,
         matching,
         detectors,
@@ -31,10 +33,9 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
     } = spec;
     config::MaskingRule {
         name: name.to_owned(),
+        audit: *mode == Mode::Audit,
         directions: directions.iter().copied().map(direction).collect(),
-        matching: config::MaskingMatch {
-            tools: matching.as_ref().map(|matching| matching.tools.clone()).unwrap_or_default(),
-        },
+        matching: matching.as_ref().map(self::matching).unwrap_or_default(),
         detectors: detectors.iter().map(detector).collect(),
         fields: fields.iter().map(field).collect(),
         exclude: exclude.as_ref().map(self::exclude).unwrap_or_default(),
@@ -54,6 +55,11 @@ fn decode(decode: &masking::Decode) -> config::Decode {
         },
         escapes: *escapes,
     }
+}
+
+fn matching(matching: &masking::MaskingMatch) -> config::MaskingMatch {
+    let masking::MaskingMatch { tools, resources, when } = matching;
+    config::MaskingMatch { tools: tools.clone(), resources: resources.clone(), when: when.clone() }
 }
 
 fn direction(direction: masking::Direction) -> config::Direction {

@@ -330,7 +330,8 @@ impl ValidConnection {
         let of_commands = self.commands.iter().flat_map(|rule| &rule.rules).map(|clause| &clause.when);
         let of_grants = self.access.iter().map(|grant| &grant.when);
         let of_approvals = self.approvals.iter().map(|policy| &policy.matching.when);
-        let mut conditions = of_commands.chain(of_grants).chain(of_approvals);
+        let of_masks = self.masking.iter().map(|rule| &rule.matching.when);
+        let mut conditions = of_commands.chain(of_grants).chain(of_approvals).chain(of_masks);
         if conditions.any(Option::is_some) { self.labels.clone() } else { BTreeMap::new() }
     }
 

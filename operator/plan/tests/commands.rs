@@ -178,6 +178,20 @@ fn a_required_command_rule_is_one_that_is_enforced() {
 }
 
 #[test]
+fn a_required_masking_rule_is_one_that_is_enforced() {
+    let rule = |mode: &str| {
+        format!(
+            "---\napiVersion: lychgate.dev/v1alpha1\nkind: MaskingRule\nmetadata: {{name: pii}}\n\
+             spec: {{connectionSelector: {{}}, mode: {mode}, detectors: [{{group: All, action: {{redact: {{}}}}}}]}}\n"
+        )
+    };
+    for (mode, expected) in [("Audit", Some(Closed::RequiredPolicyMissing)), ("Enforce", None)] {
+        let text = docs(&[], &rule(mode)).replace("identity:", "requires: [MaskingRule]\n  identity:");
+        assert_eq!(check(&text, &in_cluster()).1.connections[0].closed(), expected, "{mode}");
+    }
+}
+
+#[test]
 fn the_document_holds_the_labels_only_where_a_condition_may_ask_for_them() {
     let labels = ("metadata.labels", json!({"env": "prod"}));
     let when = json!("connection.labels['env'] == 'prod'");

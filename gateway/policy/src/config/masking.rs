@@ -10,6 +10,9 @@ use super::action::Action;
 pub struct MaskingRule {
     /// The MaskingRule's name, as records show it.
     pub name: String,
+    /// Whether it only counts what it would mask.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audit: bool,
     /// Which way the messages go.
     pub directions: Vec<Direction>,
     /// Which messages; all when empty.
@@ -73,9 +76,15 @@ pub enum Direction {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MaskingMatch {
     /// Globs over tool names, of which one must match and none that begins with `!` may; any tool, and
-    /// every message that is no tool's, when empty.
+    /// every message that is no tool's, when this and `resources` are empty.
     #[serde(default)]
     pub tools: Vec<String>,
+    /// The same over the URIs of resources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// A condition in CEL; where it does not hold, the rule does not count. The record stays masked all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// One kind of sensitive text, or a group of kinds, and what becomes of it.

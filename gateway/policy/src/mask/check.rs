@@ -10,6 +10,7 @@ use super::program::whole_value;
 use crate::compile::Problem;
 use crate::config::{Detector, Exclude, Field, MaskingRule};
 use crate::path::Path;
+use crate::when;
 
 /// How many texts inside each other may be opened as JSON.
 const MAXIMUM_NESTING: u32 = 3;
@@ -28,7 +29,9 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
             "is empty, so nothing is masked; write Response, Request or both",
         ));
     }
-    check_tools(&rule.matching.tools, &mut problems);
+    check_names(&rule.matching.tools, "match.tools", "tool", &mut problems);
+    check_names(&rule.matching.resources, "match.resources", "resource", &mut problems);
+    when::check_without_arguments(rule.matching.when.as_deref(), "match.when", &mut problems);
     if rule.detectors.is_empty() && rule.fields.is_empty() {
         problems.push(Problem::new("detectors", "nothing is looked for; add an entry here or under fields"));
     }
@@ -46,9 +49,10 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
     problems
 }
 
-fn check_tools(tools: &[String], problems: &mut Vec<Problem>) {
-    for (index, pattern) in tools.iter().enumerate() {
-        let path = format!("match.tools[{index}]");
+/// Patterns over names of things of one kind.
+fn check_names(patterns: &[String], list: &str, thing: &str, problems: &mut Vec<Problem>) {
+    for (index, pattern) in patterns.iter().enumerate() {
+        let path = format!("{list}[{index}]");
         match pattern.strip_prefix('!') {
             Some("") => {
                 problems.push(Problem::new(path, "excludes nothing; write a name or pattern behind the `!`"))
@@ -60,19 +64,16 @@ fn check_tools(tools: &[String], problems: &mut Vec<Problem>) {
                 ));
             }
             None if pattern.is_empty() => {
-                problems.push(Problem::new(
-                    path,
-                    "is empty, which matches no tool; write a name, or * for every tool",
-                ));
+                let message =
+                    format!("is empty, which matches no {thing}; write a name, or * for every {thing}");
+                problems.push(Problem::new(path, message));
             }
             Some(_) | None => {}
         }
     }
-    if !tools.is_empty() && tools.iter().all(|pattern| pattern.starts_with('!')) {
-        problems.push(Problem::new(
-            "match.tools",
-            "only excludes, so no tool matches; put \"*\" before the exclusions",
-        ));
+    if !patterns.is_empty() && patterns.iter().all(|pattern| pattern.starts_with('!')) {
+        let message = format!("only excludes, so no {thing} matches; put \"*\" before the exclusions");
+        problems.push(Problem::new(list, message));
     }
 }
 
@@ -194,6 +195,7 @@ mod tests {
             ("", ""),
             ("directions", r#"["Request","Response"]"#),
             ("match", r#"{"tools":["query*","!query_all"]}"#),
+            ("match", r#"{"resources":["db://*"],"when":"!('dba' in caller.groups)"}"#),
             ("detectors", r#"[{"group":"Secrets","action":{"replace":{"string":""}}}]"#),
             (
                 "fields",
@@ -243,6 +245,24 @@ mod tests {
                 "only excludes, so no tool matches; put \"*\" before the exclusions",
             ),
             ("decode", r#"{"nestedJson":4}"#, "decode.nestedJson", "is 4; write 0 to 3"),
+            (
+                "match",
+                r#"{"resources":[""]}"#,
+                "match.resources[0]",
+                "is empty, which matches no resource; write a name, or * for every resource",
+            ),
+            (
+                "match",
+                r#"{"resources":["!db://*"]}"#,
+                "match.resources",
+                "only excludes, so no resource matches; put \"*\" before the exclusions",
+            ),
+            (
+                "match",
+                r#"{"when":"args.schema == 'payroll'"}"#,
+                "match.when",
+                "asks about args, which an answer does not have; ask about caller, tool, connection or now",
+            ),
             ("detectors", "[]", "detectors", "nothing is looked for; add an entry here or under fields"),
             (
                 "detectors",

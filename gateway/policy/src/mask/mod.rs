@@ -35,6 +35,7 @@ use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, r
 
 pub use check::check_rule;
 pub use known::Known;
+pub(crate) use program::compile_all;
 pub use program::{Program, compile};
 
 use crate::call::Operation;
@@ -72,6 +73,8 @@ pub struct Context<'a> {
     pub operation: Option<&'a Operation>,
     /// Credentials that must not be shown, whatever the rules say.
     pub known: &'a [Known],
+    /// The time at which conditions are asked, in milliseconds since the Unix epoch.
+    pub now: u64,
 }
 
 /// A message that may be shown to the audience it was masked for.
@@ -79,6 +82,7 @@ pub struct Context<'a> {
 pub struct Masked {
     bytes: Bytes,
     counts: BTreeMap<String, u32>,
+    audited: BTreeMap<String, u32>,
     is_refusal: bool,
     blocked: Vec<String>,
 }
@@ -94,6 +98,12 @@ impl Masked {
     #[must_use]
     pub fn counts(&self) -> &BTreeMap<String, u32> {
         &self.counts
+    }
+
+    /// How much rules that only count would have masked, by kind. It stands in the message as it came.
+    #[must_use]
+    pub fn audited(&self) -> &BTreeMap<String, u32> {
+        &self.audited
     }
 
     /// The message alone.
@@ -116,7 +126,8 @@ impl Masked {
     }
 
     fn own(bytes: Bytes) -> Self {
-        Self { bytes, counts: BTreeMap::new(), is_refusal: false, blocked: Vec::new() }
+        let counts = BTreeMap::new();
+        Self { bytes, counts: counts.clone(), audited: counts, is_refusal: false, blocked: Vec::new() }
     }
 }
 
@@ -127,6 +138,7 @@ impl std::fmt::Debug for Masked {
             .debug_struct("Masked")
             .field("bytes", &self.bytes.len())
             .field("counts", &self.counts)
+            .field("audited", &self.audited)
             .field("is_refusal", &self.is_refusal)
             .finish()
     }
@@ -135,14 +147,29 @@ impl std::fmt::Debug for Masked {
 /// Masks a message for an audience.
 #[must_use]
 pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
-    let active = Active::new(program, context);
+    let audited = audit(program, context, message);
+    let active = Active::new(&program.enforced, context);
     if active.is_empty() && context.known.is_empty() {
-        return Masked::own(message.bytes().clone());
+        return Masked { audited, ..Masked::own(message.bytes().clone()) };
     }
     let mut masker = Masker::new(active, context.known);
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
-    seal(message, context, edits, masker)
+    Masked { audited, ..seal(message, context, edits, masker) }
+}
+
+/// What the rules that only count would mask in a message, if they were alone.
+fn audit(program: &Program, context: &Context<'_>, message: &Message) -> BTreeMap<String, u32> {
+    if program.audited.is_empty() {
+        return BTreeMap::new();
+    }
+    let active = Active::new(&program.audited, context);
+    if active.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut masker = Masker::new(active, &[]);
+    masker.message(message.document().root(), context, &mut Edits::new());
+    masker.into_counts()
 }
 
 /// The message with its edits made, or an error in its place: never the message as it was. The record has a message that

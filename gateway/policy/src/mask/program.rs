@@ -6,28 +6,63 @@
 
 use std::cmp::Reverse;
 
+use lychgate_gateway_condition::Scope;
 use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
 use super::decode::Undo;
 use super::detect::Wanted;
 use super::{Audience, Context, check, detect};
+use crate::access::climbs;
+use crate::call::Operation;
 use crate::compile::Problem;
 use crate::config::{self, Action, DetectorType, Direction};
+use crate::decide::Caller;
 use crate::glob::Glob;
 use crate::path::Path;
+use crate::when::{self, When};
 
 /// Compiled masking rules.
 #[derive(Debug, Default)]
 pub struct Program {
-    rules: Vec<Rule>,
+    /// The rules that are enforced.
+    pub(super) enforced: Rules,
+    /// Those that only count.
+    pub(super) audited: Rules,
 }
 
-/// Compiles rules.
+/// Some of the rules, in the order of the configuration.
+#[derive(Debug, Default)]
+pub(super) struct Rules(Vec<Rule>);
+
+impl Rules {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Compiles the rules of a document.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_all(config: &config::GatewayConfig) -> Result<Program, Vec<Problem>> {
+    compile_with(&config.masking, &|text| when::compile(text, Scope::Access, config))
+}
+
+/// Compiles rules alone. A condition has no answer then, so that its rule counts for everybody.
 ///
 /// # Errors
 /// Everything that is wrong with any of them, at paths such as `masking[2].fields[0].jsonPath`.
 pub fn compile(rules: &[config::MaskingRule]) -> Result<Program, Vec<Problem>> {
+    let unknown = |text: Option<&str>| if text.is_some() { When::Never } else { When::Always };
+    compile_with(rules, &unknown)
+}
+
+fn compile_with(
+    rules: &[config::MaskingRule],
+    condition: &dyn Fn(Option<&str>) -> When,
+) -> Result<Program, Vec<Problem>> {
     let mut problems = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         problems.extend(check::check_rule(rule).into_iter().map(|problem| {
@@ -39,7 +74,11 @@ pub fn compile(rules: &[config::MaskingRule]) -> Result<Program, Vec<Problem>> {
         }));
     }
     if problems.is_empty() {
-        Ok(Program { rules: rules.iter().map(Rule::new).collect() })
+        let of = |audit: bool| {
+            let rules = rules.iter().filter(|rule| rule.audit == audit);
+            Rules(rules.map(|rule| Rule::new(rule, condition(rule.matching.when.as_deref()))).collect())
+        };
+        Ok(Program { enforced: of(false), audited: of(true) })
     } else {
         Err(problems)
     }
@@ -48,7 +87,7 @@ pub fn compile(rules: &[config::MaskingRule]) -> Result<Program, Vec<Problem>> {
 impl Program {
     /// What becomes of values, by any rule.
     pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
-        self.rules.iter().flat_map(Rule::actions)
+        self.enforced.0.iter().flat_map(Rule::actions)
     }
 }
 
@@ -56,7 +95,9 @@ impl Program {
 #[derive(Debug)]
 struct Rule {
     directions: Vec<Direction>,
-    tools: Tools,
+    tools: Names,
+    resources: Names,
+    when: When,
     detectors: Vec<(DetectorType, Action)>,
     /// The same, as a text and as a number are searched for them.
     wanted: Wanted,
@@ -103,18 +144,16 @@ impl Decode {
     }
 }
 
-/// Which tools a rule is about; all, and what is no tool's, if both lists are empty.
+/// Which tools or resources a rule is about; none if both lists are empty.
 #[derive(Debug)]
-struct Tools {
+struct Names {
     wanted: Vec<Glob>,
     unwanted: Vec<Glob>,
 }
 
 impl Rule {
     /// Takes a rule that [`check`] has found right; what it would have refused is left out.
-    fn new(rule: &config::MaskingRule) -> Self {
-        let (unwanted, wanted): (Vec<&String>, Vec<&String>) =
-            rule.matching.tools.iter().partition(|pattern| pattern.starts_with('!'));
+    fn new(rule: &config::MaskingRule, when: When) -> Self {
         let mut detectors = Vec::new();
         for detector in &rule.detectors {
             let kinds = detector.group.into_iter().flat_map(detect::members);
@@ -132,13 +171,9 @@ impl Rule {
             .flat_map(|field| field.keys.iter().map(move |glob| (key(glob), field.action.clone())));
         Self {
             directions: rule.directions.clone(),
-            tools: Tools {
-                wanted: wanted.into_iter().map(|pattern| Glob::new(pattern)).collect(),
-                unwanted: unwanted
-                    .into_iter()
-                    .map(|pattern| Glob::new(pattern.trim_start_matches('!')))
-                    .collect(),
-            },
+            tools: Names::new(&rule.matching.tools),
+            resources: Names::new(&rule.matching.resources),
+            when,
             wanted: Wanted::of(detectors.iter().map(|(kind, _)| *kind)),
             wanted_in_numbers: Wanted::of(
                 detectors.iter().map(|(kind, _)| *kind).filter(|kind| detect::can_be_number(*kind)),
@@ -173,11 +208,27 @@ impl Rule {
             Audience::Record => true,
             Audience::Caller(caller) | Audience::Upstream(caller) => {
                 let sees_all = caller.groups.iter().any(|group| self.kept_groups.contains(group));
-                self.directions.contains(&context.direction) && !sees_all
+                self.directions.contains(&context.direction) && !sees_all && self.counts_for(caller, context)
             }
         };
         // Where a message came from an unknown call, it may have been any tool's.
-        is_wanted && context.operation.is_none_or(|operation| self.tools.matches(operation.tool_behind()))
+        is_wanted && context.operation.is_none_or(|operation| self.is_about(operation))
+    }
+
+    /// Whether the rule's condition holds; one that has no answer does, for it would hide less otherwise.
+    fn counts_for(&self, caller: &Caller, context: &Context<'_>) -> bool {
+        let tool = context.operation.and_then(Operation::tool_behind);
+        self.when.holds_without_arguments(caller, tool, context.now).unwrap_or(true)
+    }
+
+    fn is_about(&self, operation: &Operation) -> bool {
+        if self.tools.is_empty() && self.resources.is_empty() {
+            return true;
+        }
+        let resource = operation.resource_behind();
+        // What a server resolves to another resource than it is called may be any.
+        let may_be_any = !self.resources.is_empty() && resource.is_some_and(climbs);
+        may_be_any || self.tools.matches(operation.tool_behind()) || self.resources.matches(resource)
     }
 
     fn keeps_value(&self, value: &str) -> bool {
@@ -186,12 +237,23 @@ impl Rule {
     }
 }
 
-impl Tools {
-    fn matches(&self, tool: Option<&str>) -> bool {
-        if self.wanted.is_empty() && self.unwanted.is_empty() {
-            return true;
+impl Names {
+    fn new(patterns: &[String]) -> Self {
+        let (unwanted, wanted): (Vec<&String>, Vec<&String>) =
+            patterns.iter().partition(|pattern| pattern.starts_with('!'));
+        let glob = |pattern: &String| Glob::new(pattern.trim_start_matches('!'));
+        Self {
+            wanted: wanted.into_iter().map(glob).collect(),
+            unwanted: unwanted.into_iter().map(glob).collect(),
         }
-        let Some(name) = tool else { return false };
+    }
+
+    fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.unwanted.is_empty()
+    }
+
+    fn matches(&self, name: Option<&str>) -> bool {
+        let Some(name) = name else { return false };
         self.wanted.iter().any(|glob| glob.matches(name))
             && !self.unwanted.iter().any(|glob| glob.matches(name))
     }
@@ -252,9 +314,9 @@ pub(super) enum Purpose<'a> {
 }
 
 impl<'a> Active<'a> {
-    /// The rules of `program` that count in `context`.
-    pub(super) fn new(program: &'a Program, context: &Context<'_>) -> Self {
-        let rules: Vec<&Rule> = program.rules.iter().filter(|rule| rule.applies(context)).collect();
+    /// Those of `rules` that count in `context`.
+    pub(super) fn new(rules: &'a Rules, context: &Context<'_>) -> Self {
+        let rules: Vec<&Rule> = rules.0.iter().filter(|rule| rule.applies(context)).collect();
         let mut active = Self {
             rules: Vec::new(),
             wanted: Wanted::default(),

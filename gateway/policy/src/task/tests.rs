@@ -341,7 +341,7 @@ fn what_comes_of_a_task_is_masked_by_the_rules_for_its_tool() {
             crate::config::Direction::Request => Audience::Upstream(&alice),
             crate::config::Direction::Response => Audience::Caller(&alice),
         };
-        let context = Context { audience, direction, operation: Some(operation), known: &[] };
+        let context = Context { audience, direction, operation: Some(operation), known: &[], now: 0 };
         let masked = mask(policy.masking(), &context, &message(&written.to_string()));
         serde_json::from_slice::<Value>(masked.bytes()).unwrap()
     };

@@ -54,8 +54,8 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         }
         ("ApprovalPolicy", _) => approval_policy(place, value),
         ("CommandRule", _) => command_rule(place, value),
-        ("MaskingRule", "spec.match") => names_a_tool(value),
-        ("MaskingRule", "spec.match.tools[]") => violated(
+        ("MaskingRule", "spec.match") => names_something(value),
+        ("MaskingRule", "spec.match.tools[]" | "spec.match.resources[]") => violated(
             content(value) == "!" || content(value).starts_with("!!"),
             rule::TOOL_PATTERN_NAMES_SOMETHING,
         ),
@@ -256,10 +256,12 @@ fn values_with_in(value: &Value) -> Found {
     violated(compares != is_filled(value, "values"), rule::VALUES_WITH_IN)
 }
 
-fn names_a_tool(value: &Value) -> Found {
-    let tools = value.get("tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    violated(
-        !tools.is_empty() && tools.iter().all(|tool| content(tool).starts_with('!')),
-        rule::MATCH_NAMES_A_TOOL,
-    )
+fn names_something(value: &Value) -> Found {
+    let only_takes_away = |list: &str| {
+        let patterns = value.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        !patterns.is_empty() && patterns.iter().all(|pattern| content(pattern).starts_with('!'))
+    };
+    let mut found = violated(only_takes_away("tools"), rule::MATCH_NAMES_A_TOOL);
+    found.extend(violated(only_takes_away("resources"), rule::MATCH_NAMES_A_RESOURCE));
+    found
 }

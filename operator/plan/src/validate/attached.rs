@@ -109,7 +109,7 @@ impl<'a> Effective<'a> {
     /// count.
     pub(crate) fn fulfils(&self, required: RequiredPolicy) -> bool {
         match required {
-            RequiredPolicy::MaskingRule => !self.masking.is_empty(),
+            RequiredPolicy::MaskingRule => self.masking.iter().any(|rule| !rule.audit),
             RequiredPolicy::CommandRule => self.enforced_commands().next().is_some(),
             RequiredPolicy::ApprovalPolicy => self.enforced_approvals().next().is_some(),
         }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{Row, long, many};
+use super::{Row, long};
 
 pub(super) fn rows() -> Vec<Row> {
     let redact = || json!({"redact": {}});
     vec![
-        ("spec.mode", json!("Audit"), "", "there is no such field"),
+        ("spec.mode", json!("audit"), "", "did you mean Audit?"),
         ("spec.directions", json!([]), "", "write at least 1"),
         ("spec.directions", json!(["response"]), "spec.directions[0]", "did you mean Response?"),
         ("spec.directions", json!(["Response", "Response"]), "spec.directions[1]", "stands twice"),
@@ -15,6 +15,19 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.match.tools", json!(["!query"]), "", "only takes tools away"),
         ("spec.match.tools", json!(["*", "!"]), "spec.match.tools[1]", "write a pattern"),
         ("spec.match.tools", json!([""]), "spec.match.tools[0]", "is empty"),
+        ("spec.match.resources", json!("*"), "", "write a list"),
+        ("spec.match.resources", json!(["!db://*"]), "", "only takes resources away"),
+        ("spec.match.resources", json!(["*", "!"]), "spec.match.resources[1]", "write a pattern"),
+        ("spec.match.resources", json!([""]), "spec.match.resources[0]", "is empty"),
+        ("spec.match.when", json!(true), "", "write it in quotes"),
+        ("spec.match.when", json!("caller.nam == 'ana'"), "", "line 1, column "),
+        ("spec.match.when", json!("args.schema == 'payroll'"), "", "asks about args"),
+        ("spec.match.when", long(2049), "", "write at most 2048"),
+        ("spec.limits", json!("2Mi"), "", "write a mapping"),
+        ("spec.limits.messageBytes", json!("2MB"), "", "with k, M, Ki or Mi"),
+        ("spec.limits.messageBytes", json!("65Mi"), "", "between 1Ki and 64Mi"),
+        ("spec.limits.onExceeded", json!("Pass"), "", "write one of Block"),
+        ("spec.failurePolicy", json!("Ignore"), "", "write one of Closed, Open"),
         ("spec.detectors", json!({}), "", "write a list"),
         ("spec.detectors[0]", json!({"action": redact()}), "", "exactly one of type and group"),
         ("spec.detectors[0].group", json!("Secrets"), "spec.detectors[0]", "exactly one of type and group"),

@@ -75,6 +75,7 @@ impl Setup {
             direction: self.direction,
             operation: self.operation.as_ref(),
             known: &self.known,
+            now: 0,
         };
         mask(&self.program, &context, message)
     }
@@ -120,15 +121,15 @@ fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
     let message = parse(r#"{"jsonrpc":"2.0","id":"a","result":{"secret":1}}"#);
     let program = compile(&[]).unwrap();
     let context =
-        Context { audience: Audience::Record, direction: Direction::Response, operation: None, known: &[] };
+        Context { audience: Audience::Record, direction: Direction::Response, operation: None, known: &[], now: 0 };
     let root = message.document().root();
     let result = root.get("result").unwrap();
     let mut overlapping = Edits::new();
     overlapping.replace(result.span(), "{}");
     overlapping.replace(result.get("secret").unwrap().span(), "0");
-    let mut failed = Masker::new(Active::new(&program, &context), &[]);
+    let mut failed = Masker::new(Active::new(&program.enforced, &context), &[]);
     failed.has_failed = true;
-    let intact = Masker::new(Active::new(&program, &context), &[]);
+    let intact = Masker::new(Active::new(&program.enforced, &context), &[]);
     for masked in
         [seal(&message, &context, overlapping, intact), seal(&message, &context, Edits::new(), failed)]
     {

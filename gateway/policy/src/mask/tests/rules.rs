@@ -57,6 +57,53 @@ fn a_rule_counts_for_the_tools_that_it_matches() {
 }
 
 #[test]
+fn a_rule_counts_for_the_resources_that_it_matches() {
+    let read = |uri: &str| Some(Operation::Resource { uri: uri.to_owned() });
+    for (matching, operation, masks) in [
+        (json!({"resources": ["db://*"]}), read("db://hr/salaries"), true),
+        (json!({"resources": ["db://*", "!db://public/*"]}), read("db://public/a"), false),
+        (json!({"resources": ["db://*", "!db://public/*"]}), read("db://public/../hr/a"), true),
+        (json!({"resources": ["db://*"]}), read("file://a"), false),
+        (json!({"resources": ["db://*"]}), Some(Operation::Tool { name: "query".to_owned() }), false),
+        (json!({"resources": ["db://*"], "tools": ["q*"]}), read("db://a"), true),
+        (json!({"resources": ["db://*"], "tools": ["q*"]}), Some(Operation::Tool { name: "q".to_owned() }), true),
+        (json!({"resources": ["db://*"], "tools": ["q*"]}), Some(Operation::Answer), false),
+        (json!({"tools": ["*"]}), read("db://a"), false),
+        (json!({"resources": ["db://*"]}), None, true),
+    ] {
+        let setup = Setup { operation: operation.clone(), ..email(json!({"match": matching})) };
+        let expected = if masks { MARK } else { MAIL };
+        assert_eq!(setup.content(MAIL), expected, "{matching} {operation:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_only_watches_counts_what_it_would_mask_and_changes_nothing() {
+    let detectors = |kind: &str| json!([{"type": kind, "action": {"redact": {}}}]);
+    let setup = Setup::with_rules(json!([
+        {"audit": true, "detectors": detectors("Email")},
+        {"audit": true, "directions": ["Request"], "detectors": detectors("Phone")},
+        {"audit": true, "fields": [{"keys": ["pin"], "action": {"block": {}}}]},
+        {"detectors": detectors("UsSsn")},
+    ]));
+    let content = json!({"text": "ada@example.com 123-45-6789 (415) 555-0132", "pin": 7});
+    let message = parse(&result(json!({"structuredContent": content})).to_string());
+    let masked = setup.masked(&message);
+    let shown: Value = serde_json::from_slice(masked.bytes()).unwrap();
+    let expected = json!({"text": "ada@example.com [REDACTED:UsSsn] (415) 555-0132", "pin": 7});
+    assert_eq!(shown["result"]["structuredContent"], expected);
+    assert!(masked.blocked().is_empty());
+    let counts = |counts: &std::collections::BTreeMap<String, u32>| serde_json::to_value(counts).unwrap();
+    assert_eq!(counts(masked.audited()), json!({"Email": 1, "Field": 1}));
+    assert_eq!(counts(masked.counts()), json!({"UsSsn": 1}));
+    let only = Setup::with_rule(json!({"audit": true, "detectors": detectors("Email")}));
+    let masked = only.masked(&message);
+    assert_eq!(masked.bytes().as_ptr(), message.bytes().as_ptr());
+    assert_eq!(counts(masked.audited()), json!({"Email": 1}));
+    assert!(!only.program.has_written("[REDACTED") && masked.counts().is_empty());
+}
+
+#[test]
 fn callers_of_an_excluded_group_see_everything_and_the_record_does_not() {
     for (groups, for_record, masks) in [
         (json!(["analysts"]), false, false),

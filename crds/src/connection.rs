@@ -436,7 +436,7 @@ fn globs(_: &mut SchemaGenerator) -> Schema {
     set(64, &text(&format::GLOB))
 }
 
-fn message_bytes(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn message_bytes(_: &mut SchemaGenerator) -> Schema {
     let size = schemars::json_schema!({
         "x-kubernetes-int-or-string": true,
         "anyOf": [{"type": "integer"}, {"type": "string"}],

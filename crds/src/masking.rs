@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::approval::policy::Mode;
+use crate::connection::{Size, message_bytes};
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
@@ -97,6 +98,45 @@ pub struct MaskingRuleSpec {
     /// Which disguises of values are undone. Without it, all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decode>,
+    /// Sizes beyond which nothing is masked. The smaller of this and the connection's limits counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<MaskingLimits>,
+    /// Closed: what cannot be masked is not shown. Open: it passes as it is, and is counted, where every rule that
+    /// counts for the message says so.
+    #[serde(default)]
+    pub failure_policy: FailurePolicy,
+}
+
+/// Sizes beyond which nothing is masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MaskingLimits {
+    /// The largest message, as a quantity between 1Ki and 64Mi.
+    #[schemars(schema_with = "message_bytes")]
+    pub message_bytes: Size,
+    /// What becomes of a larger one. Block: an answer becomes an error, a request is refused.
+    #[serde(default)]
+    pub on_exceeded: OnExceeded,
+}
+
+/// What becomes of a message that is larger than the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum OnExceeded {
+    /// An answer becomes an error, a request is refused.
+    #[default]
+    Block,
+}
+
+/// What becomes of what cannot be masked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum FailurePolicy {
+    /// It is not shown.
+    #[default]
+    Closed,
+    /// It passes as it is, and is counted.
+    Open,
 }
 
 /// Which way a message goes: Request from the client to the server, Response from the server to the client

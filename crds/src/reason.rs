@@ -66,6 +66,10 @@ const SERVICE_NOT_ALLOWED: &str = "The Service that is named as the server leads
 const SERVICE_WITHOUT_SELECTOR: &str = "The Service has no selector, so that nobody can tell which pods a NetworkPolicy \
                                         should be for. Give it one, or write networkPolicy: Unmanaged.";
 
+/// What [`Reason::FailsOpen`] means.
+const FAILS_OPEN: &str = "A MaskingRule lets pass what it cannot mask. Write failurePolicy: Closed where nothing may get \
+                          through.";
+
 /// Why an object, or a manifest, is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -125,11 +129,13 @@ pub enum Reason {
     CredentialConflict,
     /// Pins are enforced and there is none, so that no tool can be called.
     NothingPinned,
+    /// A MaskingRule lets pass what it cannot mask.
+    FailsOpen,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::InvalidSyntax,
         Self::DuplicateKey,
         Self::DuplicateObject,
@@ -158,6 +164,7 @@ impl Reason {
         Self::NoApprovers,
         Self::CredentialConflict,
         Self::NothingPinned,
+        Self::FailsOpen,
     ];
 
     /// The reason as a condition and a message have it.
@@ -192,6 +199,7 @@ impl Reason {
             Self::NoApprovers => "NoApprovers",
             Self::CredentialConflict => "CredentialConflict",
             Self::NothingPinned => "NothingPinned",
+            Self::FailsOpen => "FailsOpen",
         }
     }
 
@@ -263,6 +271,7 @@ impl Reason {
             Self::NoApprovers => NO_APPROVERS,
             Self::CredentialConflict => CREDENTIAL_CONFLICT,
             Self::NothingPinned => NOTHING_PINNED,
+            Self::FailsOpen => FAILS_OPEN,
         }
     }
 
@@ -293,7 +302,8 @@ impl Reason {
             | Self::RequesterUnmapped
             | Self::TooManyPolicies
             | Self::NoApprovers
-            | Self::NothingPinned => ConditionType::Accepted,
+            | Self::NothingPinned
+            | Self::FailsOpen => ConditionType::Accepted,
             Self::NoCommonApprover | Self::CredentialConflict => ConditionType::Conflicted,
             Self::RequiredPolicyMissing | Self::Suspended => ConditionType::Ready,
         }

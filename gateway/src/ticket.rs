@@ -14,7 +14,7 @@ use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask};
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::{Call, Caller, Operation, Policy};
 use lychgate_gateway_record::{
-    AUDITED, self as record, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
+    self as record, AUDITED, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
 };
 
 use crate::approval::full_name;

@@ -246,7 +246,9 @@ impl Operation {
     #[must_use]
     pub fn resource_behind(&self) -> Option<&str> {
         match self {
-            Self::Resource { uri } | Self::Task { task: Task { maker: Maker::Resource(uri), .. } } => Some(uri),
+            Self::Resource { uri } | Self::Task { task: Task { maker: Maker::Resource(uri), .. } } => {
+                Some(uri)
+            }
             Self::Task { task: Task { maker: Maker::Prompt(_) | Maker::Tool(_), .. } }
             | Self::Tool { .. }
             | Self::Prompt { .. }

@@ -73,13 +73,15 @@ mod tests {
     }
 
     fn alone(policy: &Policy, audience: Audience<'_>, message: &Message) -> Vec<u8> {
-        let context = Context { audience, direction: Direction::Response, operation: None, known: &[], now: 0 };
+        let context =
+            Context { audience, direction: Direction::Response, operation: None, known: &[], now: 0 };
         mask(policy.masking(), &context, message).bytes().to_vec()
     }
 
     #[test]
     fn a_rule_counts_where_its_condition_holds_or_has_no_answer_and_in_the_record_always() {
-        let text = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"erin@example.com"}]}}"#;
+        let text =
+            r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"erin@example.com"}]}}"#;
         let answer = message(text);
         let query = Operation::Tool { name: "query".to_owned() };
         for (when, is_masked) in [

@@ -29,8 +29,8 @@ mod verify;
 pub use chain::{Chain, LastLine, Line};
 pub use command::{Commands, Finding};
 pub use entry::{
-    AUDITED, Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event, Failed,
-    Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
+    AUDITED, Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event,
+    Failed, Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
 };
 pub use flagged::{Flag, Flagged};
 pub use hash::Hash;

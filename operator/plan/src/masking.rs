@@ -2,7 +2,8 @@
 
 use lychgate_crds::Reason;
 use lychgate_crds::approval::policy::Mode;
-use lychgate_crds::masking::{self, MaskingRuleSpec};
+use lychgate_crds::masking::{self, FailurePolicy, MaskingRuleSpec};
+use lychgate_gateway_policy::compile::MESSAGE_BYTES;
 use lychgate_gateway_policy::config;
 use lychgate_gateway_policy::mask::check_rule;
 
@@ -12,8 +13,14 @@ use crate::problem::Finding;
 pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
     let problems = check_rule(&to_config(name, spec)).into_iter();
     let problems = problems.filter(|problem| problem.path != "name");
+    let open = (spec.failure_policy == FailurePolicy::Open).then(|| {
+        let message = "what cannot be masked passes as it is and is only counted; write Closed where nothing may get \
+                       through";
+        Finding::warning("spec.failurePolicy", Reason::FailsOpen, message)
+    });
     problems
         .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
+        .chain(open)
         .collect()
 }
 
@@ -30,10 +37,14 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         fields,
         exclude,
         decode,
+        limits,
+        failure_policy,
     } = spec;
     config::MaskingRule {
         name: name.to_owned(),
         audit: *mode == Mode::Audit,
+        message_bytes: limits.as_ref().map(message_bytes),
+        fail_open: *failure_policy == FailurePolicy::Open,
         directions: directions.iter().copied().map(direction).collect(),
         matching: matching.as_ref().map(self::matching).unwrap_or_default(),
         detectors: detectors.iter().map(detector).collect(),
@@ -55,6 +66,12 @@ fn decode(decode: &masking::Decode) -> config::Decode {
         },
         escapes: *escapes,
     }
+}
+
+/// The size beyond which a message is blocked; the least there is where it is none, which its schema refuses.
+fn message_bytes(limits: &masking::MaskingLimits) -> u64 {
+    let masking::MaskingLimits { message_bytes, on_exceeded: masking::OnExceeded::Block } = limits;
+    message_bytes.bytes().unwrap_or(*MESSAGE_BYTES.start())
 }
 
 fn matching(matching: &masking::MaskingMatch) -> config::MaskingMatch {

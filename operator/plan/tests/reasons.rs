@@ -47,6 +47,11 @@ fn with_token(audience: &str) -> Value {
     json!({"name": "own", "inject": inject, "from": {"serviceAccountToken": {"audience": audience}}})
 }
 
+/// The minimal objects where callers can be told from approvers.
+fn minimal_with_voters() -> String {
+    minimal_with("McpGateway", "spec.identity.oidc[0].kubernetesUsernames", Some(json!(["{sub}"])))
+}
+
 /// The minimal objects with a rule.
 fn minimal_with_rule(spec: &str) -> String {
     format!(
@@ -204,6 +209,11 @@ fn rows_of_validation() -> Vec<(Reason, String, &'static str)> {
             "warning: McpGateway default/default: spec.suspended: every call on every connection",
         ),
         (
+            Reason::FailsOpen,
+            minimal_with_rule(&format!("  connectionSelector: {{}}\n  failurePolicy: Open\n{GOOD}")),
+            "warning: MaskingRule default/pii: spec.failurePolicy: what cannot be masked passes as it is",
+        ),
+        (
             Reason::NamespaceSelectorIgnored,
             minimal_with_rule(&format!("  namespaceSelector: {{}}\n{GOOD}")),
             "spec.namespaceSelector: counts in the operator's namespace alone; move the policy to agents",
@@ -243,11 +253,7 @@ fn rows_of_policies() -> Vec<(Reason, String, &'static str)> {
             Reason::NoCommonApprover,
             format!(
                 "{}{}{}",
-                minimal_with(
-                    "McpGateway",
-                    "spec.identity.oidc[0].kubernetesUsernames",
-                    Some(json!(["{sub}"]))
-                ),
+                minimal_with_voters(),
                 approval_policy("dba", "approvers: {groups: [dba]}"),
                 approval_policy("security", "approvers: {groups: [security]}")
             ),
@@ -257,11 +263,7 @@ fn rows_of_policies() -> Vec<(Reason, String, &'static str)> {
             Reason::TooManyPolicies,
             format!(
                 "{}{}",
-                minimal_with(
-                    "McpGateway",
-                    "spec.identity.oidc[0].kubernetesUsernames",
-                    Some(json!(["{sub}"]))
-                ),
+                minimal_with_voters(),
                 (0..9)
                     .map(|index| approval_policy(&format!("p{index}"), "approvers: {groups: [dba]}"))
                     .collect::<String>()

@@ -15,6 +15,12 @@ pub struct MaskingRule {
     pub audit: bool,
     /// Which way the messages go.
     pub directions: Vec<Direction>,
+    /// The largest message that passes, in bytes; a larger one is blocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_bytes: Option<u64>,
+    /// Whether what cannot be masked passes as it is, where every rule that counts says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_open: bool,
     /// Which messages; all when empty.
     #[serde(default, rename = "match")]
     pub matching: MaskingMatch,

@@ -7,7 +7,7 @@ mod actions;
 
 use self::actions::{check_action, check_action_of_detector, check_action_of_field};
 use super::program::whole_value;
-use crate::compile::Problem;
+use crate::compile::{MESSAGE_BYTES, Problem};
 use crate::config::{Detector, Exclude, Field, MaskingRule};
 use crate::path::Path;
 use crate::when;
@@ -28,6 +28,9 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
             "directions",
             "is empty, so nothing is masked; write Response, Request or both",
         ));
+    }
+    if rule.message_bytes.is_some_and(|bytes| !MESSAGE_BYTES.contains(&bytes)) {
+        problems.push(Problem::new("limits.messageBytes", "write a size between 1Ki and 64Mi"));
     }
     check_names(&rule.matching.tools, "match.tools", "tool", &mut problems);
     check_names(&rule.matching.resources, "match.resources", "resource", &mut problems);
@@ -196,6 +199,8 @@ mod tests {
             ("directions", r#"["Request","Response"]"#),
             ("match", r#"{"tools":["query*","!query_all"]}"#),
             ("match", r#"{"resources":["db://*"],"when":"!('dba' in caller.groups)"}"#),
+            ("messageBytes", "1024"),
+            ("failOpen", "true"),
             ("detectors", r#"[{"group":"Secrets","action":{"replace":{"string":""}}}]"#),
             (
                 "fields",
@@ -211,15 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_field_is_named_with_what_to_write() {
+    fn each_wrong_pattern_and_condition_is_named_with_what_to_write() {
         for (member, value, path, message) in [
-            ("name", r#""""#, "name", "is empty; write the name by which records call the rule"),
-            (
-                "directions",
-                "[]",
-                "directions",
-                "is empty, so nothing is masked; write Response, Request or both",
-            ),
             (
                 "match",
                 r#"{"tools":[""]}"#,
@@ -244,7 +242,6 @@ mod tests {
                 "match.tools",
                 "only excludes, so no tool matches; put \"*\" before the exclusions",
             ),
-            ("decode", r#"{"nestedJson":4}"#, "decode.nestedJson", "is 4; write 0 to 3"),
             (
                 "match",
                 r#"{"resources":[""]}"#,
@@ -263,6 +260,23 @@ mod tests {
                 "match.when",
                 "asks about args, which an answer does not have; ask about caller, tool, connection or now",
             ),
+        ] {
+            assert_eq!(problems(member, value), [(path.to_owned(), message.to_owned())], "{member} {value}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_field_is_named_with_what_to_write() {
+        for (member, value, path, message) in [
+            ("name", r#""""#, "name", "is empty; write the name by which records call the rule"),
+            (
+                "directions",
+                "[]",
+                "directions",
+                "is empty, so nothing is masked; write Response, Request or both",
+            ),
+            ("decode", r#"{"nestedJson":4}"#, "decode.nestedJson", "is 4; write 0 to 3"),
+            ("messageBytes", "1023", "limits.messageBytes", "write a size between 1Ki and 64Mi"),
             ("detectors", "[]", "detectors", "nothing is looked for; add an entry here or under fields"),
             (
                 "detectors",

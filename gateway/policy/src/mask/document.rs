@@ -243,7 +243,7 @@ impl<'a> Masker<'a> {
         let document = match Document::parse(Bytes::copy_from_slice(text.as_bytes()), limits) {
             Ok(document) => document,
             Err(error) if is_read_by_others(&error) && !self.active.is_empty() => {
-                return Some(Some(self.unreadable()));
+                return if self.passes() { None } else { Some(Some(self.unreadable())) };
             }
             Err(_) => return None,
         };

@@ -42,13 +42,16 @@ use crate::call::Operation;
 use crate::config::Direction;
 use crate::decide::Caller;
 use program::Active;
-use text::Masker;
+use text::{Masker, UNMASKED};
 
 /// The error code of a message that could not be masked and is therefore not shown. It lies outside the codes
 /// that JSON-RPC 2.0 keeps for itself.
 pub const UNMASKABLE: i64 = -31_001;
 /// The error code of an answer that a rule blocks.
 pub const BLOCKED: i64 = -31_002;
+
+/// What is counted of a message that is larger than a rule allows.
+const OVERSIZED: &str = "messageBytes";
 
 /// Who will see a message.
 #[derive(Clone, Copy, Debug)]
@@ -152,10 +155,19 @@ pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Mask
     if active.is_empty() && context.known.is_empty() {
         return Masked { audited, ..Masked::own(message.bytes().clone()) };
     }
+    let limit = active.message_bytes().filter(|_| !matches!(context.audience, Audience::Record));
+    if let Some(limit) = limit.filter(|limit| exceeds(message, *limit)) {
+        let counts = BTreeMap::from([(OVERSIZED.to_owned(), 1)]);
+        return Masked { audited, ..blocked(message, vec![format!("more than {limit} bytes")], counts) };
+    }
     let mut masker = Masker::new(active, context.known);
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
     Masked { audited, ..seal(message, context, edits, masker) }
+}
+
+fn exceeds(message: &Message, limit: u64) -> bool {
+    u64::try_from(message.bytes().len()).is_ok_and(|length| length > limit)
 }
 
 /// What the rules that only count would mask in a message, if they were alone.
@@ -167,6 +179,9 @@ fn audit(program: &Program, context: &Context<'_>, message: &Message) -> BTreeMa
     if active.is_empty() {
         return BTreeMap::new();
     }
+    if active.message_bytes().is_some_and(|limit| exceeds(message, limit)) {
+        return BTreeMap::from([(OVERSIZED.to_owned(), 1)]);
+    }
     let mut masker = Masker::new(active, &[]);
     masker.message(message.document().root(), context, &mut Edits::new());
     masker.into_counts()
@@ -177,11 +192,21 @@ fn audit(program: &Program, context: &Context<'_>, message: &Message) -> BTreeMa
 fn seal(message: &Message, context: &Context<'_>, edits: Edits, masker: Masker<'_>) -> Masked {
     let for_record = matches!(context.audience, Audience::Record);
     if !for_record && !masker.blocked().is_empty() && !masker.has_failed {
-        return blocked(message, masker);
+        let kinds: Vec<String> = masker.blocked().iter().cloned().collect();
+        let mut counts = masker.into_counts();
+        for kind in &kinds {
+            counts.entry(kind.clone()).or_insert(1);
+        }
+        return blocked(message, kinds, counts);
     }
     let has_failed = masker.has_failed;
+    let passes = masker.active.fails_open() && !holds_known(message, context.known);
     match edits.apply(message.bytes()) {
         Ok(bytes) if !has_failed => Masked { counts: masker.into_counts(), ..Masked::own(bytes) },
+        Ok(_) | Err(_) if passes => {
+            let counts = BTreeMap::from([(UNMASKED.to_owned(), 1)]);
+            Masked { counts, ..Masked::own(message.bytes().clone()) }
+        }
         Ok(_) | Err(_) => {
             let text = "The gateway could not mask this message, and so does not show it.";
             Masked { is_refusal: true, ..own_error(message.id(), UNMASKABLE, text, None, &[]) }
@@ -189,16 +214,17 @@ fn seal(message: &Message, context: &Context<'_>, edits: Edits, masker: Masker<'
     }
 }
 
+/// Whether a credential stands in a message, which then passes under no policy.
+fn holds_known(message: &Message, known: &[Known]) -> bool {
+    let text = String::from_utf8_lossy(message.bytes());
+    known.iter().any(|known| known.is_in(&text))
+}
+
 /// The error in place of a message that rules block: it names the kinds of the values, and nothing of them.
-fn blocked(message: &Message, masker: Masker<'_>) -> Masked {
-    let blocked: Vec<String> = masker.blocked().iter().cloned().collect();
+fn blocked(message: &Message, blocked: Vec<String>, counts: BTreeMap<String, u32>) -> Masked {
     let kinds = blocked.join(", ");
     let text =
         format!("The policy of this connection blocks this answer, because of what it holds: {kinds}.");
-    let mut counts = masker.into_counts();
-    for kind in &blocked {
-        counts.entry(kind.clone()).or_insert(1);
-    }
     Masked { counts, is_refusal: true, blocked, ..own_error(message.id(), BLOCKED, &text, None, &[]) }
 }
 

@@ -98,6 +98,8 @@ struct Rule {
     tools: Names,
     resources: Names,
     when: When,
+    message_bytes: Option<u64>,
+    fail_open: bool,
     detectors: Vec<(DetectorType, Action)>,
     /// The same, as a text and as a number are searched for them.
     wanted: Wanted,
@@ -174,6 +176,8 @@ impl Rule {
             tools: Names::new(&rule.matching.tools),
             resources: Names::new(&rule.matching.resources),
             when,
+            message_bytes: rule.message_bytes,
+            fail_open: rule.fail_open,
             wanted: Wanted::of(detectors.iter().map(|(kind, _)| *kind)),
             wanted_in_numbers: Wanted::of(
                 detectors.iter().map(|(kind, _)| *kind).filter(|kind| detect::can_be_number(*kind)),
@@ -372,6 +376,16 @@ impl<'a> Active<'a> {
     /// Whether no rule counts.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The largest message that every rule lets pass, in bytes.
+    pub(super) fn message_bytes(&self) -> Option<u64> {
+        self.rules.iter().filter_map(|rule| rule.message_bytes).min()
+    }
+
+    /// Whether what cannot be masked passes as it is.
+    pub(super) fn fails_open(&self) -> bool {
+        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.fail_open)
     }
 
     /// What is looked for in texts.

@@ -19,6 +19,9 @@ use crate::config::{Action, DetectorType};
 /// one that masks and one that finds nothing more.
 const MAXIMUM_ROUNDS: usize = 8;
 
+/// What is counted that could not be masked and passed.
+pub(super) const UNMASKED: &str = "unmasked";
+
 /// A shorter JSON number is no value that is looked for, as it is spelled, unless it has an exponent.
 const MINIMUM_NUMBER: usize = 8;
 
@@ -118,7 +121,7 @@ impl<'a> Masker<'a> {
                 None => return Some(masked),
             }
         }
-        Some(self.unreadable())
+        if self.passes() { Some(masked) } else { Some(self.unreadable()) }
     }
 
     /// What `text` becomes where only known credentials are masked.
@@ -136,6 +139,15 @@ impl<'a> Masker<'a> {
             has_any = true;
         }
         has_any
+    }
+
+    /// Whether a text that cannot be masked whole passes as far as it is masked; counts it if so.
+    pub(super) fn passes(&mut self) -> bool {
+        let passes = self.active.fails_open();
+        if passes {
+            *self.counts.entry(UNMASKED.to_owned()).or_default() += 1;
+        }
+        passes
     }
 
     /// The mask of a text that cannot be masked in part.

@@ -43,7 +43,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.credentials[].inject.format") => format(value),
         ("McpConnection", "spec.access[]") => grant(value),
         ("McpConnection", "spec.access[].when") => condition(value, Scope::Access),
-        ("McpConnection", "spec.limits.messageBytes") => message_bytes(value),
+        ("McpConnection" | "MaskingRule", "spec.limits.messageBytes") => message_bytes(value),
         ("McpConnection", "spec.toolPinning.pins") => pins(value),
         ("MaskingRule", "spec") => holds_for_something(value),
         (_, "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {

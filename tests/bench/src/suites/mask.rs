@@ -96,7 +96,13 @@ fn found(program: &Program, message: &Message) -> Vec<(String, u32)> {
 }
 
 fn context<'a>(caller: &'a Caller, known: &'a [Known]) -> Context<'a> {
-    Context { audience: Audience::Caller(caller), direction: Direction::Response, operation: None, known, now: 0 }
+    Context {
+        audience: Audience::Caller(caller),
+        direction: Direction::Response,
+        operation: None,
+        known,
+        now: 0,
+    }
 }
 
 /// A credential and a token, which are looked for in every message.

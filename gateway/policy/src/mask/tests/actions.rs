@@ -179,3 +179,45 @@ proptest! {
         prop_assert_eq!(String::from_utf8(again.bytes().to_vec()).unwrap(), shown);
     }
 }
+
+#[test]
+fn a_message_over_a_limit_is_blocked_and_the_smallest_limit_counts() {
+    let detectors = json!([{"type": "Email", "action": {"redact": {}}}]);
+    let setup = |first: u64, second: u64| {
+        Setup::with_rules(json!([
+            {"messageBytes": first, "detectors": detectors},
+            {"messageBytes": second, "detectors": detectors},
+            {"detectors": detectors},
+        ]))
+    };
+    let message =
+        parse(&result(json!({"content": [{"type": "text", "text": "a".repeat(1100)}]})).to_string());
+    let length = u64::try_from(message.bytes().len()).unwrap();
+    let masked = setup(length, length - 1).masked(&message);
+    assert_eq!(masked.blocked(), [format!("more than {} bytes", length - 1)]);
+    assert_eq!(masked.counts().get("messageBytes"), Some(&1));
+    assert!(!String::from_utf8_lossy(masked.bytes()).contains("aaaa"));
+    assert_eq!(setup(length, length + 1).masked(&message).bytes().as_ptr(), message.bytes().as_ptr());
+    let record = Setup { for_record: true, ..setup(1024, 1024) };
+    assert!(!record.masked(&message).is_refusal());
+}
+
+#[test]
+fn what_cannot_be_masked_passes_only_where_every_rule_says_so_and_is_counted() {
+    let detectors = json!([{"type": "Email", "action": {"redact": {}}}]);
+    let twice = r#"{"a": "ada@example.com", "a": 1}"#;
+    let setup = |first: bool, second: bool| {
+        Setup::with_rules(json!([
+            {"failOpen": first, "detectors": detectors},
+            {"failOpen": second, "fields": [{"keys": ["pin"], "action": {"redact": {}}}]},
+        ]))
+    };
+    for (first, second) in [(false, false), (true, false), (false, true)] {
+        assert_eq!(setup(first, second).content(twice), "[REDACTED:unreadable]");
+    }
+    let open = setup(true, true);
+    // It is read as text, and what detectors find in it is masked.
+    assert_eq!(open.content(twice), r#"{"a": "[REDACTED:Email]", "a": 1}"#);
+    let message = parse(&result(json!({"content": [{"type": "text", "text": twice}]})).to_string());
+    assert!(open.masked(&message).counts().get("unmasked").is_some_and(|count| *count >= 1));
+}

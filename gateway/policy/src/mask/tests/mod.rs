@@ -120,8 +120,13 @@ fn notification(method: &str, params: Value) -> Value {
 fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
     let message = parse(r#"{"jsonrpc":"2.0","id":"a","result":{"secret":1}}"#);
     let program = compile(&[]).unwrap();
-    let context =
-        Context { audience: Audience::Record, direction: Direction::Response, operation: None, known: &[], now: 0 };
+    let context = Context {
+        audience: Audience::Record,
+        direction: Direction::Response,
+        operation: None,
+        known: &[],
+        now: 0,
+    };
     let root = message.document().root();
     let result = root.get("result").unwrap();
     let mut overlapping = Edits::new();
@@ -138,6 +143,27 @@ fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
         assert_eq!(answer["id"], "a");
         assert_eq!(answer["error"]["code"], UNMASKABLE);
         assert_eq!(answer.get("result"), None);
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_masked_passes_where_its_rules_say_so_and_no_credential_is_in_it() {
+    let message = parse(r#"{"jsonrpc":"2.0","id":"a","result":{"secret":"sesame-open-42"}}"#);
+    let setup =
+        Setup::with_rule(json!({"failOpen": true, "fields": [{"keys": ["x"], "action": {"redact": {}}}]}));
+    for (known, passes) in [(vec![], true), (vec![Known::new("db", "sesame-open-42")], false)] {
+        let context = Context {
+            audience: Audience::Caller(&setup.caller),
+            direction: Direction::Response,
+            operation: None,
+            known: &known,
+            now: 0,
+        };
+        let mut failed = Masker::new(Active::new(&setup.program.enforced, &context), &known);
+        failed.has_failed = true;
+        let masked = seal(&message, &context, Edits::new(), failed);
+        assert_eq!(masked.is_refusal(), !passes);
+        assert_eq!(masked.counts().get("unmasked").is_some(), passes);
     }
 }
 

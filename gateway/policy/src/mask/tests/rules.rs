@@ -66,7 +66,11 @@ fn a_rule_counts_for_the_resources_that_it_matches() {
         (json!({"resources": ["db://*"]}), read("file://a"), false),
         (json!({"resources": ["db://*"]}), Some(Operation::Tool { name: "query".to_owned() }), false),
         (json!({"resources": ["db://*"], "tools": ["q*"]}), read("db://a"), true),
-        (json!({"resources": ["db://*"], "tools": ["q*"]}), Some(Operation::Tool { name: "q".to_owned() }), true),
+        (
+            json!({"resources": ["db://*"], "tools": ["q*"]}),
+            Some(Operation::Tool { name: "q".to_owned() }),
+            true,
+        ),
         (json!({"resources": ["db://*"], "tools": ["q*"]}), Some(Operation::Answer), false),
         (json!({"tools": ["*"]}), read("db://a"), false),
         (json!({"resources": ["db://*"]}), None, true),

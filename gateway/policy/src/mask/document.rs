@@ -12,6 +12,7 @@ use lychgate_gateway_mcp::json::{
     DEFAULT_DEPTH, Document, Edits, JsonError, Kind, Limits, Member, Value, quote,
 };
 
+use super::detect::name_in_label;
 use super::marks::without_marks;
 use super::program::{Purpose, Wish, strongest};
 use super::text::{Masker, Place, REDACT};
@@ -259,9 +260,12 @@ impl<'a> Masker<'a> {
     }
 }
 
-/// The name under which a value stands, for what is known by its name: both names, where it is renamed.
+/// The name under which a value stands, for what is known by its name: both names, where it is renamed. Each is cut by
+/// itself, so that the new one alone says no more when the message is masked again.
 pub(super) fn label<'n>(name: &'n str, renamed: Option<&str>) -> Cow<'n, str> {
-    renamed.map_or(Cow::Borrowed(name), |renamed| Cow::Owned(format!("{renamed} {name}")))
+    let name = name_in_label(name);
+    let both = |renamed: &str| Cow::Owned(format!("{} {name}", name_in_label(renamed)));
+    renamed.map_or(Cow::Borrowed(name), both)
 }
 
 /// Whether a text may be a JSON object or array, by its first and last character.

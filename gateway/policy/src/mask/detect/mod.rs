@@ -52,14 +52,26 @@ pub(super) struct Sample<'a> {
 }
 
 /// A longer name says nothing more about its value, in bytes. It is read once for each candidate.
-const MAXIMUM_LABEL: usize = 128;
+const MAXIMUM_NAME: usize = 128;
+/// A label is a name, or two with a space between.
+const MAXIMUM_LABEL: usize = 2 * MAXIMUM_NAME + 1;
+
+/// As much of a name as says something about its value.
+pub(super) fn name_in_label(name: &str) -> &str {
+    start_of(name, MAXIMUM_NAME)
+}
+
+/// The first bytes of a text, up to the end of a character.
+fn start_of(text: &str, maximum: usize) -> &str {
+    let end = (0..=maximum.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or(text)
+}
 
 impl<'a> Sample<'a> {
     /// `label` is the name of the member whose value the text is; empty where there is none. Some values are
     /// known by the words around them, and a name is such a word.
     pub(super) fn new(text: &'a str, label: &'a str) -> Self {
-        let end = (0..=MAXIMUM_LABEL.min(label.len())).rev().find(|end| label.is_char_boundary(*end));
-        Self { text, label: label.get(..end.unwrap_or(0)).unwrap_or(label) }
+        Self { text, label: start_of(label, MAXIMUM_LABEL) }
     }
 }
 

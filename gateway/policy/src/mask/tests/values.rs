@@ -212,3 +212,15 @@ fn masks_are_counted_by_kind() {
     let counts: Vec<_> = masked.counts().iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     assert_eq!(counts, [("CreditCard", 1), ("Email", 3), ("Field", 2)]);
 }
+
+#[test]
+fn a_name_that_is_masked_and_long_says_the_same_of_its_value_when_it_is_masked_again() {
+    let setup = Setup {
+        known: vec![crate::mask::Known::new("test", "correct-horse-battery")],
+        ..detector("Password", json!({"redact": {}}))
+    };
+    let name = format!("correct-horse-battery{}private key", "4".repeat(60));
+    let once = setup.structured(json!({name: "hunter2-hunter2"}));
+    assert_eq!(setup.structured(once.clone()), once);
+    assert!(!once.to_string().contains("hunter2"), "{once}");
+}

@@ -32,6 +32,8 @@ mod odd;
 mod pinning;
 mod pressure;
 mod refusals;
+mod replicas;
+mod replicas_lost;
 mod stdio_servers;
 mod streams;
 mod support;

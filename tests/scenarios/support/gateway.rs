@@ -1,6 +1,6 @@
 //! `lychgate-gateway` as a pod runs it: mounted files in, journal out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,39 +66,53 @@ pub fn write_document(folder: &TempDir, text: &str) {
     std::fs::rename(next, target).unwrap();
 }
 
+/// A gateway's process, with where it serves.
+pub struct Launched {
+    pub process: Process,
+    pub address: String,
+    pub admin: String,
+}
+
+/// Starts a gateway on folders that others may use, too.
+pub async fn launch(folder: &Path, replica: &str, listen: &str, more: &[&str]) -> Launched {
+    let path = |name: &str| folder.join(name);
+    let mut command = Command::new(binary("lychgate-gateway"));
+    command
+        .env("LYCHGATE_LOG", "debug")
+        .arg("--config-dir")
+        .arg(path("config"))
+        .arg("--secrets-dir")
+        .arg(path("secrets"))
+        .arg("--config-maps-dir")
+        .arg(path("config-maps"))
+        .arg("--keys-dir")
+        .arg(path("keys"))
+        .arg("--journal-dir")
+        .arg(path("journal"))
+        .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--replica", replica])
+        .args(["--drain-seconds", "5"])
+        .args(more);
+    if !more.contains(&"--tls-dir") {
+        command.arg("--plaintext");
+    }
+    let mut process = Process::start("lychgate-gateway", command);
+    let started = eventually("the gateway to serve", async || {
+        process.assert_alive();
+        let output = process.output();
+        let line = output.lines().find(|line| line.contains("gateway serves"))?;
+        Some(serde_json::from_str::<Value>(line).unwrap())
+    })
+    .await;
+    let address = started["fields"]["address"].as_str().unwrap().to_owned();
+    let admin = format!("http://{}", started["fields"]["admin_address"].as_str().unwrap());
+    Launched { process, address, admin }
+}
+
 impl Gateway {
     /// Starts a gateway on the folders. `more` are further flags; TLS is off if they say nothing of it.
     pub async fn start(folder: TempDir, more: &[&str]) -> Self {
-        let path = |name: &str| folder.path().join(name);
-        let mut command = Command::new(binary("lychgate-gateway"));
-        command
-            .env("LYCHGATE_LOG", "debug")
-            .arg("--config-dir")
-            .arg(path("config"))
-            .arg("--secrets-dir")
-            .arg(path("secrets"))
-            .arg("--config-maps-dir")
-            .arg(path("config-maps"))
-            .arg("--keys-dir")
-            .arg(path("keys"))
-            .arg("--journal-dir")
-            .arg(path("journal"))
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--replica", "replica-0"])
-            .args(["--drain-seconds", "5"])
-            .args(more);
-        if !more.contains(&"--tls-dir") {
-            command.arg("--plaintext");
-        }
-        let mut process = Process::start("lychgate-gateway", command);
-        let started = eventually("the gateway to serve", async || {
-            process.assert_alive();
-            let output = process.output();
-            let line = output.lines().find(|line| line.contains("gateway serves"))?;
-            Some(serde_json::from_str::<Value>(line).unwrap())
-        })
-        .await;
-        let address = started["fields"]["address"].as_str().unwrap().to_owned();
-        let admin = format!("http://{}", started["fields"]["admin_address"].as_str().unwrap());
+        let Launched { process, address, admin } =
+            launch(folder.path(), "replica-0", "127.0.0.1:0", more).await;
         Self { folder, process, address, admin }
     }
 

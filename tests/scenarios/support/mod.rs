@@ -12,6 +12,7 @@ pub mod manifests;
 pub mod process;
 pub mod raw;
 pub mod receiver;
+pub mod replicas;
 pub mod rmcp_client;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
 CONFORMANCE = $(NODE) --test tests/conformance/compare.test.mjs && \
-	$(NODE) tests/conformance/conformance.mjs --lychgate $(LYCHGATE) --fixture $(dir $(LYCHGATE))lychgate-test-fixture
+	$(NODE) tests/conformance/conformance.mjs --binaries $(dir $(LYCHGATE))
 
 ## demo: walk through examples/quickstart with a real MCP server and a real client, each step checked
 demo:
@@ -14,10 +14,11 @@ demo:
 	cargo build --locked --quiet --package lychgate
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
 
-## conformance: a part of test: the official MCP conformance suite, direct and through a gateway, compared check by check
+## conformance: a part of test: the official MCP conformance suite, direct, through a gateway, and through two and three
+## replicas behind a balancer, compared check by check
 conformance:
 	tests/counterparts/install --node-only
-	cargo build --locked --quiet --package lychgate --package lychgate-tests-fixture
+	cargo build --locked --quiet --package lychgate --package lychgate-gateway --package lychgate-tests-fixture
 	$(CONFORMANCE)
 
 ## node: a node of Kubernetes with Lychgate on it, until Ctrl-C; needs root, and prints a kubeconfig

@@ -6,8 +6,12 @@
 //! Any replica with the same key serves any session; nothing is stored.
 //!
 //! The ids of events are sealed likewise, so that a client can resume its own streams and nobody else's.
+//!
+//! Keys are replaced with overlap: [`keys`] has the one that seals, and those that only open.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+pub mod keys;
+
+use aws_lc_rs::aead::{Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +21,7 @@ use lychgate_gateway_policy::Caller;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use self::keys::{Ring, SessionKeys};
 use crate::task::Handles;
 
 /// How long a session lives, in seconds: one day. A client then initialises a new one.
@@ -116,11 +121,10 @@ pub struct Resumed {
 
 /// The keys that a gateway makes and opens ids with.
 pub struct Sealer {
-    sealing: RandomizedNonceKey,
-    events: hmac::Key,
+    current: Ring,
+    others: Vec<Ring>,
     naming: hmac::Key,
     approving: hmac::Key,
-    tasks: hmac::Key,
 }
 
 /// The id is unknown, foreign, expired or forged: which of these is nobody's business.
@@ -128,17 +132,25 @@ pub struct Sealer {
 pub struct NoSession;
 
 impl Sealer {
-    /// Takes the 32 bytes of the gateway's session key.
+    /// Takes the gateway's keys; `None` if one of them cannot be used.
     #[must_use]
-    pub fn new(key: &[u8; 32]) -> Option<Self> {
-        let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
-        let sealing =
-            RandomizedNonceKey::new(&AES_256_GCM, derive(b"lychgate session sealing").as_ref()).ok()?;
-        let events = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate event sealing").as_ref());
-        let naming = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate session naming").as_ref());
-        let approving = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate approval digests").as_ref());
-        let tasks = hmac::Key::new(hmac::HMAC_SHA256, derive(b"lychgate task handles").as_ref());
-        Some(Self { sealing, events, naming, approving, tasks })
+    pub fn new(keys: &SessionKeys) -> Option<Self> {
+        let names = keys.names.as_ref().unwrap_or(&keys.current);
+        Some(Self {
+            current: Ring::new(&keys.current)?,
+            others: keys.others.iter().map(|key| Ring::new(key)).collect::<Option<_>>()?,
+            naming: keys::derived(names, b"lychgate session naming"),
+            approving: keys::derived(names, b"lychgate approval digests"),
+        })
+    }
+
+    /// What opens, the key that seals first.
+    fn rings(&self) -> impl Iterator<Item = &Ring> {
+        std::iter::once(&self.current).chain(&self.others)
+    }
+
+    fn open_with_any<T: DeserializeOwned>(&self, bound: &[u8], id: &[u8]) -> Option<T> {
+        self.rings().find_map(|ring| open_bytes(&ring.sealing, bound, id))
     }
 
     /// The key for the digests of calls on one connection.
@@ -150,7 +162,7 @@ impl Sealer {
     /// The handles that stand for a caller's tasks on one connection; `None` if the key cannot be made.
     #[must_use]
     pub fn handles(&self, connection: &str, caller: &Caller) -> Option<Handles> {
-        Handles::of(&self.tasks, connection, caller)
+        Handles::of(self.rings().map(|ring| &ring.tasks), connection, caller)
     }
 
     /// The key under which credential versions and sessions are named.
@@ -162,29 +174,29 @@ impl Sealer {
     /// Makes the id of a session; `None` if the system has no randomness to give.
     #[must_use]
     pub fn seal(&self, connection: &str, caller: &Caller, session: &Session) -> Option<String> {
-        seal_bytes(&self.sealing, binding(connection, caller), serde_json::to_vec(session).ok()?)
+        seal_bytes(&self.current.sealing, binding(connection, caller), serde_json::to_vec(session).ok()?)
     }
 
     /// Opens an id.
     ///
     /// # Errors
-    /// The id is not one that this key made for this caller and connection, or its session has ended.
+    /// The id is not one that these keys made for this caller and connection, or its session has ended.
     pub fn open(&self, connection: &str, caller: &Caller, id: &[u8], now: u64) -> Result<Session, NoSession> {
-        let session: Session = open_bytes(&self.sealing, binding(connection, caller), id).ok_or(NoSession)?;
+        let session: Session = self.open_with_any(&binding(connection, caller), id).ok_or(NoSession)?;
         if session.expires > now { Ok(session) } else { Err(NoSession) }
     }
 
     /// Makes the state of a leg; `None` if the system has no randomness to give.
     #[must_use]
     pub fn seal_leg(&self, connection: &str, caller: &Caller, leg: &Leg) -> Option<String> {
-        seal_bytes(&self.sealing, leg_binding(connection, caller), serde_json::to_vec(leg).ok()?)
+        seal_bytes(&self.current.sealing, leg_binding(connection, caller), serde_json::to_vec(leg).ok()?)
     }
 
-    /// Opens the state of a leg; `None` if it is not one that this key made for this caller and connection, or if it
+    /// Opens the state of a leg; `None` if it is not one that these keys made for this caller and connection, or if it
     /// is too old.
     #[must_use]
     pub fn open_leg(&self, connection: &str, caller: &Caller, state: &[u8], now: u64) -> Option<Leg> {
-        let leg: Leg = open_bytes(&self.sealing, leg_binding(connection, caller), state)?;
+        let leg: Leg = self.open_with_any(&leg_binding(connection, caller), state)?;
         (leg.expires > now).then_some(leg)
     }
 
@@ -197,7 +209,7 @@ impl Sealer {
         endpoint: &SealedEndpoint,
     ) -> Option<String> {
         let bound = endpoint_binding(connection, caller);
-        seal_bytes(&self.sealing, bound, serde_json::to_vec(endpoint).ok()?)
+        seal_bytes(&self.current.sealing, bound, serde_json::to_vec(endpoint).ok()?)
     }
 
     /// Opens what a client posts a message with.
@@ -212,8 +224,7 @@ impl Sealer {
         now: u64,
     ) -> Result<SealedEndpoint, NoSession> {
         let bound = endpoint_binding(connection, caller);
-        let endpoint: SealedEndpoint =
-            open_bytes(&self.sealing, bound, sealed.as_bytes()).ok_or(NoSession)?;
+        let endpoint: SealedEndpoint = self.open_with_any(&bound, sealed.as_bytes()).ok_or(NoSession)?;
         if endpoint.expires > now { Ok(endpoint) } else { Err(NoSession) }
     }
 
@@ -230,21 +241,17 @@ impl Sealer {
             of_call: stream.of_call,
         };
         let bound = binding(stream.connection, stream.caller);
-        seal_bytes(&self.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)
+        seal_bytes(&self.current.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)
     }
 
-    /// What the id of an event stands for; `None` if it is not one that this key made for this caller, connection and
+    /// What the id of an event stands for; `None` if it is not one that these keys made for this caller, connection and
     /// session, or if it is too old. Whose stream it was is told by the id, not asked of `stream`.
     #[must_use]
     pub fn open_event(&self, stream: &StreamOf<'_>, id: &[u8], now: u64) -> Option<Resumed> {
         let bound = binding(stream.connection, stream.caller);
-        let id: EventId = open_bytes(&self.event_key(stream.session)?, bound, id)?;
+        let open = |ring: &Ring| open_bytes(&ring.event_key(stream.session)?, &bound, id);
+        let id: EventId = self.rings().find_map(open)?;
         (id.expires > now).then_some(Resumed { upstream: id.upstream, of_call: id.of_call })
-    }
-
-    /// Each session has a key of its own for its events: there are too many of them for one key with random nonces.
-    fn event_key(&self, session: &str) -> Option<RandomizedNonceKey> {
-        RandomizedNonceKey::new(&AES_256_GCM, hmac::sign(&self.events, session.as_bytes()).as_ref()).ok()
     }
 
     /// The name in the record for what one token does without a session: the same for the same token.
@@ -278,7 +285,7 @@ fn seal_bytes(key: &RandomizedNonceKey, bound: Vec<u8>, mut sealed: Vec<u8>) -> 
     Some(URL_SAFE_NO_PAD.encode(id))
 }
 
-fn open_bytes<T: DeserializeOwned>(key: &RandomizedNonceKey, bound: Vec<u8>, id: &[u8]) -> Option<T> {
+fn open_bytes<T: DeserializeOwned>(key: &RandomizedNonceKey, bound: &[u8], id: &[u8]) -> Option<T> {
     if id.len() > MAXIMUM_SEALED_BYTES {
         return None;
     }

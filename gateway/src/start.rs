@@ -1,14 +1,13 @@
 //! A gateway's start and end.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lychgate_gateway_record::SigningKey;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
-use zeroize::Zeroizing;
 
 use crate::approval::held::HeldCalls;
 use crate::approval::{ApprovalSettings, Approvals};
@@ -24,6 +23,7 @@ use crate::recorder::{JournalError, Recorder, RecorderThread};
 use crate::rejection::Rejections;
 use crate::secret::Mounts;
 use crate::session::Sealer;
+use crate::session::keys::{self, KeyError, SessionKeys};
 use crate::state::Gateway;
 use crate::streams::EventStreams;
 use crate::tls::{Certificate, CertificateError};
@@ -31,8 +31,7 @@ use crate::tools::ToolLists;
 use crate::values::Values;
 use crate::watch::{self, WatchError, WatchSettings};
 
-/// The file in the folder of keys that holds the session key: 32 bytes.
-pub const SESSION_KEY_FILE: &str = "session";
+pub use crate::session::keys::SESSION_KEY_FILE;
 /// The file in the folder of keys that holds the seed of the key that signs the record: 32 bytes.
 pub const SIGNING_KEY_FILE: &str = "signing";
 
@@ -74,13 +73,8 @@ pub enum StartError {
     #[error("cannot listen on {0}")]
     Listen(std::io::Error),
     /// A key is missing or has a wrong length.
-    #[error("{path}: {reason}; it must hold 32 random bytes")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -120,13 +114,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     if let Some(ApprovalSettings::ApiServer(api)) = &settings.approvals {
         api.check().map_err(WatchError::from)?;
     }
-    let session_key = read_key(&settings.keys_dir, SESSION_KEY_FILE)?;
-    let unusable = |file: &str| StartError::Key {
+    let unusable = |file: &str| KeyError {
         path: settings.keys_dir.join(file),
         reason: "the key cannot be used".to_owned(),
     };
-    let sealer = Sealer::new(&session_key).ok_or_else(|| unusable(SESSION_KEY_FILE))?;
-    let signing_key = read_key(&settings.keys_dir, SIGNING_KEY_FILE)?;
+    let session_keys = SessionKeys::read(&settings.keys_dir)?;
+    let sealer = Sealer::new(&session_keys).ok_or_else(|| unusable(SESSION_KEY_FILE))?;
+    let signing_key = keys::read(&settings.keys_dir, SIGNING_KEY_FILE)?;
     let signing_key = SigningKey::from_seed(&signing_key).map_err(|_| unusable(SIGNING_KEY_FILE))?;
     let certificate = settings.tls_dir.clone().map(Certificate::load).transpose()?.map(Arc::new);
     let (calls, address) = listener::bind(settings.listen).await.map_err(StartError::Listen)?;
@@ -219,14 +213,4 @@ fn check_replica(replica: &str) -> Result<(), StartError> {
         return Err(StartError::Replica(replica.to_owned()));
     }
     Ok(())
-}
-
-fn read_key(folder: &Path, file: &str) -> Result<Zeroizing<[u8; 32]>, StartError> {
-    let path = folder.join(file);
-    let wrong = |reason: String| StartError::Key { path: path.clone(), reason };
-    let bytes = Zeroizing::new(std::fs::read(&path).map_err(|error| wrong(error.to_string()))?);
-    let length = bytes.len();
-    <[u8; 32]>::try_from(bytes.as_slice())
-        .map(Zeroizing::new)
-        .map_err(|_| wrong(format!("has {length} bytes")))
 }

@@ -4,7 +4,8 @@
 //! the same key, and nothing is stored. Clients compare handles, so the same task has the same one each time: the
 //! cipher is AES-256-GCM-SIV with a constant nonce, which RFC 8452 (section 1) calls deterministic authenticated
 //! encryption. It tells nothing but that two handles are equal. Each caller has a key of his own on each connection,
-//! so no key seals more than one caller's tasks.
+//! so no key seals more than one caller's tasks. When the gateway's key is replaced, a task gets another handle from then
+//! on, and its old one opens while the old key is listed.
 //!
 //! A handle has no end of its own: the server says how long a task lives, and each use of it is decided anew.
 
@@ -24,14 +25,23 @@ const MAXIMUM_TASK_ID_BYTES: usize = 1024;
 const MAXIMUM_HANDLE_BYTES: usize = 4 * 1024;
 
 /// One caller's handles on one connection.
-pub struct Handles(LessSafeKey);
+pub struct Handles(Vec<LessSafeKey>);
 
 impl Handles {
-    /// The handles of a caller, under the gateway's key for tasks; `None` if the key cannot be made.
+    /// The handles of a caller, under the gateway's keys for tasks, of which the first seals and all open; `None` if a
+    /// key cannot be made.
     #[must_use]
-    pub fn of(key: &hmac::Key, connection: &str, caller: &Caller) -> Option<Self> {
-        let own = hmac::sign(key, &binding(connection, caller));
-        UnboundKey::new(&AES_256_GCM_SIV, own.as_ref()).ok().map(LessSafeKey::new).map(Self)
+    pub fn of<'a>(
+        keys: impl Iterator<Item = &'a hmac::Key>,
+        connection: &str,
+        caller: &Caller,
+    ) -> Option<Self> {
+        let bound = binding(connection, caller);
+        let own = |key: &hmac::Key| {
+            let own = hmac::sign(key, &bound);
+            UnboundKey::new(&AES_256_GCM_SIV, own.as_ref()).ok().map(LessSafeKey::new)
+        };
+        keys.map(own).collect::<Option<_>>().map(Self)
     }
 
     /// The handle of a task; `None` if its id, or the handle, would be too long.
@@ -41,20 +51,23 @@ impl Handles {
             return None;
         }
         let mut sealed = serde_json::to_vec(task).ok()?;
-        self.0.seal_in_place_append_tag(nonce(), Aad::empty(), &mut sealed).ok()?;
+        self.0.first()?.seal_in_place_append_tag(nonce(), Aad::empty(), &mut sealed).ok()?;
         let handle = URL_SAFE_NO_PAD.encode(sealed);
         (handle.len() <= MAXIMUM_HANDLE_BYTES).then_some(handle)
     }
 
-    /// The task that a handle holds; `None` if it is not one that was sealed with this key.
+    /// The task that a handle holds; `None` if it is not one that was sealed with one of these keys.
     #[must_use]
     pub fn open(&self, handle: &str) -> Option<Task> {
         if handle.len() > MAXIMUM_HANDLE_BYTES {
             return None;
         }
-        let mut sealed = URL_SAFE_NO_PAD.decode(handle).ok()?;
-        let opened = self.0.open_in_place(nonce(), Aad::empty(), &mut sealed).ok()?;
-        serde_json::from_slice(opened).ok()
+        let sealed = URL_SAFE_NO_PAD.decode(handle).ok()?;
+        self.0.iter().find_map(|key| {
+            let mut sealed = sealed.clone();
+            let opened = key.open_in_place(nonce(), Aad::empty(), &mut sealed).ok()?;
+            serde_json::from_slice(opened).ok()
+        })
     }
 }
 
@@ -87,7 +100,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn handles(key: u8, connection: &str, username: &str) -> Handles {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &[key; 32]);
+        under(&[key], connection, username)
+    }
+
+    fn under(keys: &[u8], connection: &str, username: &str) -> Handles {
+        let keys: Vec<_> = keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, &[*key; 32])).collect();
         let caller = Caller {
             issuer: "https://idp".into(),
             subject: username.into(),
@@ -96,7 +113,7 @@ mod tests {
             kubernetes_usernames: vec![],
             anonymous: false,
         };
-        Handles::of(&key, connection, &caller).unwrap()
+        Handles::of(keys.iter(), connection, &caller).unwrap()
     }
 
     fn task(id: &str) -> Task {
@@ -119,6 +136,17 @@ mod tests {
         ] {
             assert_eq!(opened, None, "{what}");
         }
+    }
+
+    #[test]
+    fn a_new_key_seals_and_the_old_one_opens_while_it_is_listed() {
+        let (old, new) = (handles(1, "agents/db", "alice"), handles(2, "agents/db", "alice"));
+        let both = under(&[2, 1], "agents/db", "alice");
+        let handle = old.seal(&task("up-1")).unwrap();
+        assert_eq!(both.open(&handle), Some(task("up-1")));
+        assert_eq!(both.seal(&task("up-1")), new.seal(&task("up-1")));
+        assert_eq!(new.open(&handle), None, "once the old key is gone");
+        assert_eq!(under(&[2, 1], "agents/db", "bob").open(&handle), None);
     }
 
     #[test]

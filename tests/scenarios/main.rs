@@ -33,6 +33,7 @@ mod pinning;
 mod pressure;
 mod refusals;
 mod replicas;
+mod replicas_keys;
 mod replicas_lost;
 mod stdio_servers;
 mod streams;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use super::keys::{KEY_BYTES, SessionKeys};
 use super::{Leg, NoSession, Resumed, SealedEndpoint, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
 use base64::Engine as _;
 use lychgate_gateway_policy::Caller;
@@ -18,6 +19,13 @@ fn caller(issuer: &str, subject: &str) -> Caller {
     }
 }
 
+/// A gateway that seals with the first of these keys and opens with all.
+fn with_keys(keys: &[u8]) -> Sealer {
+    let mut keys = keys.iter().map(|key| SessionKeys::of([*key; KEY_BYTES]).current);
+    let current = keys.next().unwrap();
+    Sealer::new(&SessionKeys { current, others: keys.collect(), names: None }).unwrap()
+}
+
 fn session() -> Session {
     let revision = Some("2025-03-26".into());
     Session { upstream: None, name: "s-1".into(), expires: 100, revision, announced: 5 }
@@ -25,10 +33,11 @@ fn session() -> Session {
 
 #[test]
 fn an_id_of_an_earlier_gateway_opens_and_says_less() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let alice = caller("https://idp", "alice");
     let earlier = br#"{"u":"up-1","n":"s-1","e":100}"#.to_vec();
-    let id = super::seal_bytes(&sealer.sealing, super::binding("agents/db", &alice), earlier).unwrap();
+    let id =
+        super::seal_bytes(&sealer.current.sealing, super::binding("agents/db", &alice), earlier).unwrap();
     let opened = sealer.open("agents/db", &alice, id.as_bytes(), 99).unwrap();
     assert_eq!((opened.upstream.as_deref(), opened.allows_batches()), (Some("up-1"), false));
     assert!(opened.announced().is_empty());
@@ -38,7 +47,7 @@ fn an_id_of_an_earlier_gateway_opens_and_says_less() {
 
     let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
     let earlier = br#"{"u":"up/7","e":100}"#.to_vec();
-    let key = sealer.event_key("s-1").unwrap();
+    let key = sealer.current.event_key("s-1").unwrap();
     let id = super::seal_bytes(&key, super::binding("agents/db", &alice), earlier).unwrap();
     let expected = Some(Resumed { upstream: "up/7".into(), of_call: false });
     assert_eq!(sealer.open_event(&stream, id.as_bytes(), 99), expected);
@@ -46,14 +55,14 @@ fn an_id_of_an_earlier_gateway_opens_and_says_less() {
 
 #[test]
 fn an_id_opens_for_its_caller_on_its_connection_until_its_end_and_for_nobody_else() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let alice = caller("https://idp", "alice");
     let session = Session { upstream: Some("up-1".into()), ..session() };
     let id = sealer.seal("agents/db", &alice, &session).unwrap();
 
     assert_eq!(sealer.open("agents/db", &alice, id.as_bytes(), 99), Ok(session));
     assert!(!id.contains("up-1"), "the upstream's id is not to be read");
-    let other_key = Sealer::new(&[2; 32]).unwrap();
+    let other_key = with_keys(&[2]);
     for (what, opened) in [
         ("expired", sealer.open("agents/db", &alice, id.as_bytes(), 100)),
         ("another connection", sealer.open("agents/other", &alice, id.as_bytes(), 99)),
@@ -77,7 +86,7 @@ proptest! {
         place in any::<prop::sample::Index>(),
         pieces in any::<(prop::sample::Index, prop::sample::Index)>(),
     ) {
-        let sealer = Sealer::new(&[1; 32]).unwrap();
+        let sealer = with_keys(&[1]);
         let alice = caller("https://idp", "alice");
         let mine = Session { upstream: Some(upstream), ..session() };
         let id = sealer.seal("agents/db", &alice, &mine).unwrap().into_bytes();
@@ -103,7 +112,7 @@ proptest! {
 
 #[test]
 fn any_changed_character_makes_an_id_worthless() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let alice = caller("https://idp", "alice");
     let id = sealer.seal("agents/db", &alice, &session()).unwrap();
     for index in 0..id.len() {
@@ -115,7 +124,7 @@ fn any_changed_character_makes_an_id_worthless() {
 
 #[test]
 fn the_state_of_a_leg_is_the_callers_own_and_is_no_session() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let alice = caller("https://idp", "alice");
     let leg = Leg { digest: "d".into(), number: 3, expires: 100 };
     let state = sealer.seal_leg("agents/db", &alice, &leg).unwrap();
@@ -132,7 +141,7 @@ fn the_state_of_a_leg_is_the_callers_own_and_is_no_session() {
 
 #[test]
 fn the_endpoint_of_a_stream_opens_for_its_caller_on_its_connection_until_its_end_and_is_no_session() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
     let endpoint =
         SealedEndpoint { url: "http://server/message?id=7".into(), name: "s-1".into(), expires: 100 };
@@ -156,7 +165,7 @@ fn the_endpoint_of_a_stream_opens_for_its_caller_on_its_connection_until_its_end
 
 #[test]
 fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
-    let sealer = Sealer::new(&[1; 32]).unwrap();
+    let sealer = with_keys(&[1]);
     let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
     let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
     let id = sealer.seal_event(&stream, "up/7", 0).unwrap();
@@ -175,4 +184,70 @@ fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
         assert_eq!(opened, None, "{what}");
     }
     assert_eq!(sealer.seal_event(&stream, &"x".repeat(1025), 0), None, "too long");
+}
+
+#[test]
+fn a_new_key_seals_and_what_the_old_one_sealed_opens_while_that_is_listed() {
+    let alice = caller("https://idp", "alice");
+    let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+    let leg = Leg { digest: "d".into(), number: 3, expires: 100 };
+    let endpoint = SealedEndpoint { url: "http://server/m".into(), name: "s-1".into(), expires: 100 };
+    let all_open = |sealing: &Sealer, opening: &Sealer| {
+        let id = sealing.seal("agents/db", &alice, &session()).unwrap();
+        let state = sealing.seal_leg("agents/db", &alice, &leg).unwrap();
+        let event = sealing.seal_event(&stream, "up/7", 0).unwrap();
+        let sealed = sealing.seal_endpoint("agents/db", &alice, &endpoint).unwrap();
+        let opened = [
+            opening.open("agents/db", &alice, id.as_bytes(), 1).is_ok(),
+            opening.open_leg("agents/db", &alice, state.as_bytes(), 1).is_some(),
+            opening.open_event(&stream, event.as_bytes(), 1).is_some(),
+            opening.open_endpoint("agents/db", &alice, &sealed, 1).is_ok(),
+        ];
+        assert!(opened.iter().all(|it| *it == opened[0]), "all are of one key: {opened:?}");
+        opened[0]
+    };
+    // A key is listed as the next one, seals, is listed as the previous one, and is gone.
+    let steps = [with_keys(&[1]), with_keys(&[1, 2]), with_keys(&[2, 1]), with_keys(&[2])];
+    for (sealing, opening, expected) in
+        [(0, 1, true), (1, 2, true), (2, 1, true), (2, 3, true), (0, 2, true), (0, 3, false), (2, 0, false)]
+    {
+        assert_eq!(all_open(&steps[sealing], &steps[opening]), expected, "{sealing} at {opening}");
+    }
+}
+
+#[test]
+fn names_and_digests_stay_while_keys_change_if_they_have_a_key_of_their_own() {
+    let alice = caller("https://idp", "alice");
+    let with = |current: u8, names: Option<u8>| {
+        let names = names.map(|names| SessionKeys::of([names; KEY_BYTES]).current);
+        Sealer::new(&SessionKeys { names, ..SessionKeys::of([current; KEY_BYTES]) }).unwrap()
+    };
+    let facts = |sealer: &Sealer| {
+        let digest = aws_lc_rs::hmac::sign(&sealer.approval_key("agents/db"), b"a call");
+        let version = aws_lc_rs::hmac::sign(sealer.naming(), b"a value");
+        let name = sealer.name_of_token("agents/db", &alice, "token");
+        (digest.as_ref().to_vec(), version.as_ref().to_vec(), name)
+    };
+    let first = facts(&with(1, None));
+    assert_eq!(facts(&with(2, Some(1))), first, "the first key goes on as that of names");
+    assert_ne!(facts(&with(2, None)), first);
+}
+
+#[test]
+fn the_keys_of_a_folder_are_read_and_one_of_a_wrong_length_is_told_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, key: &[u8]| std::fs::write(folder.path().join(file), key).unwrap();
+    let problem =
+        || SessionKeys::read(folder.path()).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(problem().ends_with("session: there is none; it must hold 32 random bytes"), "{}", problem());
+    write("session", &[1; 32]);
+    let keys = SessionKeys::read(folder.path()).unwrap();
+    assert!(keys.others.is_empty() && keys.names.is_none());
+    for file in ["session.previous", "session.next", "names"] {
+        write(file, &[2; 31]);
+        assert!(problem().ends_with(&format!("{file}: has 31 bytes; it must hold 32 random bytes")));
+        write(file, &[2; 32]);
+    }
+    let keys = SessionKeys::read(folder.path()).unwrap();
+    assert_eq!((keys.others.len(), keys.names.map(|key| *key)), (2, Some([2; 32])));
 }

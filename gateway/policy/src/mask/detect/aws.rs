@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{around, at, before, condensed, is_joined_after, is_joined_before, runs};
-use super::trigger::Trigger;
+use super::trigger::{Having, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(keys)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Part(ID_LENGTH), keys)];
 
 const ID_LENGTH: usize = 20;
 const SECRET_LENGTH: usize = 40;

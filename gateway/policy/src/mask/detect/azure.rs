@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{is_joined_before, run_end};
-use super::trigger::Trigger;
+use super::trigger::{Having, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(application_secrets), Trigger::Sign(signature)];
+pub(super) const TRIGGERS: &[Trigger] =
+    &[Trigger::Run(Having::Tilde, application_secrets), Trigger::Sign(b"=:", signature)];
 
 /// What stands in each secret of an application, and how many characters stand before and behind it.
 const MARK: &[u8] = b"Q~";

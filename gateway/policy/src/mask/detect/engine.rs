@@ -5,15 +5,25 @@
 //!
 //! Time is linear: what a trigger leads to is read once, or within a bound that the detector sets.
 
+mod bits;
+#[cfg(test)]
+mod reference;
+
 use std::ops::Range;
 
+use bits::{bits, ends_of_runs, has_four, ones};
+use memchr::memmem;
+
 use super::bytes::{
-    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
+    at, before, is_digit_at, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, runs,
+    without_escape,
 };
-use super::trigger::{AskAt, LONGEST_GROUP, LONGEST_WORD, Look, MINIMUM_RUN, Sort, TABLES, Tables, Wanted};
+use super::trigger::{
+    AskAt, Having, LONGEST_GROUP, LONGEST_WORD, Look, MINIMUM_RUN, Sort, TABLES, Tables, Wanted,
+};
 use super::{ALL, Sample};
 use crate::config::DetectorType;
-use crate::mask::scan::{BLOCK, Block, Class};
+use crate::mask::scan::{BLOCK, Block, Cursor};
 
 /// How many groups of digits a detector sees: more than any value has.
 const MAXIMUM_GROUPS: usize = 8;
@@ -21,15 +31,6 @@ const MAXIMUM_GROUPS: usize = 8;
 const MAXIMUM_GROUPS_BEHIND_PLUS: usize = 16;
 /// How far apart groups of one value stand at most, in bytes.
 const MAXIMUM_GAP: usize = 3;
-
-/// The numbers of the bits that are set, lowest first.
-fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        (lowest < u64::BITS).then_some(lowest as usize)
-    })
-}
 
 /// Where a value of a kind stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,37 @@ impl Finder {
 
     /// Searches a text.
     pub(in crate::mask) fn find(&mut self, sample: Sample<'_>, wanted: Wanted) {
+        let bytes = sample.text.as_bytes();
+        self.pass(sample, wanted, |base| Block::of(bytes.get(base..).unwrap_or_default()));
+    }
+
+    /// Searches a text that stands at `start` in what `cursor` looks at.
+    pub(in crate::mask) fn find_at(
+        &mut self,
+        sample: Sample<'_>,
+        wanted: Wanted,
+        cursor: &mut Cursor<'_>,
+        start: usize,
+    ) {
+        self.pass(sample, wanted, |base| cursor.from(start + base));
+    }
+
+    /// Whether nothing can begin in a text of which this is the only block, unless its name says so.
+    #[inline]
+    pub(in crate::mask) fn is_plain(block: Block) -> bool {
+        block.digits | block.specials == 0
+            && ends_of_runs(0, block.tokens) == 0
+            && !has_four(0, block.tokens & !block.words)
+    }
+
+    /// Whether a name alone may say that a value is wanted.
+    pub(in crate::mask) fn is_telling(label: &str, wanted: Wanted) -> bool {
+        let says = |index| TABLES.labels.get(index).is_some_and(|(_, (speaks, _))| speaks(label));
+        !label.is_empty() && ones(wanted.labels).any(says)
+    }
+
+    #[inline]
+    fn pass(&mut self, sample: Sample<'_>, wanted: Wanted, mut look: impl FnMut(usize) -> Block) {
         if std::mem::take(&mut self.is_used) {
             self.hits.clear();
             self.free_from = [0; ALL.len()];
@@ -81,29 +113,28 @@ impl Finder {
             sample,
             bytes: sample.text.as_bytes(),
             wanted,
-            last: Last::default(),
+            base: 0,
+            block: Block::default(),
+            last: Block::default(),
+            last_digits: 0,
             escaped: 0,
             word_end: 0,
+            time_end: 0,
+            has_backslash: false,
             has_dashes: false,
         };
         if wanted.labels != 0 && !sample.label.is_empty() {
             pass.label();
         }
-        for (index, chunk) in sample.text.as_bytes().chunks(BLOCK).enumerate() {
-            pass.block(index * BLOCK, &Block::of(chunk));
+        while let Some(left) = pass.bytes.len().checked_sub(pass.base).filter(|left| *left > 0) {
+            pass.block = look(pass.base).first(left);
+            pass.look();
+            pass.base += BLOCK;
         }
-        if pass.has_dashes {
+        if pass.has_dashes && memmem::find(pass.bytes, b"----").is_some() {
             pass.whole();
         }
     }
-}
-
-/// What is remembered of a block, for what goes over its end.
-#[derive(Clone, Copy, Default)]
-struct Last {
-    digits: u64,
-    tokens: u64,
-    dashes: u64,
 }
 
 struct Pass<'p> {
@@ -112,53 +143,62 @@ struct Pass<'p> {
     sample: Sample<'p>,
     bytes: &'p [u8],
     wanted: Wanted,
-    /// Of the block before the current one.
-    last: Last,
+    /// Where the block begins that is looked at, and what it is.
+    base: usize,
+    block: Block,
+    /// The block before it, for what goes over its end; its digits without those of escapes.
+    last: Block,
+    last_digits: u64,
     /// Digits at the beginning of the next block that belong to an escape.
     escaped: u64,
     /// The end of the last word that was looked at.
     word_end: usize,
+    /// The end of the last time of a day: what begins before it is a part of that.
+    time_end: usize,
+    has_backslash: bool,
+    /// Whether there may be four hyphens in a row.
     has_dashes: bool,
 }
 
 impl Pass<'_> {
-    fn block(&mut self, base: usize, block: &Block) {
-        let mut digits = block.bits(Class::Digit) & !std::mem::take(&mut self.escaped);
-        let backslashes = block.bits(Class::Backslash);
-        if backslashes != 0 {
-            digits &= !self.escapes(base, backslashes);
+    fn look(&mut self) {
+        let block = self.block;
+        let mut digits = block.digits & !std::mem::take(&mut self.escaped);
+        if block.specials != 0 {
+            digits &= !self.escapes(block.specials);
         }
-        let tokens = block.bits(Class::Token);
-        let dashes = if self.wanted.dashes == 0 { 0 } else { block.bits(Class::Dash) };
-        let starts = digits & !(digits << 1 | self.last.digits >> (BLOCK - 1));
-        let ends = ends_of_runs(self.last.tokens, tokens);
-        self.has_dashes |= dashes != 0 && has_four(self.last.dashes, dashes);
-        let ats = if self.wanted.ats == 0 { 0 } else { block.bits(Class::At) };
-        let signs = if self.wanted.signs == 0 { 0 } else { block.bits(Class::Sign) };
-        for bit in ones(starts | ends | ats | signs) {
+        let starts = digits & !(digits << 1 | self.last_digits >> (BLOCK - 1));
+        let ends = ends_of_runs(self.last.tokens, block.tokens);
+        if self.wanted.dashes != 0 && !self.has_dashes {
+            let signs = |block: Block| block.tokens & !block.words;
+            self.has_dashes = has_four(signs(self.last), signs(block));
+        }
+        for bit in ones(starts | ends | block.specials) {
             let is_in = |bits: u64| bits >> bit & 1 == 1;
             if is_in(starts) {
-                self.digits(base + bit);
+                self.digits(self.base + bit);
             }
             if is_in(ends) {
-                self.run(base + bit + 1 - MINIMUM_RUN);
+                self.run(self.base + bit + 1 - MINIMUM_RUN);
             }
-            if is_in(ats) {
-                self.sign(base + bit, &self.tables.ats, self.wanted.ats);
-            }
-            if is_in(signs) {
-                self.sign(base + bit, &self.tables.signs, self.wanted.signs);
+            if is_in(block.specials) {
+                self.special(self.base + bit);
             }
         }
-        self.last = Last { digits, tokens, dashes };
+        self.last = block;
+        self.last_digits = digits;
     }
 
     /// The digits of escapes such as `\u0020`, which are no digits of the text.
-    fn escapes(&mut self, base: usize, backslashes: u64) -> u64 {
+    fn escapes(&mut self, specials: u64) -> u64 {
         let mut escapes = 0_u128;
-        for bit in ones(backslashes) {
-            if is_unicode_escape_at(self.bytes, base + bit) {
-                escapes |= 0b1111 << (bit + 2);
+        for bit in ones(specials) {
+            let position = self.base + bit;
+            if at(self.bytes, position) == Some(b'\\') {
+                self.has_backslash = true;
+                if is_unicode_escape_at(self.bytes, position) {
+                    escapes |= 0b1111 << (bit + 2);
+                }
             }
         }
         #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
@@ -167,14 +207,42 @@ impl Pass<'_> {
         here
     }
 
-    /// A group of digits begins at `start`.
-    fn digits(&mut self, start: usize) {
-        if start < self.word_end {
+    fn special(&mut self, position: usize) {
+        if position < self.time_end {
             return;
         }
-        let end = run_end(self.bytes, start, |byte| byte.is_ascii_digit());
+        let tables = self.tables;
+        match at(self.bytes, position) {
+            Some(b'@') => self.sign(position, &tables.ats, self.wanted.ats),
+            Some(b'=') => self.sign(position, &tables.signs, self.wanted.signs & tables.at_equals),
+            Some(b':') => self.sign(position, &tables.signs, self.wanted.signs & tables.at_colon),
+            Some(_) | None => {}
+        }
+    }
+
+    /// The end of a run that reaches `start`: its bytes `belong`, and in the block these `bits` say so.
+    #[inline]
+    fn end_of(&self, bits: u64, start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+        let Some(bit) = start.checked_sub(self.base).filter(|bit| *bit < BLOCK) else {
+            return run_end(self.bytes, start, belongs);
+        };
+        let end = start + (!(bits >> bit)).trailing_zeros() as usize;
+        if end < self.base + BLOCK { end } else { run_end(self.bytes, end, belongs) }
+    }
+
+    /// A group of digits begins at `start`.
+    fn digits(&mut self, start: usize) {
+        if start < self.word_end.max(self.time_end) {
+            return;
+        }
+        let end = self.end_of(self.block.digits, start, |byte| byte.is_ascii_digit());
         if is_joined_before(self.bytes, start) || is_joined_after(self.bytes, end) {
             self.word(start, end);
+            return;
+        }
+        let is_signed = before(self.bytes, start) == Some(b'+');
+        if end - start == 4 && !is_signed && is_time(self.bytes, start) {
+            self.time_end = start + TIME.len();
             return;
         }
         let next = at(self.bytes, end).map_or(256, usize::from);
@@ -185,7 +253,7 @@ impl Pass<'_> {
             let (groups, count) = chain::<MAXIMUM_GROUPS>(self.bytes, start..end);
             self.numbers(start, groups.get(..count).unwrap_or_default(), numbers);
         }
-        if self.wanted.plus != 0 && before(self.bytes, start) == Some(b'+') {
+        if self.wanted.plus != 0 && is_signed {
             let (groups, count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(self.bytes, start..end);
             let groups = groups.get(..count).unwrap_or_default();
             for index in ones(self.wanted.plus) {
@@ -210,12 +278,11 @@ impl Pass<'_> {
 
     /// Digits from `start` to `end` are a part of a word.
     fn word(&mut self, start: usize, end: usize) {
-        let head = self.bytes.get(self.word_end.max(start.saturating_sub(LONGEST_WORD))..start);
-        let letters =
-            head.unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        let end = run_end(self.bytes, end, |byte| byte.is_ascii_alphanumeric());
+        let letters = self.letters_before(start);
+        let end = self.end_of(self.block.words, end, |byte| byte.is_ascii_alphanumeric());
         self.word_end = end;
-        let word = without_escape(self.bytes, start - letters..end);
+        let word = start - letters..end;
+        let word = if self.has_backslash { without_escape(self.bytes, word) } else { word };
         let words = self.tables.by_length.get(word.len()).copied().unwrap_or(0) & self.wanted.words;
         for index in ones(words) {
             if let Some((kind, ask)) = self.tables.words.get(index)
@@ -226,37 +293,100 @@ impl Pass<'_> {
         }
     }
 
-    /// A run of characters of tokens begins at `start`, and is long enough.
+    /// How many letters stand right before `start` that are of the same word, as far as words are long.
+    fn letters_before(&self, start: usize) -> usize {
+        let bit = start.saturating_sub(self.base);
+        let letters = match bit {
+            1..BLOCK => (self.block.words << (BLOCK - bit)).leading_ones() as usize,
+            _ => 0,
+        };
+        if letters < bit || self.base == 0 {
+            return letters.min(LONGEST_WORD);
+        }
+        let head = self.bytes.get(self.word_end.max(start.saturating_sub(LONGEST_WORD))..start);
+        head.unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+    }
+
+    /// At least so many characters from `start` on may belong to tokens.
     fn run(&mut self, start: usize) {
+        let end = self.end_of(self.block.tokens, start + MINIMUM_RUN, is_like_token);
+        if self.has_backslash || start < self.base || end > self.base + BLOCK {
+            let inside = self.bytes.get(start..end).unwrap_or_default();
+            for run in runs(inside, is_token).filter(|run| run.len() >= MINIMUM_RUN) {
+                self.long_run(start + run.start..start + run.end);
+            }
+            return;
+        }
+        let mut from = start;
+        let mut part_from = start;
+        let mut longest = 0;
+        let mut has_tilde = false;
+        for bit in ones(self.block.tokens & !self.block.words & bits(start - self.base..end - self.base)) {
+            let position = self.base + bit;
+            match at(self.bytes, position) {
+                Some(b'/' | b'+') => continue,
+                Some(b'~') => has_tilde = true,
+                Some(b'_' | b'-' | b'.') => {}
+                Some(_) | None => {
+                    self.short_run(from..position, longest.max(position - part_from), has_tilde);
+                    (from, longest, has_tilde) = (position + 1, 0, false);
+                }
+            }
+            longest = if from > position { 0 } else { longest.max(position - part_from) };
+            part_from = position + 1;
+        }
+        self.short_run(from..end, longest.max(end - part_from), has_tilde);
+    }
+
+    /// A run within the block. `part` is the longest of its parts of letters, digits, `/` and `+`.
+    fn short_run(&mut self, run: Range<usize>, part: usize, has_tilde: bool) {
+        if run.len() < MINIMUM_RUN {
+            return;
+        }
+        self.finder.has_run = true;
+        self.runs(&run, |having| match having {
+            Having::Tilde => has_tilde,
+            Having::Part(length) => part >= length,
+        });
+        let words = self.block.words;
+        let inside = bits(run.start - self.base..run.end - self.base);
+        for bit in ones(words & !(words << 1) & inside) {
+            self.tokens(self.base + bit);
+        }
+    }
+
+    /// A run that begins in a block before, or has escapes around it.
+    fn long_run(&mut self, run: Range<usize>) {
         self.finder.has_run = true;
         if self.wanted.tokens | self.wanted.runs == 0 {
             return;
         }
-        let end = run_end(self.bytes, start + MINIMUM_RUN, is_token);
-        let run = without_escape(self.bytes, start..end);
+        let run = without_escape(self.bytes, run);
+        self.runs(&run, |_| true);
+        let inside = self.bytes.get(run.clone()).unwrap_or_default();
+        for word in runs(inside, |byte| byte.is_ascii_alphanumeric()) {
+            self.tokens(run.start + word.start);
+        }
+    }
+
+    fn runs(&mut self, run: &Range<usize>, has: impl Fn(Having) -> bool) {
         for index in ones(self.wanted.runs) {
-            if let Some((kind, ask)) = self.tables.runs.get(index) {
+            if let Some((kind, (having, ask))) = self.tables.runs.get(index)
+                && has(having)
+            {
                 let mut ranges = Vec::new();
-                ask(self.sample, &run, &mut ranges);
+                ask(self.sample, run, &mut ranges);
                 ranges.into_iter().for_each(|range| self.found(kind, Some(range)));
             }
         }
-        if self.wanted.tokens == 0 {
-            return;
-        }
-        let mut position = run.start;
-        while position < run.end {
-            let first = at(self.bytes, position).map_or(0, usize::from);
-            let tokens = self.tables.by_first.get(first).copied().unwrap_or(0) & self.wanted.tokens;
-            for index in ones(tokens) {
-                self.token(index, position);
-            }
-            let word_end = run_end(self.bytes, position, |byte| byte.is_ascii_alphanumeric());
-            position = word_end.max(position + 1);
-            while at(self.bytes, position).is_some_and(|byte| is_token(byte) && !byte.is_ascii_alphanumeric())
-            {
-                position += 1;
-            }
+    }
+
+    /// A word begins at `position`, in a run.
+    fn tokens(&mut self, position: usize) {
+        let first = at(self.bytes, position).map_or(0, usize::from);
+        let tokens = self.tables.by_first.get(first).copied().unwrap_or(0) & self.wanted.tokens;
+        for index in ones(tokens) {
+            self.token(index, position);
         }
     }
 
@@ -285,7 +415,7 @@ impl Pass<'_> {
 
     fn label(&mut self) {
         for index in ones(self.wanted.labels) {
-            if let Some((kind, ask)) = self.tables.labels.get(index) {
+            if let Some((kind, (_, ask))) = self.tables.labels.get(index) {
                 self.found(kind, ask(self.sample));
             }
         }
@@ -325,22 +455,20 @@ pub(in crate::mask) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~')
 }
 
-/// Where the first [`MINIMUM_RUN`] bytes of a run end in a block: at each place counts what is before it.
-#[allow(clippy::cast_possible_truncation, reason = "the upper half is the block's own")]
-fn ends_of_runs(last: u64, block: u64) -> u64 {
-    let one = u128::from(block) << BLOCK | u128::from(last);
-    let two = one & one << 1;
-    let four = two & two << 2;
-    let eight = four & four << 4;
-    let all = eight & eight << (MINIMUM_RUN - 8);
-    ((all & !(all << 1)) >> BLOCK) as u64
+/// Whether a byte is one of [`Block::tokens`].
+fn is_like_token(byte: u8) -> bool {
+    byte > b'*' && byte.is_ascii() && !matches!(byte, b':'..=b'@' | b'\\')
 }
 
-/// Whether four in a row end in a block.
-fn has_four(last: u64, block: u64) -> bool {
-    let one = u128::from(block) << BLOCK | u128::from(last);
-    let two = one & one << 1;
-    (two & two << 2) >> BLOCK != 0
+/// How times of a day are written (RFC 3339), as far as everybody writes them; each digit is a nine.
+const TIME: &[u8; 16] = b"9999-99-99T99:99";
+
+/// Whether a time of a day begins at `start`. Nothing in one begins a value: dates of birth have no time, and no number has
+/// groups of four, two and two digits.
+fn is_time(text: &[u8], start: usize) -> bool {
+    let Some(bytes) = text.get(start..start + TIME.len()) else { return false };
+    let fits = |(&byte, &form): (&u8, &u8)| if form == b'9' { byte.is_ascii_digit() } else { byte == form };
+    bytes.iter().zip(TIME).all(fits) && !is_digit_at(text, start + TIME.len())
 }
 
 /// `first` and the groups of digits that follow it closely, and how many there are.
@@ -364,25 +492,4 @@ fn group_after(bytes: &[u8], end: usize) -> Option<Range<usize>> {
     let digits =
         bytes.get(start..)?.iter().take(LONGEST_GROUP + 1).take_while(|byte| byte.is_ascii_digit()).count();
     (digits <= LONGEST_GROUP).then_some(start..start + digits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MINIMUM_RUN, ends_of_runs, ones};
-
-    #[test]
-    fn runs_are_long_enough_wherever_they_begin() {
-        for start in 0..=64 {
-            for length in [MINIMUM_RUN - 1, MINIMUM_RUN, 40] {
-                let run = ((1_u128 << length) - 1) << start;
-                #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
-                let (first, second) = (run as u64, (run >> 64) as u64);
-                let ends = (ends_of_runs(0, first), ends_of_runs(first, second));
-                let place = start + MINIMUM_RUN - 1;
-                let found: Vec<_> = ones(ends.0).chain(ones(ends.1).map(|bit| bit + 64)).collect();
-                let expected = if length >= MINIMUM_RUN && place < 128 { vec![place] } else { Vec::new() };
-                assert_eq!(found, expected, "{length} from {start}");
-            }
-        }
-    }
 }

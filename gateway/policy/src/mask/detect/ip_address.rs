@@ -10,8 +10,10 @@ use super::bytes::{around, at, before, is_digit_at, is_joined_after, is_joined_b
 use super::number::digits_value;
 use super::trigger::{Shape, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] =
-    &[Trigger::Number(&[Shape { digits: 1..=3, followed_by: b"." }], version_4), Trigger::Sign(version_6)];
+pub(super) const TRIGGERS: &[Trigger] = &[
+    Trigger::Number(&[Shape { digits: 1..=3, followed_by: b"." }], version_4),
+    Trigger::Sign(b":", version_6),
+];
 
 fn version_4(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();

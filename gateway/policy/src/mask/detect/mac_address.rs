@@ -8,7 +8,7 @@ use super::bytes::{at, before, is_joined_after, is_joined_before};
 use super::trigger::{Shape, Trigger};
 
 pub(super) const TRIGGERS: &[Trigger] = &[
-    Trigger::Sign(with_colons),
+    Trigger::Sign(b":", with_colons),
     Trigger::Number(&[Shape { digits: 2..=2, followed_by: b"-" }], with_hyphens),
     Trigger::Word(&[2..=2], with_hyphens_word),
 ];

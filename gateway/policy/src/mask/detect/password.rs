@@ -10,7 +10,7 @@ use super::Sample;
 use super::bytes::{at, run_end};
 use super::trigger::Trigger;
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Label(by_label), Trigger::Sign(behind_sign)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Label(speaks_of_secret, by_label), Trigger::Sign(b"=:", behind_sign)];
 
 /// What names end with, in small letters and digits alone.
 const NAMES: [&str; 19] = [
@@ -45,16 +45,23 @@ const SHORTEST: usize = 4;
 fn by_label(sample: Sample<'_>) -> Option<Range<usize>> {
     let length = sample.text.len();
     let is_value = (1..=LONGEST).contains(&length) && !is_placeholder(sample.text);
-    // A member that was renamed has both names here, with a space between.
-    let mut names = [sample.label].into_iter().chain(sample.label.split(' '));
-    (is_value && names.any(|name| is_secret_name(name.as_bytes()))).then_some(0..length)
+    (is_value && speaks_of_secret(sample.label)).then_some(0..length)
+}
+
+/// Whether a name says that its value is secret. A member that was renamed has both names here, with a space between.
+fn speaks_of_secret(label: &str) -> bool {
+    is_secret_name(label.as_bytes())
+        || (label.contains(' ') && label.split(' ').any(|name| is_secret_name(name.as_bytes())))
 }
 
 /// Whether a name ends with one that says that its value is secret.
 fn is_secret_name(name: &[u8]) -> bool {
-    // The last letter decides nearly always.
-    let last = name.iter().rev().find(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
-    if !matches!(last, Some(b'd' | b'e' | b't' | b'y' | b'n')) {
+    // The last two letters decide nearly always.
+    let mut last = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
+    if !matches!(
+        (last.next(), last.next()),
+        (Some(b'd'), Some(b'r' | b'w')) | (Some(b'e'), Some(b's')) | (Some(b't' | b'y' | b'n'), Some(b'e'))
+    ) {
         return false;
     }
     let mut condensed = [0; LONGEST_NAME];

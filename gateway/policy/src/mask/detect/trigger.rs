@@ -19,14 +19,14 @@ pub(super) enum Trigger {
     Word(&'static [RangeInclusive<usize>], fn(Sample<'_>, &Range<usize>) -> Option<Range<usize>>),
     /// A word that begins with one of these bytes, in a run of at least [`MINIMUM_RUN`] characters of tokens.
     Token(&'static [u8], fn(Sample<'_>, usize) -> Look),
-    /// A run of at least [`MINIMUM_RUN`] characters of tokens.
-    Run(fn(Sample<'_>, &Range<usize>, &mut Vec<Range<usize>>)),
+    /// A run of at least [`MINIMUM_RUN`] characters of tokens, if it has what its values have.
+    Run(Having, fn(Sample<'_>, &Range<usize>, &mut Vec<Range<usize>>)),
     /// An `@`. The second number is where the last value ends that was found.
     At(fn(Sample<'_>, usize, usize) -> Option<Range<usize>>),
-    /// An `=` or a `:`, likewise.
-    Sign(fn(Sample<'_>, usize, usize) -> Option<Range<usize>>),
-    /// A text that stands under a name.
-    Label(fn(Sample<'_>) -> Option<Range<usize>>),
+    /// One of these signs, `=` or `:`, likewise.
+    Sign(&'static [u8], fn(Sample<'_>, usize, usize) -> Option<Range<usize>>),
+    /// A text that stands under a name of which the first says that it speaks of its value.
+    Label(fn(&str) -> bool, fn(Sample<'_>) -> Option<Range<usize>>),
     /// Four hyphens in a row, anywhere in the text.
     Dashes(fn(Sample<'_>, &mut Vec<Range<usize>>)),
 }
@@ -41,10 +41,10 @@ impl Trigger {
             Self::Plus(_)
             | Self::Word(_, _)
             | Self::Token(_, _)
-            | Self::Run(_)
+            | Self::Run(_, _)
             | Self::At(_)
-            | Self::Sign(_)
-            | Self::Label(_)
+            | Self::Sign(_, _)
+            | Self::Label(_, _)
             | Self::Dashes(_) => false,
         }
     }
@@ -56,6 +56,15 @@ pub(super) struct Shape {
     pub(super) digits: RangeInclusive<usize>,
     /// What may stand behind it.
     pub(super) followed_by: &'static [u8],
+}
+
+/// What a run of characters of tokens has in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Having {
+    /// A tilde.
+    Tilde,
+    /// So many letters, digits, `/` and `+` in a row.
+    Part(usize),
 }
 
 /// That anything may stand behind the first group, or nothing.
@@ -169,9 +178,9 @@ impl<F: Copy> Sort<F> {
 type AskNumber = fn(Sample<'_>, &[Range<usize>]) -> Option<Range<usize>>;
 type AskWord = fn(Sample<'_>, &Range<usize>) -> Option<Range<usize>>;
 type AskToken = fn(Sample<'_>, usize) -> Look;
-type AskRun = fn(Sample<'_>, &Range<usize>, &mut Vec<Range<usize>>);
+type AskRun = (Having, fn(Sample<'_>, &Range<usize>, &mut Vec<Range<usize>>));
 pub(super) type AskAt = fn(Sample<'_>, usize, usize) -> Option<Range<usize>>;
-type AskLabel = fn(Sample<'_>) -> Option<Range<usize>>;
+type AskLabel = (fn(&str) -> bool, fn(Sample<'_>) -> Option<Range<usize>>);
 type AskText = fn(Sample<'_>, &mut Vec<Range<usize>>);
 
 /// All triggers, by what leads to them.
@@ -193,6 +202,9 @@ pub(super) struct Tables {
     pub(super) by_length: [u64; LONGEST_WORD + 1],
     /// Which tokens begin with this byte.
     pub(super) by_first: [u64; 256],
+    /// Which signs wait for `=`, and which for `:`.
+    pub(super) at_equals: u64,
+    pub(super) at_colon: u64,
 }
 
 pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
@@ -213,6 +225,8 @@ impl Tables {
             by_next: [0; 257],
             by_length: [0; LONGEST_WORD + 1],
             by_first: [0; 256],
+            at_equals: 0,
+            at_colon: 0,
         };
         for kind in ALL {
             for trigger in triggers(kind) {
@@ -250,17 +264,19 @@ impl Tables {
                     set(&mut self.by_first, usize::from(byte)..=usize::from(byte), bit);
                 }
             }
-            Trigger::Run(ask) => {
-                self.runs.add(kind, *ask);
+            Trigger::Run(having, ask) => {
+                self.runs.add(kind, (*having, *ask));
             }
             Trigger::At(ask) => {
                 self.ats.add(kind, *ask);
             }
-            Trigger::Sign(ask) => {
-                self.signs.add(kind, *ask);
+            Trigger::Sign(signs, ask) => {
+                let bit = self.signs.add(kind, *ask);
+                self.at_equals |= if signs.contains(&b'=') { bit } else { 0 };
+                self.at_colon |= if signs.contains(&b':') { bit } else { 0 };
             }
-            Trigger::Label(ask) => {
-                self.labels.add(kind, *ask);
+            Trigger::Label(speaks, ask) => {
+                self.labels.add(kind, (*speaks, *ask));
             }
             Trigger::Dashes(ask) => {
                 self.dashes.add(kind, *ask);
@@ -297,5 +313,13 @@ mod tests {
             TABLES.dashes.asks.len(),
         ];
         assert!(sizes.iter().all(|&size| size > 0 && size <= 64), "{sizes:?}");
+    }
+
+    #[test]
+    fn tokens_begin_with_letters_and_digits_and_every_sign_is_waited_for() {
+        let begins = |byte: &u8| TABLES.by_first.get(usize::from(*byte)).is_some_and(|&tokens| tokens != 0);
+        assert!((0..=u8::MAX).filter(begins).all(|byte| byte.is_ascii_alphanumeric()));
+        let all = (1_u64 << TABLES.signs.asks.len()) - 1;
+        assert_eq!(TABLES.at_equals | TABLES.at_colon, all);
     }
 }

@@ -1,0 +1,66 @@
+//! What the engine makes of the bits of a block: places, ranges, and runs that go over its end.
+
+use std::ops::Range;
+
+use super::super::trigger::MINIMUM_RUN;
+use crate::mask::scan::BLOCK;
+
+/// The numbers of the bits that are set, lowest first.
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (lowest < u64::BITS).then_some(lowest as usize)
+    })
+}
+
+/// The bits of a range.
+pub(super) fn bits(range: Range<usize>) -> u64 {
+    let below = |end: usize| if end < BLOCK { (1_u64 << end) - 1 } else { u64::MAX };
+    below(range.end) & !below(range.start)
+}
+
+/// Where the first [`MINIMUM_RUN`] bytes of a run end in a block: at each place counts what is before it.
+#[allow(clippy::cast_possible_truncation, reason = "the upper half is the block's own")]
+pub(super) fn ends_of_runs(last: u64, block: u64) -> u64 {
+    // Most blocks of prose have none of eight, wherever they begin.
+    let (two, late) = (block & block << 1, last >> (BLOCK - MINIMUM_RUN));
+    let four = two & two << 2;
+    if four & four << 4 == 0 && (late == 0 || block & 1 == 0) {
+        return 0;
+    }
+    let one = u128::from(block) << BLOCK | u128::from(last);
+    let two = one & one << 1;
+    let four = two & two << 2;
+    let eight = four & four << 4;
+    let all = eight & eight << (MINIMUM_RUN - 8);
+    ((all & !(all << 1)) >> BLOCK) as u64
+}
+
+/// Whether four in a row end in a block.
+pub(super) fn has_four(last: u64, block: u64) -> bool {
+    let one = u128::from(block) << BLOCK | u128::from(last);
+    let two = one & one << 1;
+    (two & two << 2) >> BLOCK != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MINIMUM_RUN, ends_of_runs, ones};
+
+    #[test]
+    fn runs_are_long_enough_wherever_they_begin() {
+        for start in 0..=64 {
+            for length in [MINIMUM_RUN - 1, MINIMUM_RUN, 40] {
+                let run = ((1_u128 << length) - 1) << start;
+                #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
+                let (first, second) = (run as u64, (run >> 64) as u64);
+                let ends = (ends_of_runs(0, first), ends_of_runs(first, second));
+                let place = start + MINIMUM_RUN - 1;
+                let found: Vec<_> = ones(ends.0).chain(ones(ends.1).map(|bit| bit + 64)).collect();
+                let expected = if length >= MINIMUM_RUN && place < 128 { vec![place] } else { Vec::new() };
+                assert_eq!(found, expected, "{length} from {start}");
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The engine as it would be if time did not matter: each place of a text is looked at by itself. What the engine finds is
+//! held against it.
+
+use std::ops::Range;
+
+use proptest::prelude::*;
+
+use super::super::bytes::{
+    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
+};
+use super::super::trigger::{Look, MINIMUM_RUN, Trigger};
+use super::super::{ALL, Sample, triggers};
+use super::{Finder, Hit, MAXIMUM_GROUPS, MAXIMUM_GROUPS_BEHIND_PLUS, Wanted, chain, is_token};
+use crate::config::DetectorType;
+use crate::mask::scan::Cursor;
+
+/// The values of one kind in a text.
+fn values(kind: DetectorType, sample: Sample<'_>) -> Vec<Range<usize>> {
+    let text = sample.text.as_bytes();
+    let mut found = Vec::new();
+    let mut free_from = 0;
+    let mut word_end = 0;
+    let mut keep = |range: Option<Range<usize>>, free_from: &mut usize| {
+        if let Some(range) = range {
+            *free_from = range.end;
+            found.push(range);
+        }
+    };
+    for trigger in triggers(kind) {
+        if let Trigger::Label(ask) = trigger
+            && !sample.label.is_empty()
+        {
+            keep(ask(sample), &mut free_from);
+        }
+    }
+    for position in 0..text.len() {
+        let is_digits = is_digit_group(text, position) && position >= word_end;
+        let end = run_end(text, position, |byte| byte.is_ascii_digit());
+        let is_word = is_digits && (is_joined_before(text, position) || is_joined_after(text, end));
+        let run = run_of(text, position);
+        let word = word_of(text, position, end);
+        if is_word {
+            word_end = word.end;
+        }
+        let next = at(text, end);
+        let (groups, count) = chain::<MAXIMUM_GROUPS>(text, position..end);
+        let (after_plus, plus_count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(text, position..end);
+        for trigger in triggers(kind) {
+            let is_free = position >= free_from;
+            match trigger {
+                Trigger::Number(shapes, ask) if is_digits && !is_word => {
+                    for shape in *shapes {
+                        let follows = |byte| shape.followed_by.contains(&byte);
+                        let fits = shape.digits.contains(&(end - position))
+                            && (shape.followed_by.is_empty() || next.is_some_and(follows));
+                        if fits && position >= free_from {
+                            keep(ask(sample, groups.get(..count).unwrap()), &mut free_from);
+                        }
+                    }
+                }
+                Trigger::Plus(ask) if is_digits && !is_word && before(text, position) == Some(b'+') => {
+                    if is_free {
+                        keep(ask(sample, after_plus.get(..plus_count).unwrap()), &mut free_from);
+                    }
+                }
+                Trigger::Word(lengths, ask) if is_word && word.start >= free_from => {
+                    if lengths.iter().any(|lengths| lengths.contains(&word.len())) {
+                        keep(ask(sample, &word), &mut free_from);
+                    }
+                }
+                Trigger::Run(_, ask) => {
+                    if let Some(run) = &run {
+                        let mut ranges = Vec::new();
+                        ask(sample, run, &mut ranges);
+                        ranges.into_iter().for_each(|range| keep(Some(range), &mut free_from));
+                    }
+                }
+                Trigger::Token(firsts, ask) => {
+                    for place in run.clone().into_iter().flatten() {
+                        let begins = !place
+                            .checked_sub(1)
+                            .filter(|last| *last >= run.as_ref().unwrap().start)
+                            .is_some_and(|last| text.get(last).unwrap().is_ascii_alphanumeric());
+                        if begins && place >= free_from && firsts.contains(text.get(place).unwrap()) {
+                            match ask(sample, place) {
+                                Look::Value(range) => keep(Some(range), &mut free_from),
+                                Look::Nothing => {}
+                                Look::NothingBefore(place) => free_from = place,
+                            }
+                        }
+                    }
+                }
+                Trigger::At(ask) if is_free && at(text, position) == Some(b'@') => {
+                    keep(ask(sample, position, free_from), &mut free_from);
+                }
+                Trigger::Sign(signs, ask) if is_free && signs.contains(text.get(position).unwrap()) => {
+                    keep(ask(sample, position, free_from), &mut free_from);
+                }
+                _ => {}
+            }
+        }
+    }
+    for trigger in triggers(kind) {
+        if let Trigger::Dashes(ask) = trigger
+            && sample.text.contains("----")
+        {
+            let mut ranges = Vec::new();
+            ask(sample, &mut ranges);
+            ranges.into_iter().for_each(|range| keep(Some(range), &mut free_from));
+        }
+    }
+    found
+}
+
+/// Whether a group of digits begins at a place.
+fn is_digit_group(text: &[u8], position: usize) -> bool {
+    let is_escaped = |position: usize| {
+        (2..6).any(|back| position.checked_sub(back).is_some_and(|start| is_unicode_escape_at(text, start)))
+    };
+    let is_digit = |position: usize| {
+        at(text, position).is_some_and(|byte| byte.is_ascii_digit()) && !is_escaped(position)
+    };
+    is_digit(position) && !position.checked_sub(1).is_some_and(is_digit)
+}
+
+/// The word that the digits from `position` to `end` are in.
+fn word_of(text: &[u8], position: usize, end: usize) -> Range<usize> {
+    let head = text.get(..position).unwrap().iter().rev().take(super::LONGEST_WORD);
+    let start = position - head.take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    without_escape(text, start..run_end(text, end, |byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The run of tokens that begins at `position`, if it is long enough.
+fn run_of(text: &[u8], position: usize) -> Option<Range<usize>> {
+    let end = run_end(text, position, is_token);
+    let begins = !before(text, position).is_some_and(is_token);
+    (begins && end - position >= MINIMUM_RUN).then(|| without_escape(text, position..end))
+}
+
+const PIECES: [&str; 64] = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "3782-822463-10005",
+    "ada@example.com",
+    "+44 20 7946 0958",
+    "(415) 555-0132",
+    "123-45-6789",
+    "123456789",
+    "ssn ",
+    "DE89 3704 0044 0532 0130 00",
+    "AKIAIOSFODNN7EXAMPLE",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "eyJhbGciOiJub25lIn0.e30.",
+    "10.0.0.7",
+    "2001:db8::1",
+    "postgres://ada:hunter2@",
+    "password=",
+    "password: ",
+    "sin ",
+    "176123198",
+    "born 1980-02-29",
+    "2026-11-23T12:34:56.789Z",
+    "2026-11-23T12:34",
+    "2026-11-23",
+    "12:34:56",
+    "00:1A:2B:3C:4D:5E",
+    "aa-bb-cc-0d-ee-ff",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "11111111-2222-4333-8444-555555555555",
+    "?sig=abcdefghijklmnopqrstuvwxyz0123456789%2BABCDEFGH",
+    "abc8Q~a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5Pxyz",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "aws_secret_access_key = ",
+    "sk-ant-abcdefghijklmnopqrst",
+    "1HGCM82633A004352",
+    "GB29NWBK60161331926819",
+    "[REDACTED:Email]",
+    "nhs 943 476 5919",
+    "v1.2.3.4",
+    "0x",
+    "\\u0020",
+    "\\n",
+    "\\",
+    "\"",
+    "{",
+    "[",
+    ",",
+    "=",
+    ":",
+    "@",
+    "%",
+    "~",
+    "+",
+    "-",
+    "----",
+    ".",
+    "/",
+    " ",
+    "a",
+    "F",
+    "7",
+    "\u{e9}",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12).prop_map(|pieces| pieces.concat()),
+        2 => "[0-9]{1,4}[ -./:T+]{0,1}[0-9A-Fa-f]{1,6}[ -./:T+]{0,1}([0-9A-Z]{1,5}[-. :]?){0,12}",
+        1 => "[a-zA-Z0-9@=:%,;~+/._ -]{0,200}",
+        1 => any::<String>(),
+    ]
+}
+
+fn sorted(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| (hit.kind as usize, hit.range.start, hit.range.end));
+    hits
+}
+
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(3_000), failure_persistence: None, ..config }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_engine_finds_what_a_look_at_each_place_finds(
+        text in text(),
+        label in prop::sample::select(&["", "note", "password", "ssn", "date_of_birth", "passport"][..]),
+        shift in 0..70_usize,
+    ) {
+        let sample = Sample::new(&text, label);
+        let of = |kind| values(kind, sample).into_iter().map(move |range| Hit { kind, range });
+        let expected = sorted(ALL.into_iter().flat_map(of).collect());
+        let mut finder = Finder::default();
+        let wanted = Wanted::of(ALL.into_iter());
+        finder.find(sample, wanted);
+        prop_assert_eq!(sorted(finder.hits().to_vec()), expected.clone());
+        let has_run = (0..text.len()).any(|place| run_of(text.as_bytes(), place).is_some());
+        prop_assert_eq!(finder.has_run(), has_run);
+        let inside = format!("{}{text}4111111111111111", "x".repeat(shift));
+        finder.find_at(sample, wanted, &mut Cursor::new(inside.as_bytes()), shift);
+        prop_assert_eq!(sorted(finder.hits().to_vec()), expected);
+    }
+}

@@ -14,7 +14,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, Items, Kind, Member, Members, Span, Value, Walk};
+pub use document::{Document, Entry, Items, Kind, Member, Members, Span, Value, Walk};
 pub use edits::{EditError, Edits};
 pub use escape::quote;
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,6 +46,18 @@ impl Document {
     #[must_use]
     pub fn root(&self) -> Value<'_> {
         Value { document: self, index: 0 }
+    }
+
+    /// Every value and member name, in the order of the text: what [`Value::walk`] gives for the top-level value, for who
+    /// reads them all and wants to know little of each.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
+        self.nodes.iter().map(|node| Entry {
+            kind: node.kind,
+            span: Span { start: node.start as usize, end: node.end as usize },
+            is_name: node.is_name,
+            is_escaped: node.escaped,
+            next: node.next as usize,
+        })
     }
 
     /// The text as it came.
@@ -90,6 +103,21 @@ pub struct Span {
     pub start: usize,
     /// The offset of the byte after the last.
     pub end: usize,
+}
+
+/// One value of a document, or the name of a member, in the list of all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What sort of value it is.
+    pub kind: Kind,
+    /// Where it is in [`Document::bytes`], a string's quotes included.
+    pub span: Span,
+    /// Whether it is the name of a member; the next entry is its value.
+    pub is_name: bool,
+    /// Whether it is a string with escapes, so that its bytes are not its text.
+    pub is_escaped: bool,
+    /// Which entry follows it and everything inside it.
+    pub next: usize,
 }
 
 /// One value of a document, or the name of a member.
@@ -229,6 +257,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.node().next == self.index + 1
+    }
+
+    /// Which of [`Document::entries`] this value and everything inside it are.
+    #[must_use]
+    pub fn entries(self) -> Range<usize> {
+        self.index as usize..self.node().next as usize
     }
 
     /// Whether two values are the same place in the same document.
@@ -417,6 +451,23 @@ mod tests {
         let seen: Vec<_> = walked.map(|value| (value.is_name(), value.raw().len())).collect();
         let expected = [(true, 3), (false, 13), (false, 3), (false, 7), (true, 3), (false, 1)];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn given_entries_when_listed_then_they_are_the_values_that_a_walk_finds() {
+        let document = parse(r#" {"a":["b\n",{"c":1},[]],"d":{}} "#);
+        let entries: Vec<_> = document.entries().collect();
+        let walked: Vec<_> = document.root().walk().collect();
+        assert_eq!(entries.len(), walked.len());
+        for (index, (entry, value)) in entries.iter().zip(&walked).enumerate() {
+            assert_eq!(
+                (entry.kind, entry.span, entry.is_name),
+                (value.kind(), value.span(), value.is_name())
+            );
+            assert_eq!(value.entries(), index..entry.next);
+            assert_eq!(entry.next - index, value.walk().count());
+            assert_eq!(entry.is_escaped, value.raw().contains(&b'\\') && value.kind() == Kind::String);
+        }
     }
 
     #[test]

@@ -44,9 +44,38 @@ pub(super) fn decode_for_urls(text: &[u8]) -> Option<Vec<u8>> {
     Some(output)
 }
 
+/// What each character of either alphabet stands for; 64 is for those that are of neither.
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the compiler has looked at it")]
+const SEXTETS: [u8; 256] = {
+    let mut sextets = [64; 256];
+    let mut index = 0;
+    while index < STANDARD.len() {
+        sextets[STANDARD[index] as usize] = index as u8;
+        index += 1;
+    }
+    sextets[b'-' as usize] = 62;
+    sextets[b'_' as usize] = 63;
+    sextets
+};
+
+fn sextet(letter: u8) -> u8 {
+    SEXTETS.get(usize::from(letter)).copied().unwrap_or(64)
+}
+
+/// The three bytes of four characters of either alphabet.
+pub(super) fn decode_four(letters: [u8; 4]) -> Option<[u8; 3]> {
+    let [one, two, three, four] = letters.map(sextet);
+    if (one | two | three | four) >= 64 {
+        return None;
+    }
+    let bits = u32::from(one) << 18 | u32::from(two) << 12 | u32::from(three) << 6 | u32::from(four);
+    let [_, first, second, third] = bits.to_be_bytes();
+    Some([first, second, third])
+}
+
 /// Whether `byte` is of one of the two alphabets.
 pub(super) fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    sextet(byte) < 64
 }
 
 fn sextet_for_urls(byte: u8) -> Option<u32> {

@@ -78,9 +78,13 @@ impl<'a> Masker<'a> {
         names: &mut Names<'_>,
         edits: &mut Edits,
     ) {
+        if !self.may_change_member(member) {
+            return;
+        }
         let name = member.key.text().unwrap_or_default();
         let mut child = self.step(spot, Step::Name(&name));
-        let renamed = self.name(&name, &child.kept_by, names);
+        let may_change = self.sieve.lets_through(member.key.entries());
+        let renamed = may_change.then(|| self.name(&name, &child.kept_by, names)).flatten();
         let mut matched: Vec<String> = self.comparable(&name).into_iter().collect();
         let label = label(&name, renamed.as_deref());
         if let Some(renamed) = &renamed {
@@ -133,6 +137,9 @@ impl<'a> Masker<'a> {
         field: Option<&'a Action>,
         edits: &mut Edits,
     ) {
+        if field.is_none() && !self.may_change(value) {
+            return;
+        }
         let replacement = match (value.kind(), field) {
             (Kind::Null, _) | (Kind::Bool, None) => None,
             (Kind::Bool, Some(_)) => (value.as_bool() == Some(true)).then(|| "false".to_owned()),
@@ -174,6 +181,9 @@ impl<'a> Masker<'a> {
     fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
         let mut dropped = HashSet::new();
         for (index, item) in array.items().enumerate() {
+            if self.prunes() && !self.may_change(item) {
+                continue;
+            }
             let child = self.step(spot, Step::Index(index));
             let field = self.field(&child, &[], item);
             if let Some(action @ Action::Drop {}) = field {
@@ -249,7 +259,10 @@ impl<'a> Masker<'a> {
             Err(_) => return None,
         };
         let mut edits = Edits::new();
+        let sieve = self.sieve_of(&document, label);
+        let outer = std::mem::replace(&mut self.sieve, sieve);
         self.document(document.root(), label, Some(spot), &mut edits);
+        self.sieve = outer;
         if edits.is_empty() {
             return Some(None);
         }
@@ -269,7 +282,7 @@ pub(super) fn label<'n>(name: &'n str, renamed: Option<&str>) -> Cow<'n, str> {
 }
 
 /// Whether a text may be a JSON object or array, by its first and last character.
-fn looks_like_json(text: &str) -> bool {
+pub(super) fn looks_like_json(text: &str) -> bool {
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
 }

@@ -169,6 +169,10 @@ impl Masker<'_> {
     }
 
     fn part(&mut self, value: Value<'_>, region: Region, label: &str, reading: Reading, edits: &mut Edits) {
+        // What a document is may be masked because of its place.
+        if !self.may_change(value) && (self.prunes() || region != Region::Document) {
+            return;
+        }
         if region == Region::Document {
             self.document(value, label, None, edits);
             return;
@@ -208,6 +212,9 @@ impl Masker<'_> {
     fn members(&mut self, object: Value<'_>, region: Region, reading: Reading, edits: &mut Edits) {
         let mut names = Names::of(object);
         for member in object.members() {
+            if !self.may_change_member(member) {
+                continue;
+            }
             let name = member.key.text().unwrap_or_default();
             let inside = region_of(region, object, &name, member, reading);
             if inside == Region::Loose {

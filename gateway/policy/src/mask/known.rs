@@ -28,6 +28,9 @@ pub struct Known {
     name: String,
     value: Zeroizing<String>,
     needles: Vec<Needle>,
+    /// The length of the shortest needle, and of the shortest that has no run of characters of tokens.
+    shortest: usize,
+    shortest_without_run: usize,
 }
 
 /// A text to look for, wiped after use, and how much of what surrounds it belongs to the value too.
@@ -49,7 +52,17 @@ impl Known {
     pub fn new(name: &str, value: &str) -> Self {
         let value = value.trim();
         let needles = if value.len() < MINIMUM_BYTES { Vec::new() } else { needles(value) };
-        Self { name: name.to_owned(), value: Zeroizing::new(value.to_owned()), needles }
+        let shortest = |is_asked: fn(&&Needle) -> bool| {
+            needles.iter().filter(is_asked).map(|needle| needle.text.len()).min().unwrap_or(usize::MAX)
+        };
+        let (shortest, shortest_without_run) = (shortest(|_| true), shortest(|needle| !needle.has_run));
+        Self {
+            name: name.to_owned(),
+            value: Zeroizing::new(value.to_owned()),
+            needles,
+            shortest,
+            shortest_without_run,
+        }
     }
 
     /// The name, as records call the credential.
@@ -90,6 +103,16 @@ impl Known {
             let place = |position: usize| places.get(position).copied();
             found.extend(ranges.iter().filter_map(|range| Some(place(range.start)?..place(range.end)?)));
         }
+    }
+
+    /// Whether `text` may hold the value, as [`Self::find_where`] would find it.
+    pub(super) fn is_in_where(&self, text: &str, has_run: bool) -> bool {
+        if !self.is_short() && text.len() < if has_run { self.shortest } else { self.shortest_without_run } {
+            return false;
+        }
+        let mut found = Vec::new();
+        self.find_where(text, has_run, &mut found);
+        !found.is_empty()
     }
 
     fn find_needles(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {

@@ -5,8 +5,9 @@
 //! A message in which nothing is found keeps its bytes; one that cannot be masked becomes an error, never
 //! itself.
 //!
-//! A message is read from outside in: `envelope` knows the protocol, `document` the data of tools, `text`
-//! masks one text with what `detect` and `known` find in it, as `action` says. `check` and `program` take the
+//! `sieve` says what of a message may change at all. The message is read from outside in: `envelope` knows the
+//! protocol, `document` the data of tools, `text` masks one text with what `detect` and `known` find in it, as
+//! `action` says. `check` and `program` take the
 //! rules.
 
 mod action;
@@ -21,6 +22,7 @@ mod known;
 mod marks;
 mod program;
 mod scan;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -150,7 +152,22 @@ impl std::fmt::Debug for Masked {
 /// Masks a message for an audience.
 #[must_use]
 pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
-    let audited = audit(program, context, message);
+    mask_by(|masker, message| masker.sift(message), program, context, message)
+}
+
+/// The same, with every value looked at by itself: what masking is held against.
+#[cfg(test)]
+fn mask_plainly(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
+    mask_by(|_, _| (), program, context, message)
+}
+
+fn mask_by(
+    sift: fn(&mut Masker<'_>, &Message),
+    program: &Program,
+    context: &Context<'_>,
+    message: &Message,
+) -> Masked {
+    let audited = audit(sift, program, context, message);
     let active = Active::new(&program.enforced, context);
     if active.is_empty() && context.known.is_empty() {
         return Masked { audited, ..Masked::own(message.bytes().clone()) };
@@ -161,6 +178,10 @@ pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Mask
         return Masked { audited, ..blocked(message, vec![format!("more than {limit} bytes")], counts) };
     }
     let mut masker = Masker::new(active, context.known);
+    sift(&mut masker, message);
+    if masker.sieve.is_empty() && masker.prunes() {
+        return Masked { audited, ..Masked::own(message.bytes().clone()) };
+    }
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
     Masked { audited, ..seal(message, context, edits, masker) }
@@ -171,7 +192,12 @@ fn exceeds(message: &Message, limit: u64) -> bool {
 }
 
 /// What the rules that only count would mask in a message, if they were alone.
-fn audit(program: &Program, context: &Context<'_>, message: &Message) -> BTreeMap<String, u32> {
+fn audit(
+    sift: fn(&mut Masker<'_>, &Message),
+    program: &Program,
+    context: &Context<'_>,
+    message: &Message,
+) -> BTreeMap<String, u32> {
     if program.audited.is_empty() {
         return BTreeMap::new();
     }
@@ -183,6 +209,7 @@ fn audit(program: &Program, context: &Context<'_>, message: &Message) -> BTreeMa
         return BTreeMap::from([(OVERSIZED.to_owned(), 1)]);
     }
     let mut masker = Masker::new(active, &[]);
+    sift(&mut masker, message);
     masker.message(message.document().root(), context, &mut Edits::new());
     masker.into_counts()
 }

@@ -416,6 +416,15 @@ impl<'a> Active<'a> {
         !self.keys.is_empty()
     }
 
+    /// Whether any rule masks values because of their place.
+    pub(super) fn has_fields(&self) -> bool {
+        let masks = |purpose: &Purpose<'_>| match purpose {
+            Purpose::Mask(_) => true,
+            Purpose::Keep(_) => false,
+        };
+        self.has_keys() || self.path_purposes.iter().any(masks)
+    }
+
     /// The paths that are followed from the root of each document.
     pub(super) fn paths(&self) -> &[&'a Path] {
         &self.paths

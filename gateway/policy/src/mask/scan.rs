@@ -16,7 +16,7 @@ pub(super) struct Block {
     pub(super) words: u64,
     /// All of ASCII behind the asterisk but for [`Self::specials`]: what tokens consist of, and a few signs more.
     pub(super) tokens: u64,
-    /// `%`, `\`, all from the colon to `@`, and every byte that is not ASCII.
+    /// `%`, `&`, `\`, all from the colon to `@`, and every byte that is not ASCII.
     pub(super) specials: u64,
 }
 
@@ -131,7 +131,7 @@ mod vector {
         // The letters of both cases differ in one bit.
         let words = digits | is_between(lane | all(0x20), b'a', 25);
         let visible = cmp_gt_mask_i8_m128i(lane, all(b'*'));
-        let marks = is(lane, b'%') | is(lane, b'\\');
+        let marks = is_between(lane, b'%', 1) | is(lane, b'\\');
         // A byte that is not ASCII has its highest bit set, as what is compared and found has.
         let specials = lane | marks | is_between(lane, b':', b'@' - b':');
         [bits(digits), bits(words), bits(visible), bits(specials)]
@@ -173,7 +173,7 @@ mod plain {
     pub(super) fn look(bytes: &[u8; BLOCK]) -> Block {
         let mut block = Block::default();
         for (index, &byte) in bytes.iter().enumerate() {
-            let is_special = matches!(byte, b'%' | b'\\' | b':'..=b'@') || !byte.is_ascii();
+            let is_special = matches!(byte, b'%' | b'&' | b'\\' | b':'..=b'@') || !byte.is_ascii();
             block.digits |= u64::from(byte.is_ascii_digit()) << index;
             block.words |= u64::from(byte.is_ascii_alphanumeric()) << index;
             block.tokens |= u64::from(byte > b'*' && !is_special) << index;

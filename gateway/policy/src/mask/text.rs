@@ -13,6 +13,7 @@ use super::detect::{self, Finder, Sample};
 use super::known::Known;
 use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
 use super::program::{Active, Rank, Wish, strongest};
+use super::sieve::Sieve;
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
@@ -31,8 +32,10 @@ pub(super) const REDACT: Action = Action::Redact {};
 /// Masks the texts of one message, and counts.
 pub(super) struct Masker<'a> {
     pub(super) active: Active<'a>,
-    known: &'a [Known],
-    finder: Finder,
+    pub(super) known: &'a [Known],
+    pub(super) finder: Finder,
+    /// What may change of the document that is being masked.
+    pub(super) sieve: Sieve,
     counts: BTreeMap<String, u32>,
     /// In how many texts in base64 the current one stands.
     pub(super) depth: usize,
@@ -95,6 +98,7 @@ impl<'a> Masker<'a> {
             active,
             known,
             finder: Finder::default(),
+            sieve: Sieve::All,
             counts: BTreeMap::new(),
             depth: 0,
             has_failed: false,
@@ -226,8 +230,7 @@ impl<'a> Masker<'a> {
             return Some((Kind::Credential(known.name()), &REDACT));
         }
         let wanted = self.active.wanted_in_numbers();
-        let is_short = spelled.len() < MINIMUM_NUMBER && !spelled.contains(['e', 'E']);
-        if wanted.is_empty() || is_short {
+        if wanted.is_empty() || !is_number_to_look_at(spelled) {
             return None;
         }
         let digits = integer_digits(spelled)?;
@@ -397,6 +400,12 @@ fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
         Kind::Encoded => (0, Reverse(0)),
         Kind::Detected(_) | Kind::Field | Kind::Credential(_) => strength(finding.action),
     }
+}
+
+/// Whether a JSON number may be a value that is looked for, by its length. No credential that is looked for in numbers is
+/// shorter.
+pub(super) fn is_number_to_look_at(spelled: &str) -> bool {
+    spelled.len() >= MINIMUM_NUMBER || spelled.contains(['e', 'E'])
 }
 
 /// By what name a kind is counted: a credential by its own, so that a record says which was shown.

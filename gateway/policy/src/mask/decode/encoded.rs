@@ -58,6 +58,38 @@ pub(in crate::mask) fn all(text: &str) -> Vec<Encoded> {
     found
 }
 
+/// Whether there may be a readable text in base64 inside `text`: never no where [`all`] finds one.
+pub(in crate::mask) fn may_be_in(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let says = |run: &Range<usize>| begins_readable(bytes.get(run.clone()).unwrap_or_default());
+    let mut position = 0;
+    while position < bytes.len() {
+        let run = run_from(bytes, position);
+        position = run.end.max(position + 1);
+        if run.len() >= SHORTEST && (says(&run) || parts(bytes, run).any(|part| says(&part))) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the first few characters of base64 are the beginning of a readable text.
+fn begins_readable(letters: &[u8]) -> bool {
+    let mut decoded = [0; 18];
+    let mut length = 0;
+    for (place, four) in decoded.as_chunks_mut::<3>().0.iter_mut().zip(letters.as_chunks::<4>().0) {
+        let Some(three) = base64::decode_four(*four) else { return false };
+        // Most runs that are no text end here.
+        if !three.into_iter().all(is_readable) {
+            return false;
+        }
+        *place = three;
+        length += 3;
+    }
+    let decoded = decoded.get(..length).unwrap_or_default();
+    std::str::from_utf8(decoded).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
 /// The run of characters of base64 that begins at or after `position`, over the ends of long lines.
 fn run_from(bytes: &[u8], position: usize) -> Range<usize> {
     let rest = bytes.get(position..).unwrap_or_default();
@@ -147,7 +179,7 @@ fn is_readable(byte: u8) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::all;
+    use super::{all, may_be_in};
     use crate::mask::base64;
 
     const PLAIN: &str = "write to ada@example.com, please";
@@ -169,6 +201,7 @@ mod tests {
             format!("{{\"a\":\"{encoded}\"}}"),
         ] {
             assert_eq!(said(&text), [PLAIN], "{text}");
+            assert!(may_be_in(&text), "{text}");
         }
         let long = PLAIN.repeat(4);
         let mut lines = base64::encode(long.as_bytes());
@@ -176,6 +209,8 @@ mod tests {
         assert_eq!(said(&lines), [long]);
         let for_urls = base64::for_urls(&base64::encode("käse, größe, ÿÿÿ?>>>".as_bytes()));
         assert_eq!(said(&for_urls), ["käse, größe, ÿÿÿ?>>>"]);
+        assert!(may_be_in(&for_urls));
+        assert!(!may_be_in("550e8400-e29b-41d4-a716-446655440000") && !may_be_in("prose of words"));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 
 mod bits;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod reference;
+mod run;
 
 use std::ops::Range;
 
@@ -15,12 +17,9 @@ use bits::{bits, ends_of_runs, has_four, ones};
 use memchr::memmem;
 
 use super::bytes::{
-    at, before, is_digit_at, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, runs,
-    without_escape,
+    at, before, is_digit_at, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
 };
-use super::trigger::{
-    AskAt, Having, LONGEST_GROUP, LONGEST_WORD, Look, MINIMUM_RUN, Sort, TABLES, Tables, Wanted,
-};
+use super::trigger::{AskAt, LONGEST_GROUP, LONGEST_WORD, MINIMUM_RUN, Sort, TABLES, Tables, Wanted};
 use super::{ALL, Sample};
 use crate::config::DetectorType;
 use crate::mask::scan::{BLOCK, Block, Cursor};
@@ -50,11 +49,18 @@ pub(in crate::mask) struct Finder {
     /// Whether any of these is set.
     is_used: bool,
     has_run: bool,
+    may_be_disguised: bool,
 }
 
 impl Default for Finder {
     fn default() -> Self {
-        Self { hits: Vec::new(), free_from: [0; ALL.len()], is_used: false, has_run: false }
+        Self {
+            hits: Vec::new(),
+            free_from: [0; ALL.len()],
+            is_used: false,
+            has_run: false,
+            may_be_disguised: false,
+        }
     }
 }
 
@@ -67,6 +73,11 @@ impl Finder {
     /// Whether the last text has a run of at least [`MINIMUM_RUN`] characters of tokens.
     pub(in crate::mask) fn has_run(&self) -> bool {
         self.has_run
+    }
+
+    /// Whether the last text has a byte with which an escape begins, or one that is not of ASCII.
+    pub(in crate::mask) fn may_be_disguised(&self) -> bool {
+        self.may_be_disguised
     }
 
     /// Searches a text.
@@ -86,12 +97,13 @@ impl Finder {
         self.pass(sample, wanted, |base| cursor.from(start + base));
     }
 
-    /// Whether nothing can begin in a text of which this is the only block, unless its name says so.
+    /// Whether nothing can begin in this block of a text that has none but such blocks, unless its name says so.
     #[inline]
-    pub(in crate::mask) fn is_plain(block: Block) -> bool {
+    pub(in crate::mask) fn is_plain(last: Block, block: Block) -> bool {
+        let signs = |block: Block| block.tokens & !block.words;
         block.digits | block.specials == 0
-            && ends_of_runs(0, block.tokens) == 0
-            && !has_four(0, block.tokens & !block.words)
+            && ends_of_runs(last.tokens, block.tokens) == 0
+            && !(signs(block) != 0 && has_four(signs(last), signs(block)))
     }
 
     /// Whether a name alone may say that a value is wanted.
@@ -107,6 +119,7 @@ impl Finder {
             self.free_from = [0; ALL.len()];
         }
         self.has_run = false;
+        self.may_be_disguised = false;
         let mut pass = Pass {
             finder: self,
             tables: &TABLES,
@@ -173,16 +186,28 @@ impl Pass<'_> {
             let signs = |block: Block| block.tokens & !block.words;
             self.has_dashes = has_four(signs(self.last), signs(block));
         }
-        for bit in ones(starts | ends | block.specials) {
-            let is_in = |bits: u64| bits >> bit & 1 == 1;
-            if is_in(starts) {
-                self.digits(self.base + bit);
+        let others = ends | block.specials;
+        let mut events = starts | others;
+        while events != 0 {
+            let bit = events.trailing_zeros() as usize;
+            let lowest = events & events.wrapping_neg();
+            events ^= lowest;
+            let position = self.base + bit;
+            if starts & lowest != 0 {
+                self.digits(position);
+                // What is read of a word or a time is not looked at again.
+                let done = self.word_end.max(self.time_end).saturating_sub(self.base);
+                if done > bit {
+                    events &= others | !bits(0..done.min(BLOCK));
+                }
             }
-            if is_in(ends) {
-                self.run(self.base + bit + 1 - MINIMUM_RUN);
-            }
-            if is_in(block.specials) {
-                self.special(self.base + bit);
+            if others & lowest != 0 {
+                if ends & lowest != 0 {
+                    self.run(position + 1 - MINIMUM_RUN);
+                }
+                if block.specials & lowest != 0 {
+                    self.special(position);
+                }
             }
         }
         self.last = block;
@@ -216,7 +241,8 @@ impl Pass<'_> {
             Some(b'@') => self.sign(position, &tables.ats, self.wanted.ats),
             Some(b'=') => self.sign(position, &tables.signs, self.wanted.signs & tables.at_equals),
             Some(b':') => self.sign(position, &tables.signs, self.wanted.signs & tables.at_colon),
-            Some(_) | None => {}
+            Some(b';'..=b'?') | None => {}
+            Some(_) => self.finder.may_be_disguised = true,
         }
     }
 
@@ -236,7 +262,13 @@ impl Pass<'_> {
             return;
         }
         let end = self.end_of(self.block.digits, start, |byte| byte.is_ascii_digit());
-        if is_joined_before(self.bytes, start) || is_joined_after(self.bytes, end) {
+        let is_joined = is_joined_after(self.bytes, end)
+            || if self.has_backslash {
+                is_joined_before(self.bytes, start)
+            } else {
+                before(self.bytes, start).is_some_and(|byte| byte.is_ascii_alphanumeric())
+            };
+        if is_joined {
             self.word(start, end);
             return;
         }
@@ -307,101 +339,6 @@ impl Pass<'_> {
         head.unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
     }
 
-    /// At least so many characters from `start` on may belong to tokens.
-    fn run(&mut self, start: usize) {
-        let end = self.end_of(self.block.tokens, start + MINIMUM_RUN, is_like_token);
-        if self.has_backslash || start < self.base || end > self.base + BLOCK {
-            let inside = self.bytes.get(start..end).unwrap_or_default();
-            for run in runs(inside, is_token).filter(|run| run.len() >= MINIMUM_RUN) {
-                self.long_run(start + run.start..start + run.end);
-            }
-            return;
-        }
-        let mut from = start;
-        let mut part_from = start;
-        let mut longest = 0;
-        let mut has_tilde = false;
-        for bit in ones(self.block.tokens & !self.block.words & bits(start - self.base..end - self.base)) {
-            let position = self.base + bit;
-            match at(self.bytes, position) {
-                Some(b'/' | b'+') => continue,
-                Some(b'~') => has_tilde = true,
-                Some(b'_' | b'-' | b'.') => {}
-                Some(_) | None => {
-                    self.short_run(from..position, longest.max(position - part_from), has_tilde);
-                    (from, longest, has_tilde) = (position + 1, 0, false);
-                }
-            }
-            longest = if from > position { 0 } else { longest.max(position - part_from) };
-            part_from = position + 1;
-        }
-        self.short_run(from..end, longest.max(end - part_from), has_tilde);
-    }
-
-    /// A run within the block. `part` is the longest of its parts of letters, digits, `/` and `+`.
-    fn short_run(&mut self, run: Range<usize>, part: usize, has_tilde: bool) {
-        if run.len() < MINIMUM_RUN {
-            return;
-        }
-        self.finder.has_run = true;
-        self.runs(&run, |having| match having {
-            Having::Tilde => has_tilde,
-            Having::Part(length) => part >= length,
-        });
-        let words = self.block.words;
-        let inside = bits(run.start - self.base..run.end - self.base);
-        for bit in ones(words & !(words << 1) & inside) {
-            self.tokens(self.base + bit);
-        }
-    }
-
-    /// A run that begins in a block before, or has escapes around it.
-    fn long_run(&mut self, run: Range<usize>) {
-        self.finder.has_run = true;
-        if self.wanted.tokens | self.wanted.runs == 0 {
-            return;
-        }
-        let run = without_escape(self.bytes, run);
-        self.runs(&run, |_| true);
-        let inside = self.bytes.get(run.clone()).unwrap_or_default();
-        for word in runs(inside, |byte| byte.is_ascii_alphanumeric()) {
-            self.tokens(run.start + word.start);
-        }
-    }
-
-    fn runs(&mut self, run: &Range<usize>, has: impl Fn(Having) -> bool) {
-        for index in ones(self.wanted.runs) {
-            if let Some((kind, (having, ask))) = self.tables.runs.get(index)
-                && has(having)
-            {
-                let mut ranges = Vec::new();
-                ask(self.sample, run, &mut ranges);
-                ranges.into_iter().for_each(|range| self.found(kind, Some(range)));
-            }
-        }
-    }
-
-    /// A word begins at `position`, in a run.
-    fn tokens(&mut self, position: usize) {
-        let first = at(self.bytes, position).map_or(0, usize::from);
-        let tokens = self.tables.by_first.get(first).copied().unwrap_or(0) & self.wanted.tokens;
-        for index in ones(tokens) {
-            self.token(index, position);
-        }
-    }
-
-    fn token(&mut self, index: usize, position: usize) {
-        let Some((kind, ask)) = self.tables.tokens.get(index) else { return };
-        if position < self.free_from(kind) {
-            return;
-        }
-        match ask(self.sample, position) {
-            Look::Value(range) => self.found(kind, Some(range)),
-            Look::Nothing => {}
-            Look::NothingBefore(place) => self.set_free_from(kind, place),
-        }
-    }
-
     fn sign(&mut self, position: usize, asks: &Sort<AskAt>, wanted: u64) {
         for index in ones(wanted) {
             if let Some((kind, ask)) = asks.get(index) {
@@ -453,11 +390,6 @@ impl Pass<'_> {
 /// Whether tokens consist of such bytes.
 pub(in crate::mask) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~')
-}
-
-/// Whether a byte is one of [`Block::tokens`].
-fn is_like_token(byte: u8) -> bool {
-    byte > b'*' && byte.is_ascii() && !matches!(byte, b':'..=b'@' | b'\\')
 }
 
 /// How times of a day are written (RFC 3339), as far as everybody writes them; each digit is a nine.

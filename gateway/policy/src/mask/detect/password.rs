@@ -10,7 +10,8 @@ use super::Sample;
 use super::bytes::{at, run_end};
 use super::trigger::Trigger;
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Label(speaks_of_secret, by_label), Trigger::Sign(b"=:", behind_sign)];
+pub(super) const TRIGGERS: &[Trigger] =
+    &[Trigger::Label(speaks_of_secret, by_label), Trigger::Sign(b"=:", behind_sign)];
 
 /// What names end with, in small letters and digits alone.
 const NAMES: [&str; 19] = [
@@ -51,7 +52,8 @@ fn by_label(sample: Sample<'_>) -> Option<Range<usize>> {
 /// Whether a name says that its value is secret. A member that was renamed has both names here, with a space between.
 fn speaks_of_secret(label: &str) -> bool {
     is_secret_name(label.as_bytes())
-        || (label.contains(' ') && label.split(' ').any(|name| is_secret_name(name.as_bytes())))
+        || (label.bytes().any(|byte| byte == b' ')
+            && label.split(' ').any(|name| is_secret_name(name.as_bytes())))
 }
 
 /// Whether a name ends with one that says that its value is secret.

@@ -127,6 +127,11 @@ impl Wanted {
         })
     }
 
+    /// The same without those that know a value by its name alone.
+    pub(in crate::mask) fn without_labels(self) -> Self {
+        Self { labels: 0, ..self }
+    }
+
     /// Whether nothing is wanted.
     pub(in crate::mask) fn is_empty(self) -> bool {
         let Self { numbers, plus, words, tokens, runs, ats, signs, labels, dashes } = self;

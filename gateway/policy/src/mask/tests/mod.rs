@@ -65,6 +65,14 @@ impl Setup {
     }
 
     fn masked(&self, message: &Message) -> Masked {
+        self.masked_by(mask, message)
+    }
+
+    fn masked_by(
+        &self,
+        mask: impl Fn(&Program, &Context<'_>, &Message) -> Masked,
+        message: &Message,
+    ) -> Masked {
         let audience = match (self.for_record, self.direction) {
             (true, _) => Audience::Record,
             (false, Direction::Response) => Audience::Caller(&self.caller),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 
 use super::super::bytes::{
-    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
+    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, runs, without_escape,
 };
 use super::super::trigger::{Look, MINIMUM_RUN, Trigger};
 use super::super::{ALL, Sample, triggers};
@@ -14,91 +14,39 @@ use super::{Finder, Hit, MAXIMUM_GROUPS, MAXIMUM_GROUPS_BEHIND_PLUS, Wanted, cha
 use crate::config::DetectorType;
 use crate::mask::scan::Cursor;
 
+/// Looks for the values of one kind.
+struct Search<'t> {
+    sample: Sample<'t>,
+    text: &'t [u8],
+    found: Vec<Range<usize>>,
+    free_from: usize,
+    word_end: usize,
+}
+
+/// What stands at a place.
+struct Here {
+    position: usize,
+    /// The end of the digits, and whether they are a group of their own or a part of a word.
+    end: usize,
+    is_number: bool,
+    word: Option<Range<usize>>,
+    run: Option<Range<usize>>,
+}
+
 /// The values of one kind in a text.
 fn values(kind: DetectorType, sample: Sample<'_>) -> Vec<Range<usize>> {
     let text = sample.text.as_bytes();
-    let mut found = Vec::new();
-    let mut free_from = 0;
-    let mut word_end = 0;
-    let mut keep = |range: Option<Range<usize>>, free_from: &mut usize| {
-        if let Some(range) = range {
-            *free_from = range.end;
-            found.push(range);
-        }
-    };
+    let mut search = Search { sample, text, found: Vec::new(), free_from: 0, word_end: 0 };
     for trigger in triggers(kind) {
-        if let Trigger::Label(ask) = trigger
+        if let Trigger::Label(_, ask) = trigger
             && !sample.label.is_empty()
         {
-            keep(ask(sample), &mut free_from);
+            search.keep(ask(sample));
         }
     }
     for position in 0..text.len() {
-        let is_digits = is_digit_group(text, position) && position >= word_end;
-        let end = run_end(text, position, |byte| byte.is_ascii_digit());
-        let is_word = is_digits && (is_joined_before(text, position) || is_joined_after(text, end));
-        let run = run_of(text, position);
-        let word = word_of(text, position, end);
-        if is_word {
-            word_end = word.end;
-        }
-        let next = at(text, end);
-        let (groups, count) = chain::<MAXIMUM_GROUPS>(text, position..end);
-        let (after_plus, plus_count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(text, position..end);
-        for trigger in triggers(kind) {
-            let is_free = position >= free_from;
-            match trigger {
-                Trigger::Number(shapes, ask) if is_digits && !is_word => {
-                    for shape in *shapes {
-                        let follows = |byte| shape.followed_by.contains(&byte);
-                        let fits = shape.digits.contains(&(end - position))
-                            && (shape.followed_by.is_empty() || next.is_some_and(follows));
-                        if fits && position >= free_from {
-                            keep(ask(sample, groups.get(..count).unwrap()), &mut free_from);
-                        }
-                    }
-                }
-                Trigger::Plus(ask) if is_digits && !is_word && before(text, position) == Some(b'+') => {
-                    if is_free {
-                        keep(ask(sample, after_plus.get(..plus_count).unwrap()), &mut free_from);
-                    }
-                }
-                Trigger::Word(lengths, ask) if is_word && word.start >= free_from => {
-                    if lengths.iter().any(|lengths| lengths.contains(&word.len())) {
-                        keep(ask(sample, &word), &mut free_from);
-                    }
-                }
-                Trigger::Run(_, ask) => {
-                    if let Some(run) = &run {
-                        let mut ranges = Vec::new();
-                        ask(sample, run, &mut ranges);
-                        ranges.into_iter().for_each(|range| keep(Some(range), &mut free_from));
-                    }
-                }
-                Trigger::Token(firsts, ask) => {
-                    for place in run.clone().into_iter().flatten() {
-                        let begins = !place
-                            .checked_sub(1)
-                            .filter(|last| *last >= run.as_ref().unwrap().start)
-                            .is_some_and(|last| text.get(last).unwrap().is_ascii_alphanumeric());
-                        if begins && place >= free_from && firsts.contains(text.get(place).unwrap()) {
-                            match ask(sample, place) {
-                                Look::Value(range) => keep(Some(range), &mut free_from),
-                                Look::Nothing => {}
-                                Look::NothingBefore(place) => free_from = place,
-                            }
-                        }
-                    }
-                }
-                Trigger::At(ask) if is_free && at(text, position) == Some(b'@') => {
-                    keep(ask(sample, position, free_from), &mut free_from);
-                }
-                Trigger::Sign(signs, ask) if is_free && signs.contains(text.get(position).unwrap()) => {
-                    keep(ask(sample, position, free_from), &mut free_from);
-                }
-                _ => {}
-            }
-        }
+        let here = search.at(position);
+        triggers(kind).iter().for_each(|trigger| search.ask(trigger, &here));
     }
     for trigger in triggers(kind) {
         if let Trigger::Dashes(ask) = trigger
@@ -106,10 +54,88 @@ fn values(kind: DetectorType, sample: Sample<'_>) -> Vec<Range<usize>> {
         {
             let mut ranges = Vec::new();
             ask(sample, &mut ranges);
-            ranges.into_iter().for_each(|range| keep(Some(range), &mut free_from));
+            ranges.into_iter().for_each(|range| search.keep(Some(range)));
         }
     }
-    found
+    search.found
+}
+
+impl Search<'_> {
+    fn keep(&mut self, range: Option<Range<usize>>) {
+        if let Some(range) = range {
+            self.free_from = range.end;
+            self.found.push(range);
+        }
+    }
+
+    fn at(&mut self, position: usize) -> Here {
+        let end = run_end(self.text, position, |byte| byte.is_ascii_digit());
+        let is_digits = is_digit_group(self.text, position) && position >= self.word_end;
+        let is_word = is_joined_before(self.text, position) || is_joined_after(self.text, end);
+        let word = (is_digits && is_word).then(|| word_of(self.text, position, end));
+        self.word_end = word.as_ref().map_or(self.word_end, |word| word.end);
+        Here { position, end, is_number: is_digits && !is_word, word, run: run_of(self.text, position) }
+    }
+
+    fn ask(&mut self, trigger: &Trigger, here: &Here) {
+        let (sample, position) = (self.sample, here.position);
+        let is_free = position >= self.free_from;
+        let byte = at(self.text, position).unwrap();
+        match trigger {
+            Trigger::Number(shapes, ask) if here.is_number => {
+                for shape in *shapes {
+                    let follows = |byte| shape.followed_by.contains(&byte);
+                    let fits = shape.digits.contains(&(here.end - position))
+                        && (shape.followed_by.is_empty() || at(self.text, here.end).is_some_and(follows));
+                    if fits && position >= self.free_from {
+                        let (groups, count) = chain::<MAXIMUM_GROUPS>(self.text, position..here.end);
+                        self.keep(ask(sample, groups.get(..count).unwrap()));
+                    }
+                }
+            }
+            Trigger::Plus(ask) if here.is_number && is_free && before(self.text, position) == Some(b'+') => {
+                let (groups, count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(self.text, position..here.end);
+                self.keep(ask(sample, groups.get(..count).unwrap()));
+            }
+            Trigger::Word(lengths, ask) => {
+                if let Some(word) = here.word.as_ref().filter(|word| word.start >= self.free_from)
+                    && lengths.iter().any(|lengths| lengths.contains(&word.len()))
+                {
+                    self.keep(ask(sample, word));
+                }
+            }
+            Trigger::Run(_, ask) => {
+                let mut ranges = Vec::new();
+                here.run.iter().for_each(|run| ask(sample, run, &mut ranges));
+                ranges.into_iter().for_each(|range| self.keep(Some(range)));
+            }
+            Trigger::Token(firsts, ask) => here.run.iter().for_each(|run| self.tokens(run, firsts, *ask)),
+            Trigger::At(ask) if is_free && byte == b'@' => self.keep(ask(sample, position, self.free_from)),
+            Trigger::Sign(signs, ask) if is_free && signs.contains(&byte) => {
+                self.keep(ask(sample, position, self.free_from));
+            }
+            Trigger::Number(..)
+            | Trigger::Plus(_)
+            | Trigger::At(_)
+            | Trigger::Sign(..)
+            | Trigger::Label(..)
+            | Trigger::Dashes(_) => {}
+        }
+    }
+
+    fn tokens(&mut self, run: &Range<usize>, firsts: &[u8], ask: fn(Sample<'_>, usize) -> Look) {
+        let inside = self.text.get(run.clone()).unwrap();
+        for word in runs(inside, |byte| byte.is_ascii_alphanumeric()) {
+            let place = run.start + word.start;
+            if place >= self.free_from && firsts.contains(&at(self.text, place).unwrap()) {
+                match ask(self.sample, place) {
+                    Look::Value(range) => self.keep(Some(range)),
+                    Look::Nothing => {}
+                    Look::NothingBefore(place) => self.free_from = place,
+                }
+            }
+        }
+    }
 }
 
 /// Whether a group of digits begins at a place.
@@ -238,7 +264,7 @@ proptest! {
         let mut finder = Finder::default();
         let wanted = Wanted::of(ALL.into_iter());
         finder.find(sample, wanted);
-        prop_assert_eq!(sorted(finder.hits().to_vec()), expected.clone());
+        prop_assert_eq!(sorted(finder.hits().to_vec()), expected.as_slice());
         let has_run = (0..text.len()).any(|place| run_of(text.as_bytes(), place).is_some());
         prop_assert_eq!(finder.has_run(), has_run);
         let inside = format!("{}{text}4111111111111111", "x".repeat(shift));

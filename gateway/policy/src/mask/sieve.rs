@@ -1,0 +1,226 @@
+//! Which values of a document may change at all. Most messages have none, and most others few: the rest of them is
+//! passed over, and a message without one is not read a second time.
+//!
+//! What is let through is looked at again by who masks it, with all that a rule says; so the sieve may let through too
+//! much, and never too little. It knows what detectors and credentials find in a text, and nothing of rules about places.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
+use lychgate_gateway_mcp::message::Message;
+
+use super::decode::{Undo, View, encoded};
+use super::detect::{Finder, Sample, Wanted, name_in_label};
+use super::document::looks_like_json;
+use super::known::Known;
+use super::scan::{BLOCK, Block, Cursor};
+use super::text::{Masker, is_number_to_look_at};
+
+/// The values of one document that may change.
+#[derive(Debug)]
+pub(super) enum Sieve {
+    /// All of them, for all that is known.
+    All,
+    /// The entries with these numbers, in order, and no others.
+    Only(Vec<usize>),
+}
+
+impl Sieve {
+    /// Whether one of some entries may change.
+    pub(super) fn lets_through(&self, entries: Range<usize>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(suspects) => {
+                let next = suspects.partition_point(|suspect| *suspect < entries.start);
+                suspects.get(next).is_some_and(|suspect| *suspect < entries.end)
+            }
+        }
+    }
+
+    /// Whether nothing may change.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Only(suspects) => suspects.is_empty(),
+        }
+    }
+}
+
+impl Masker<'_> {
+    /// Looks which values of a message may change, before they are masked.
+    pub(super) fn sift(&mut self, message: &Message) {
+        self.sieve = self.sieve_of(message.document(), "");
+    }
+
+    /// Whether all that masking does follows from texts and numbers, so that a part of a message in which none changes
+    /// need not be walked through.
+    pub(super) fn prunes(&self) -> bool {
+        !self.active.has_fields()
+    }
+
+    /// Whether masking may change a value, or something in it. Nothing is said of what is masked because of its place.
+    pub(super) fn may_change(&self, value: Value<'_>) -> bool {
+        let entries = value.entries();
+        (entries.len() > 1 && !self.prunes()) || self.sieve.lets_through(entries)
+    }
+
+    /// The same of a member, its name and its value.
+    pub(super) fn may_change_member(&self, member: Member<'_>) -> bool {
+        !self.prunes() || self.sieve.lets_through(member.key.entries().start..member.value.entries().end)
+    }
+
+    /// The sieve of a document that stands under the name `label`.
+    pub(super) fn sieve_of(&mut self, document: &Document, label: &str) -> Sieve {
+        let Ok(text) = std::str::from_utf8(document.bytes()) else { return Sieve::All };
+        let has_numbers = !self.active.wanted_in_numbers().is_empty() || !self.known.is_empty();
+        let wanted = self.active.wanted();
+        let mut sifting = Sifting {
+            text,
+            cursor: Cursor::new(text.as_bytes()),
+            known: self.known,
+            finder: &mut self.finder,
+            wanted,
+            undo: self.active.decode().undo,
+            reads_base64: self.active.decode().base64,
+            has_numbers,
+            labels: vec![Label::new(Cow::Borrowed(label), usize::MAX, wanted)],
+            name: None,
+            suspects: Vec::new(),
+            suspect_until: 0,
+        };
+        for (index, (entry, value)) in document.entries().zip(document.root().walk()).enumerate() {
+            sifting.entry(index, entry, value);
+        }
+        Sieve::Only(sifting.suspects)
+    }
+}
+
+/// A name, and the values that stand under it.
+struct Label<'d> {
+    name: Cow<'d, str>,
+    /// The first entry that does not stand under it.
+    end: usize,
+    /// Whether it says by itself that what stands under it may be wanted.
+    is_telling: bool,
+}
+
+impl<'d> Label<'d> {
+    fn new(name: Cow<'d, str>, end: usize, wanted: Wanted) -> Self {
+        let is_telling = Finder::is_telling(name_in_label(&name), wanted);
+        Self { name, end, is_telling }
+    }
+}
+
+struct Sifting<'d> {
+    text: &'d str,
+    cursor: Cursor<'d>,
+    known: &'d [Known],
+    finder: &'d mut Finder,
+    wanted: Wanted,
+    undo: Undo,
+    reads_base64: bool,
+    /// Whether anything is looked for in numbers.
+    has_numbers: bool,
+    /// The names that the entry stands under, the innermost last; the document's own is first.
+    labels: Vec<Label<'d>>,
+    /// The name of the member whose value is next, and whether the name may change.
+    name: Option<(Cow<'d, str>, bool)>,
+    suspects: Vec<usize>,
+    /// Below a name that may change all may change, for the new name may speak of it.
+    suspect_until: usize,
+}
+
+impl<'d> Sifting<'d> {
+    fn entry(&mut self, index: usize, entry: Entry, value: Value<'d>) {
+        while self.labels.last().is_some_and(|label| label.end <= index) {
+            self.labels.pop();
+        }
+        if entry.is_name {
+            let (name, start) = self.string(entry, value);
+            let may_change = self.may_change(&name, start, None);
+            if may_change {
+                self.suspects.push(index);
+            }
+            self.name = Some((name, may_change));
+            return;
+        }
+        if let Some((name, may_change)) = self.name.take() {
+            self.labels.push(Label::new(name, entry.next, self.wanted));
+            if may_change {
+                self.suspect_until = self.suspect_until.max(entry.next);
+            }
+        }
+        let may_change = match entry.kind {
+            _ if index < self.suspect_until => true,
+            Kind::String => {
+                let (text, start) = self.string(entry, value);
+                let label = self.labels.pop();
+                let may_change = self.may_change(&text, start, label.as_ref());
+                self.labels.extend(label);
+                may_change
+            }
+            Kind::Number => {
+                let Span { start, end } = entry.span;
+                self.has_numbers && self.text.get(start..end).is_none_or(is_number_to_look_at)
+            }
+            Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
+        };
+        if may_change {
+            self.suspects.push(index);
+        }
+    }
+
+    /// The text of a string, and where it stands in the document's, if it has no escapes.
+    fn string(&self, entry: Entry, value: Value<'d>) -> (Cow<'d, str>, Option<usize>) {
+        if entry.is_escaped {
+            return (value.text().unwrap_or_default(), None);
+        }
+        let Span { start, end } = entry.span;
+        let inside = self.text.get(start + 1..end.saturating_sub(1)).unwrap_or_default();
+        (Cow::Borrowed(inside), Some(start + 1))
+    }
+
+    /// Whether masking may change a text.
+    fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<&Label<'_>>) -> bool {
+        let is_telling = label.is_some_and(|label| label.is_telling);
+        if let Some(start) = start
+            && !is_telling
+            && self.is_plain(text, start)
+        {
+            return false;
+        }
+        let sample = Sample::new(text, label.map_or("", |label| name_in_label(&label.name)));
+        let wanted = if is_telling { self.wanted } else { self.wanted.without_labels() };
+        match start {
+            Some(start) => self.finder.find_at(sample, wanted, &mut self.cursor, start),
+            None => self.finder.find(sample, wanted),
+        }
+        let has_run = self.finder.has_run();
+        !self.finder.hits().is_empty()
+            || looks_like_json(text)
+            || self.known.iter().any(|known| known.is_in_where(text, has_run))
+            || (has_run && self.reads_base64 && encoded::may_be_in(text))
+            || (self.finder.may_be_disguised() && View::of(text, self.undo).is_some())
+    }
+
+    /// Whether nothing is to be found in a text that stands at `start`, by its bytes alone. Of a long text that is not
+    /// asked.
+    #[inline]
+    fn is_plain(&mut self, text: &str, start: usize) -> bool {
+        /// Few texts that begin with so many letters and blanks have anything else.
+        const LONGEST: usize = 8 * BLOCK;
+        if text.len() > LONGEST || matches!(text.as_bytes().first(), Some(b' ' | b'{' | b'[')) {
+            return false;
+        }
+        let mut last = Block::default();
+        for base in (0..text.len()).step_by(BLOCK) {
+            let block = self.cursor.from(start + base).first(text.len() - base);
+            if !Finder::is_plain(last, block) {
+                return false;
+            }
+            last = block;
+        }
+        self.known.iter().all(|known| !known.is_in_where(text, false))
+    }
+}

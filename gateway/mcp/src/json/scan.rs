@@ -39,34 +39,28 @@ pub(super) fn scan(text: &str, depth: usize) -> Result<Vec<Node>, JsonError> {
         open: Vec::new(),
         names: Vec::new(),
     };
-    let mut state = State::Value;
-    while let Some(current) = state.unless_done() {
+    scanner.skip_whitespace();
+    let mut state = scanner.value()?;
+    loop {
         scanner.skip_whitespace();
-        state = scanner.step(current)?;
+        state = match state {
+            State::FirstItemOrEnd if scanner.peek() == Some(b']') => scanner.close()?,
+            State::FirstItemOrEnd => scanner.value()?,
+            State::FirstNameOrEnd if scanner.peek() == Some(b'}') => scanner.close()?,
+            State::FirstNameOrEnd => scanner.member()?,
+            State::CommaOrEnd => scanner.comma_or_end()?,
+            State::Done => return Ok(scanner.nodes),
+        };
     }
-    Ok(scanner.nodes)
 }
 
 /// What the grammar allows next, after whitespace.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    Value,
     FirstItemOrEnd,
     FirstNameOrEnd,
-    Name,
     CommaOrEnd,
     Done,
-}
-
-impl State {
-    fn unless_done(self) -> Option<Self> {
-        match self {
-            Self::Value | Self::FirstItemOrEnd | Self::FirstNameOrEnd | Self::Name | Self::CommaOrEnd => {
-                Some(self)
-            }
-            Self::Done => None,
-        }
-    }
 }
 
 /// An array or object whose end has not been seen.
@@ -89,18 +83,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn step(&mut self, state: State) -> Result<State, JsonError> {
-        match state {
-            State::Value => self.value(),
-            State::FirstItemOrEnd if self.peek() == Some(b']') => self.close(),
-            State::FirstItemOrEnd => self.value(),
-            State::FirstNameOrEnd if self.peek() == Some(b'}') => self.close(),
-            State::FirstNameOrEnd | State::Name => self.name(),
-            State::CommaOrEnd => self.comma_or_end(),
-            State::Done => Ok(State::Done),
-        }
-    }
-
+    #[inline]
     fn value(&mut self) -> Result<State, JsonError> {
         let start = self.position;
         match self.peek() {
@@ -114,9 +97,9 @@ impl<'a> Scanner<'a> {
                 self.number()?;
                 self.push(Kind::Number, start, false);
             }
-            Some(b't') => self.literal(b"true", Kind::Bool)?,
-            Some(b'f') => self.literal(b"false", Kind::Bool)?,
-            Some(b'n') => self.literal(b"null", Kind::Null)?,
+            Some(b't') => self.literal(*b"true", Kind::Bool)?,
+            Some(b'f') => self.literal(*b"false", Kind::Bool)?,
+            Some(b'n') => self.literal(*b"null", Kind::Null)?,
             Some(_) => return Err(JsonError::ExpectedValue { offset: start }),
             None if self.nodes.is_empty() => return Err(JsonError::Empty),
             None => return Err(JsonError::UnexpectedEnd { offset: start }),
@@ -124,7 +107,9 @@ impl<'a> Scanner<'a> {
         Ok(State::CommaOrEnd)
     }
 
-    fn name(&mut self) -> Result<State, JsonError> {
+    /// A name, and the value that it stands for.
+    #[inline]
+    fn member(&mut self) -> Result<State, JsonError> {
         let start = self.position;
         match self.peek() {
             Some(b'"') => {}
@@ -133,10 +118,7 @@ impl<'a> Scanner<'a> {
         }
         let escaped = self.string()?;
         self.names.push(offset(self.nodes.len()));
-        self.push(Kind::String, start, escaped);
-        if let Some(node) = self.nodes.last_mut() {
-            node.is_name = true;
-        }
+        self.push_node(Kind::String, start, escaped, true);
         self.skip_whitespace();
         let offset = self.position;
         match self.peek() {
@@ -144,10 +126,12 @@ impl<'a> Scanner<'a> {
             Some(_) => return Err(JsonError::ExpectedColon { offset }),
             None => return Err(JsonError::UnexpectedEnd { offset }),
         }
-        Ok(State::Value)
+        self.skip_whitespace();
+        self.value()
     }
 
     /// What follows a complete value: the end of the text, or the next step of its container.
+    #[inline]
     fn comma_or_end(&mut self) -> Result<State, JsonError> {
         let offset = self.position;
         let byte = self.peek();
@@ -161,7 +145,8 @@ impl<'a> Scanner<'a> {
             (Some(b'}'), true) | (Some(b']'), false) => self.close(),
             (Some(b','), is_object) => {
                 self.position += 1;
-                Ok(if is_object { State::Name } else { State::Value })
+                self.skip_whitespace();
+                if is_object { self.member() } else { self.value() }
             }
             (Some(_), _) => Err(JsonError::ExpectedCommaOrEnd { offset }),
             (None, _) => Err(JsonError::UnexpectedEnd { offset }),
@@ -199,6 +184,9 @@ impl<'a> Scanner<'a> {
     /// Refuses an object whose names are not all different once their escapes are resolved.
     fn refuse_duplicates(&self, names_before: usize) -> Result<(), JsonError> {
         let indexes = self.names.get(names_before..).unwrap_or_default();
+        if indexes.len() < 2 || self.differ_at_sight(indexes) {
+            return Ok(());
+        }
         let nodes = indexes.iter().filter_map(|&at| self.nodes.get(at as usize));
         let mut names = nodes.map(|node| (node.start as usize, resolved_name(self.text, node)));
         let duplicate = if indexes.len() <= PAIRWISE_MEMBERS {
@@ -219,7 +207,43 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Whether a few names, none with escapes, all differ in their length or in their first few bytes.
+    fn differ_at_sight(&self, indexes: &[u32]) -> bool {
+        let mut looks = [0_u64; PAIRWISE_MEMBERS];
+        let Some(places) = looks.get_mut(..indexes.len()) else { return false };
+        for (place, &index) in places.iter_mut().zip(indexes) {
+            match self.nodes.get(index as usize) {
+                Some(node) if !node.escaped => *place = self.look_of(node),
+                Some(_) | None => return false,
+            }
+        }
+        let mut rest: &[u64] = places;
+        while let Some((look, others)) = rest.split_first() {
+            if others.iter().fold(false, |is_seen, other| is_seen | (other == look)) {
+                return false;
+            }
+            rest = others;
+        }
+        true
+    }
+
+    /// The length of a name and its first bytes, as far as a word holds them. Names that look different are.
+    #[inline]
+    fn look_of(&self, name: &Node) -> u64 {
+        let start = name.start as usize + 1;
+        let length = (name.end - name.start).saturating_sub(2);
+        let rest = self.text.get(start..).unwrap_or_default();
+        let first = match rest.first_chunk::<8>() {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        };
+        // What is behind a short name is not a part of it.
+        let kept = if length < 7 { (1 << (8 * length)) - 1 } else { u64::MAX >> 8 };
+        (first & kept) << 8 | u64::from(length & 0xFF)
+    }
+
     /// Moves past the string that starts here, and says whether it has escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool, JsonError> {
         let mut escaped = false;
         self.position += 1;
@@ -276,12 +300,12 @@ impl<'a> Scanner<'a> {
         if self.position > offset { Ok(()) } else { Err(JsonError::BadNumber { offset }) }
     }
 
-    fn literal(&mut self, word: &[u8], kind: Kind) -> Result<(), JsonError> {
+    fn literal<const LENGTH: usize>(&mut self, word: [u8; LENGTH], kind: Kind) -> Result<(), JsonError> {
         let start = self.position;
-        if !self.rest().starts_with(word) {
+        if self.rest().first_chunk() != Some(&word) {
             return Err(JsonError::BadLiteral { offset: start });
         }
-        self.position += word.len();
+        self.position += LENGTH;
         if self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
             return Err(JsonError::BadLiteral { offset: start });
         }
@@ -289,17 +313,24 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, kind: Kind, start: usize, escaped: bool) {
+        self.push_node(kind, start, escaped, false);
+    }
+
+    #[inline]
+    fn push_node(&mut self, kind: Kind, start: usize, escaped: bool, is_name: bool) {
         self.nodes.push(Node {
             start: offset(start),
             end: offset(self.position),
             next: offset(self.nodes.len() + 1),
             kind,
             escaped,
-            is_name: false,
+            is_name,
         });
     }
 
+    #[inline]
     fn skip_whitespace(&mut self) {
         while self.skip_if(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {}
     }
@@ -325,29 +356,40 @@ fn offset(place: usize) -> u32 {
 }
 
 /// How many bytes pass before a quote, a backslash or a control character.
+#[inline]
 fn plain_length(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let special = special_bytes(u64::from_le_bytes(*word));
+    let (lanes, rest) = text.as_chunks::<LANE>();
+    for (index, lane) in lanes.iter().enumerate() {
+        let special = special_bytes(lane);
         if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
+            return index * LANE + special.trailing_zeros() as usize;
         }
     }
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     let tail = rest.iter().take_while(|&&byte| is_plain(byte)).count();
-    words.len() * 8 + tail
+    lanes.len() * LANE + tail
 }
 
-/// The high bit of each byte of `word` that is a quote, a backslash or a control character, exact
-/// up to the lowest such byte: a subtraction that borrows can only mark bytes above it.
-fn special_bytes(word: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = EACH * 0x80;
-    let is_less = |bytes: u64, than: u8| bytes.wrapping_sub(EACH * u64::from(than)) & !bytes;
-    let is_control = is_less(word, b' ');
-    let is_quote = is_less(word ^ (EACH * u64::from(b'"')), 1);
-    let is_backslash = is_less(word ^ (EACH * u64::from(b'\\')), 1);
-    (is_control | is_quote | is_backslash) & HIGH
+/// How many bytes are compared at a time.
+const LANE: usize = 16;
+
+/// Which bytes are a quote, a backslash or a control character: the lowest bit is the first byte's.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn special_bytes(lane: &[u8; LANE]) -> u32 {
+    use safe_arch::{cmp_eq_mask_i8_m128i, m128i, min_u8_m128i, move_mask_i8_m128i, set_splat_i8_m128i};
+    let lane = m128i::from(*lane);
+    let all = |byte: u8| set_splat_i8_m128i(byte.cast_signed());
+    let is = |byte: u8| cmp_eq_mask_i8_m128i(lane, all(byte));
+    let is_control = cmp_eq_mask_i8_m128i(min_u8_m128i(lane, all(0x1F)), lane);
+    move_mask_i8_m128i(is_control | is(b'"') | is(b'\\')).cast_unsigned()
+}
+
+/// The same byte by byte.
+#[cfg(not(target_arch = "x86_64"))]
+fn special_bytes(lane: &[u8; LANE]) -> u32 {
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    lane.iter().enumerate().fold(0, |bits, (index, &byte)| bits | u32::from(is_special(byte)) << index)
 }
 
 /// A member name without its quotes and escapes.
@@ -362,11 +404,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_any_byte_at_any_place_when_plain_bytes_are_counted_then_words_agree_with_bytes() {
+    fn given_any_byte_at_any_place_when_plain_bytes_are_counted_then_lanes_agree_with_bytes() {
         let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
         for filler in [b'a', b' ', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xA2, 0xFF] {
             for byte in 0..=u8::MAX {
-                for place in 0..19 {
+                for place in 0..35 {
                     let before = vec![filler; place];
                     let text = [&before[..], &[byte, 0x00, b'"', filler][..]].concat();
                     let expected = text.iter().take_while(|byte| is_plain(byte)).count();

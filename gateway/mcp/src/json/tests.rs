@@ -170,6 +170,34 @@ fn given_many_members_when_one_repeats_then_the_second_is_named_however_it_is_sp
     }
 }
 
+/// Names that are alike in their length, or in their beginning, or stand at the end of the text.
+fn alike() -> impl Strategy<Value = Vec<String>> {
+    let name = prop_oneof!["[ab]{0,3}", "abcdef[ab]{0,3}", "abcdefgh[ab]{1,2}", Just("\\u0061".to_owned())];
+    prop::collection::vec(name, 0..20)
+}
+
+proptest! {
+    #[test]
+    fn given_names_that_are_alike_when_scanned_then_the_first_that_repeats_is_named(
+        names in alike(),
+        tail in prop::sample::select(&["", " ", "                "][..]),
+    ) {
+        let mut seen = std::collections::HashSet::new();
+        let mut text = "{".to_owned();
+        let mut expected = None;
+        for name in &names {
+            text.push_str(if text.len() > 1 { "," } else { "" });
+            if !seen.insert(name.replace("\\u0061", "a")) && expected.is_none() {
+                expected = Some(JsonError::DuplicateMember { offset: text.len() });
+            }
+            text.push_str(&format!("\"{name}\":0"));
+        }
+        text.push('}');
+        text.push_str(tail);
+        prop_assert_eq!(parse(&text).err(), expected, "{}", text);
+    }
+}
+
 #[test]
 fn given_the_same_name_in_different_objects_when_scanned_then_it_is_no_duplicate() {
     assert!(parse(r#"{"a":{"a":1},"b":[{"a":1},{"a":1}],"A":2}"#).is_ok());

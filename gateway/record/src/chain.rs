@@ -64,25 +64,35 @@ impl Chain {
     /// Gives an entry its place and its time.
     #[must_use = "the line exists only if it is written"]
     pub fn append(&mut self, time: Timestamp, entry: &Encoded) -> Line {
-        let bytes = write_line(self.sequence, time, self.previous, entry.kind, &entry.body);
+        let mut bytes = Vec::new();
+        let sequence = self.sequence;
+        self.append_to(&mut bytes, time, entry);
+        Line { sequence, hash: self.previous, bytes }
+    }
+
+    /// The same, with the line behind what `lines` has already.
+    pub fn append_to(&mut self, lines: &mut Vec<u8>, time: Timestamp, entry: &Encoded) {
+        let start = lines.len();
+        write_line(lines, self.sequence, time, self.previous, entry.kind, &entry.body);
         self.unsigned = self.unsigned.saturating_add(1);
-        self.advance(bytes)
+        self.advance(lines, start);
     }
 
     /// Signs everything so far.
     #[must_use = "the head exists only if it is written"]
     pub fn head(&mut self, time: Timestamp, key: &SigningKey) -> Line {
-        let bytes = write_head(self.sequence, time, self.previous, self.unsigned, key);
+        let sequence = self.sequence;
+        let mut bytes = write_head(sequence, time, self.previous, self.unsigned, key);
         self.unsigned = 0;
-        self.advance(bytes)
+        self.advance(&mut bytes, 0);
+        Line { sequence, hash: self.previous, bytes }
     }
 
-    fn advance(&mut self, mut bytes: Vec<u8>) -> Line {
-        let line_sequence = self.sequence;
-        self.previous = Hash::of(&bytes);
+    /// Goes on after the line that begins at `start`, and ends it.
+    fn advance(&mut self, lines: &mut Vec<u8>, start: usize) {
+        self.previous = Hash::of(lines.get(start..).unwrap_or_default());
         self.sequence = self.sequence.saturating_add(1);
-        bytes.push(b'\n');
-        Line { sequence: line_sequence, hash: self.previous, bytes }
+        lines.push(b'\n');
     }
 }
 

@@ -96,7 +96,7 @@ pub struct Request {
     /// What policy decided.
     pub decision: Decision,
     /// The masked message; absent when payloads are not recorded or the bytes are not JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing)]
     pub message: Option<Message>,
     /// The message's length in bytes as it was relayed.
     pub message_bytes: u64,
@@ -239,7 +239,7 @@ pub struct Response {
     /// Whether this is the last part.
     pub last: bool,
     /// The masked message; absent when payloads are not recorded or the bytes are not JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing)]
     pub message: Option<Message>,
     /// The message's length in bytes as it was relayed.
     pub message_bytes: u64,
@@ -276,7 +276,7 @@ pub struct Event {
     /// Which way it went.
     pub direction: Direction,
     /// The masked message; absent when payloads are not recorded or the bytes are not JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing)]
     pub message: Option<Message>,
     /// The message's length in bytes as it was relayed.
     pub message_bytes: u64,
@@ -454,7 +454,14 @@ impl Entry {
     /// without its message. [`EncodeError::Json`] cannot happen with the values that these types
     /// hold; it is here so that nothing is assumed.
     pub fn encode(&self) -> Result<Encoded, EncodeError> {
-        let body = serde_json::to_vec(self)?;
+        let mut body = serde_json::to_vec(self)?;
+        if let Some((Some(message), _, _)) = self.payload() {
+            // As it is, without being read again. The body is an object that has other members.
+            body.pop();
+            body.extend_from_slice(br#","message":"#);
+            body.extend_from_slice(message.as_str().as_bytes());
+            body.push(b'}');
+        }
         if body.len() > LINE_BYTES_MAXIMUM - ENVELOPE_BYTES_MAXIMUM {
             return Err(EncodeError::TooLong { bytes: body.len() });
         }
@@ -487,7 +494,7 @@ mod tests {
             masks: Masks::from([("email".into(), 2)]),
         };
         let encoded = Entry::Event(Box::new(event)).encode().unwrap();
-        let body = r#"{"session":"s","connection":"team/database","direction":"ToClient","message":{"b": 1, "a":1e0},"messageBytes":17,"masks":{"email":2}}"#;
+        let body = r#"{"session":"s","connection":"team/database","direction":"ToClient","messageBytes":17,"masks":{"email":2},"message":{"b": 1, "a":1e0}}"#;
         assert_eq!(String::from_utf8(encoded.body).unwrap(), body);
         assert_eq!(encoded.kind, "Event");
     }

@@ -207,15 +207,21 @@ fn other_version(line: &[u8]) -> LineError {
 }
 
 /// The bytes of a line without its newline. `body` must be JSON on one line.
-pub(crate) fn write_line(sequence: u64, time: Timestamp, previous: Hash, kind: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn write_line(
+    line: &mut Vec<u8>,
+    sequence: u64,
+    time: Timestamp,
+    previous: Hash,
+    kind: &str,
+    body: &[u8],
+) {
     let envelope = format!(
         r#"{{"v":{FORMAT_VERSION},"sequence":{sequence},"time":"{time}","previous":"{previous}","kind":"{kind}","body":"#
     );
-    let mut line = Vec::with_capacity(envelope.len() + body.len() + 2);
+    line.reserve(envelope.len() + body.len() + 2);
     line.extend_from_slice(envelope.as_bytes());
     line.extend_from_slice(body);
     line.push(b'}');
-    line
 }
 
 /// The bytes of a signed head's line without its newline. The signature covers the line up to the
@@ -229,7 +235,8 @@ pub(crate) fn write_head(
 ) -> Vec<u8> {
     let id = key.verifying_key().id();
     let unsigned = format!(r#"{{"entries":{entries},"keyId":"{id}""#);
-    let mut line = write_line(sequence, time, previous, HEAD, unsigned.as_bytes());
+    let mut line = Vec::new();
+    write_line(&mut line, sequence, time, previous, HEAD, unsigned.as_bytes());
     // The envelope's closing brace comes after the signature instead.
     line.pop();
     let signature = key.sign(&[HEAD_PREFIX, &line].concat());
@@ -257,7 +264,9 @@ mod tests {
     use super::*;
 
     fn line(kind: &str, body: &str) -> Vec<u8> {
-        write_line(7, Timestamp::from_unix_microseconds(1), Hash::ZERO, kind, body.as_bytes())
+        let mut line = Vec::new();
+        write_line(&mut line, 7, Timestamp::from_unix_microseconds(1), Hash::ZERO, kind, body.as_bytes());
+        line
     }
 
     #[test]
@@ -276,7 +285,8 @@ mod tests {
     fn the_envelope_is_never_longer_than_the_room_that_entries_leave_it() {
         let time = Timestamp::from_unix_microseconds(u64::MAX);
         for kind in KINDS {
-            let line = write_line(u64::MAX, time, Hash::ZERO, kind, b"");
+            let mut line = Vec::new();
+            write_line(&mut line, u64::MAX, time, Hash::ZERO, kind, b"");
             assert!(line.len() <= ENVELOPE_BYTES_MAXIMUM);
         }
     }

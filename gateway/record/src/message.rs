@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// Why bytes cannot be embedded.
@@ -20,9 +20,9 @@ pub enum MessageError {
 /// that holds a line feed or carriage return loses all its insignificant whitespace (RFC 8259,
 /// section 2); nothing inside a string changes. `null` as a whole message cannot be told from no
 /// message when it is read back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Box<RawValue>")]
-pub struct Message(Box<RawValue>);
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Box<RawValue>")]
+pub struct Message(Box<str>);
 
 impl Message {
     /// Takes the bytes of one JSON value.
@@ -32,35 +32,40 @@ impl Message {
     /// without a message and with its count of bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, MessageError> {
         let raw: &RawValue = serde_json::from_slice(bytes).map_err(|_| MessageError::NotJson)?;
-        Self::try_from(raw.to_owned())
+        Ok(Self::of_json(raw.get()))
+    }
+
+    /// Takes the bytes of one JSON value that a reader of JSON has accepted already, so that they are
+    /// not read once more. Nothing but such bytes may come here: others would break the line.
+    ///
+    /// # Errors
+    /// [`MessageError::NotJson`] when they are not UTF-8.
+    pub fn accepted(bytes: &[u8]) -> Result<Self, MessageError> {
+        debug_assert!(Self::new(bytes).is_ok(), "only what was read as JSON is taken as read");
+        let text = str::from_utf8(bytes).map_err(|_| MessageError::NotJson)?;
+        Ok(Self::of_json(text.trim_matches([' ', '\t', '\n', '\r'])))
+    }
+
+    fn of_json(json: &str) -> Self {
+        if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+            Self(json.into())
+        } else {
+            Self(without_whitespace(json).into())
+        }
     }
 
     /// The JSON text, on one line.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 }
 
-impl TryFrom<Box<RawValue>> for Message {
-    type Error = MessageError;
-
-    fn try_from(raw: Box<RawValue>) -> Result<Self, MessageError> {
-        if !raw.get().contains(['\n', '\r']) {
-            return Ok(Self(raw));
-        }
-        let line = without_whitespace(raw.get());
-        RawValue::from_string(line).map(Self).map_err(|_| MessageError::NotJson)
+impl From<Box<RawValue>> for Message {
+    fn from(raw: Box<RawValue>) -> Self {
+        Self::of_json(raw.get())
     }
 }
-
-impl PartialEq for Message {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Message {}
 
 impl fmt::Display for Message {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +101,7 @@ mod tests {
     fn a_message_on_one_line_is_kept_byte_for_byte() {
         for text in [r#"{"b": 1e0,  "a":"\u00e9é", "a":-0}"#, "[]", "1.0", r#""\ud800""#] {
             assert_eq!(Message::new(text.as_bytes()).unwrap().as_str(), text);
+            assert_eq!(Message::accepted(text.as_bytes()).unwrap().as_str(), text);
         }
     }
 

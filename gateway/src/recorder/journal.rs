@@ -126,7 +126,7 @@ impl Journal {
         let time = now();
         let mut bytes = Vec::new();
         for entry in entries {
-            bytes.extend_from_slice(self.chain.append(time, entry).as_bytes());
+            self.chain.append_to(&mut bytes, time, entry);
         }
         self.full |= self.total.saturating_add(bytes.len() as u64) > self.limit;
         if self.full {

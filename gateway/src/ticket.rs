@@ -379,7 +379,8 @@ pub fn limits(policy: &Policy) -> Limits {
 }
 
 fn recorded_message(masked: &Masked) -> Option<record::Message> {
-    record::Message::new(masked.bytes()).ok()
+    // Whatever is masked was read, and stays JSON.
+    record::Message::accepted(masked.bytes()).ok()
 }
 
 fn masks(masked: &Masked) -> record::Masks {
@@ -403,7 +404,7 @@ pub fn record_caller(caller: &Caller) -> record::Caller {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use lychgate_gateway_mcp::message::Id;
-    use lychgate_gateway_policy::mask::own_pong;
+    use lychgate_gateway_policy::mask::{own_pong, own_tool_error};
     use lychgate_gateway_policy::{Caller, compile};
     use lychgate_gateway_record::{Decision, Outcome, SigningKey};
     use serde_json::{Value, json};
@@ -458,6 +459,8 @@ mod tests {
         let whole = ["Request", "Response", "Ended"];
         let answered = left_by(async |mut ticket| ticket.completed(message).await.unwrap()).await;
         assert_eq!(answered, whole);
+        // So long that nobody writes it at once.
+        let answer = own_tool_error(&Id::Number(1), &"x".repeat(100_000), &[]);
         let message =
             ServerMessage { recorded: &answer, relayed_bytes: 2, status: 200, stream: false, last: true };
         let left = left_by(async |mut ticket| {

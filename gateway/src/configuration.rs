@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::connection::{Connection, Shared};
-use crate::credential::Credentials;
 use crate::document::{self, Document};
 use crate::failure::Failure;
 use crate::sightings::Sightings;
@@ -315,7 +314,7 @@ impl Slot {
                 "connection": connection.label,
                 "sequence": connection.policy.config().sequence,
                 "hash": document.hash(),
-                "credentials": Credentials::read(&connection.policy, values).report(naming),
+                "credentials": connection.credentials(values).report(naming),
                 "toolPinning": sightings.report(&connection.label, connection.policy.pinning()),
             }),
             None => json!({ "connection": file }),

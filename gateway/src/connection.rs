@@ -13,6 +13,7 @@ use lychgate_gateway_policy::{Policy, compile};
 use url::Url;
 
 use crate::caller::{Authenticator, Trusted};
+use crate::credential::{Credentials, Recent};
 use crate::issuer::Issuer;
 use crate::notify::receiver::Receiver;
 use crate::outbound::{self, HttpClient, SharedClient};
@@ -41,6 +42,7 @@ pub struct Connection {
     /// As records show it: `namespace/name`.
     pub label: String,
     hosts: Vec<String>,
+    credentials: Recent,
     /// The bundles of authorities that it was made with.
     bundles: Vec<(ConfigMapKey, Option<String>)>,
 }
@@ -95,13 +97,29 @@ impl Connection {
         let bundles = bundle_keys(config).map(|key| (key.clone(), values.config_map(key).ok())).collect();
         let policy = Arc::new(policy);
         let upstream = Upstream::new(Arc::clone(&policy), client);
-        Ok(Self { policy, authenticator, upstream, receivers, usage, label, hosts, bundles })
+        Ok(Self {
+            policy,
+            authenticator,
+            upstream,
+            receivers,
+            usage,
+            label,
+            hosts,
+            credentials: Recent::default(),
+            bundles,
+        })
     }
 
     /// Whether the bundles of authorities are still those that it was made with.
     #[must_use]
     pub fn is_current(&self, values: &Values) -> bool {
         self.bundles.iter().all(|(key, bundle)| values.config_map(key).ok() == *bundle)
+    }
+
+    /// What its credentials are now.
+    #[must_use]
+    pub fn credentials(&self, values: &Values) -> Arc<Credentials> {
+        self.credentials.read(&self.policy, values)
     }
 
     /// Whether `authority`, from a `Host` or an `Origin` header, is one of this connection's.

@@ -1,7 +1,12 @@
-//! Just-in-time injection: a credential is read for the one request that is about to leave, put into its
-//! header, and forgotten. One from a Secret goes only to hosts that its Secret names; a projected token opens
-//! only the server that it was made for.
+//! Just-in-time injection: a credential is put into the header of the one request that is about to leave. One from a
+//! Secret goes only to hosts that its Secret names; a projected token opens only the server that it was made for.
+//!
+//! Each request takes what the credentials are at that moment. They are read anew whenever something may have changed:
+//! see [`Recent`].
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lychgate_gateway_policy::Policy;
@@ -15,23 +20,64 @@ use crate::failure::Failure;
 use crate::projected;
 use crate::secret::{ReadError, Secret};
 use crate::state::now_seconds;
-use crate::values::Values;
+use crate::values::{Stamp, Values};
 
-/// A connection's credentials as they are at this moment, for one request.
+/// A connection's credentials as they are at one moment.
 pub struct Credentials(Vec<Held>);
 
 struct Held {
-    settings: Credential,
+    name: String,
     value: Result<Secret, ReadError>,
-    /// Whether the value may go to the upstream's host.
-    admission: Result<(), NotAdmitted>,
+    /// The header as it is sent, if it may be.
+    header: Result<(HeaderName, HeaderValue), CredentialError>,
+    /// What no answer and no record may show.
+    known: Option<Known>,
+    /// When the value is none any more by what it says itself, in seconds since 1970.
+    expires: Option<u64>,
 }
 
-/// The Secret does not name the upstream's host.
-#[derive(Clone)]
-struct NotAdmitted {
-    secret: String,
-    host: String,
+/// The credentials of a connection as they were last read, until something says that they may be others: a file with
+/// another [`Stamp`], another sight of a Secret, the end of a token.
+#[derive(Default)]
+pub struct Recent(ArcSwapOption<Reading>);
+
+struct Reading {
+    stamps: Vec<Stamp>,
+    credentials: Arc<Credentials>,
+}
+
+impl Recent {
+    /// What the credentials are now. The policy is always the same one.
+    #[must_use]
+    pub fn read(&self, policy: &Policy, values: &Values) -> Arc<Credentials> {
+        // Before the values: what changes in between is then seen by the next call.
+        let Some(stamps) = stamps(policy, values) else {
+            return Arc::new(Credentials::read(policy, values));
+        };
+        let last = self.0.load();
+        if let Some(last) = last.as_ref().filter(|last| last.stamps == stamps && last.credentials.is_valid())
+        {
+            return Arc::clone(&last.credentials);
+        }
+        let credentials = Arc::new(Credentials::read(policy, values));
+        self.0.store(Some(Arc::new(Reading { stamps, credentials: Arc::clone(&credentials) })));
+        credentials
+    }
+}
+
+/// The stamps of all that [`Credentials::read`] reads, if each has one.
+fn stamps(policy: &Policy, values: &Values) -> Option<Vec<Stamp>> {
+    let mut stamps = Vec::new();
+    for Credential { name, from, .. } in &policy.config().credentials {
+        match from {
+            CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
+                stamps.push(values.secret_stamp(secret, key)?);
+                stamps.push(values.secret_stamp(secret, ALLOWED_HOSTS_KEY)?);
+            }
+            CredentialSource::ServiceAccountToken(_) => stamps.push(values.token_stamp(name)?),
+        }
+    }
+    Some(stamps)
 }
 
 /// What was injected, for the record: names and versions.
@@ -79,25 +125,25 @@ impl Credentials {
         )
     }
 
+    /// Whether none of them has come to its end.
+    fn is_valid(&self) -> bool {
+        let now = now_seconds();
+        self.0.iter().all(|held| held.expires.is_none_or(|expires| now < expires))
+    }
+
     /// The values that no answer and no record may show.
     pub fn known(&self) -> impl Iterator<Item = Known> {
-        self.0.iter().filter_map(|held| {
-            let value = held.value.as_ref().ok()?;
-            Some(Known::new(&held.settings.name, value.expose()))
-        })
+        self.0.iter().filter_map(|held| held.known.clone())
     }
 
     /// Whether each could be sent at this moment, for the operator: its name and version, or what is wrong.
     #[must_use]
     pub fn report(&self, naming: &hmac::Key) -> Vec<Value> {
-        let report = |held: &Held| {
-            let name = &held.settings.name;
-            match held.header() {
-                Ok((_, _, secret)) => json!({ "name": name, "version": secret.version(naming) }),
-                Err(error) => json!({
-                    "name": name, "problem": error.to_string(), "reason": error.reason(),
-                }),
-            }
+        let report = |held: &Held| match held.sendable() {
+            Ok((_, _, secret)) => json!({ "name": held.name, "version": secret.version(naming) }),
+            Err(error) => json!({
+                "name": held.name, "problem": error.to_string(), "reason": error.reason(),
+            }),
         };
         self.0.iter().map(report).collect()
     }
@@ -114,60 +160,71 @@ impl Credentials {
         headers: &mut HeaderMap,
     ) -> Result<Vec<Injected>, Failure> {
         let inject = |held: &Held| {
-            let (name, value, secret) = held.header()?;
-            headers.insert(name, value);
-            Ok(Injected { name: held.settings.name.clone(), version: secret.version(naming) })
+            let (name, value, secret) = held.sendable()?;
+            headers.insert(name.clone(), value.clone());
+            Ok(Injected { name: held.name.clone(), version: secret.version(naming) })
         };
-        self.0.iter().filter(|held| chosen.contains(&held.settings.name)).map(inject).collect()
+        self.0.iter().filter(|held| chosen.contains(&held.name)).map(inject).collect()
     }
 }
 
 impl Held {
     fn read(settings: &Credential, policy: &Policy, values: &Values) -> Self {
-        let (value, admission) = match &settings.from {
-            CredentialSource::SecretKeyRef(key) => (values.secret(key), admission(key, policy, values)),
+        let (value, admission, expires) = match &settings.from {
+            CredentialSource::SecretKeyRef(key) => (values.secret(key), admission(key, policy, values), None),
             CredentialSource::ServiceAccountToken(token) => {
-                (projected::read(values, &settings.name, &token.audience, now_seconds()), Ok(()))
+                let read = projected::read(values, &settings.name, &token.audience, now_seconds());
+                let expires = read.as_ref().ok().map(|(_, expires)| *expires);
+                (read.map(|(token, _)| token), Ok(()), expires)
             }
         };
-        Self { settings: settings.clone(), value, admission }
+        let known = value.as_ref().ok().map(|value| Known::new(&settings.name, value.expose()));
+        let header = match (&value, admission) {
+            (Err(error), _) => Err(error.clone().into()),
+            (Ok(_), Err(error)) => Err(error),
+            (Ok(value), Ok(())) => header(settings, value),
+        };
+        Self { name: settings.name.clone(), value, header, known, expires }
     }
 
-    /// The header as it would be sent, and the value that is in it.
-    fn header(&self) -> Result<(HeaderName, HeaderValue, &Secret), CredentialError> {
-        let inject = &self.settings.inject;
-        let secret = self.value.as_ref().map_err(Clone::clone)?;
-        if let Err(NotAdmitted { secret, host }) = self.admission.clone() {
-            return Err(CredentialError::HostNotAllowed { secret, host });
+    /// The header as it is sent, and the value that is in it.
+    fn sendable(&self) -> Result<(&HeaderName, &HeaderValue, &Secret), CredentialError> {
+        let (name, value) = self.header.as_ref().map_err(Clone::clone)?;
+        Ok((name, value, self.value.as_ref().map_err(Clone::clone)?))
+    }
+}
+
+/// The header that a credential's value is sent in.
+fn header(settings: &Credential, secret: &Secret) -> Result<(HeaderName, HeaderValue), CredentialError> {
+    let unusable = || CredentialError::from(unusable(settings, "cannot stand in a header"));
+    let name = HeaderName::from_bytes(settings.inject.header.as_bytes()).map_err(|_| unusable())?;
+    let text = Zeroizing::new(settings.inject.format.replace("{value}", secret.expose()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| unusable())?;
+    // Sensitive values are neither printed by Debug nor indexed by HTTP/2's header compression.
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn unusable(settings: &Credential, problem: &'static str) -> ReadError {
+    match &settings.from {
+        CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
+            ReadError::Unusable { object: format!("Secret {secret}"), key: key.clone(), problem }
         }
-        let unusable = || CredentialError::from(self.unusable("cannot stand in a header"));
-        let name = HeaderName::from_bytes(inject.header.as_bytes()).map_err(|_| unusable())?;
-        let text = Zeroizing::new(inject.format.replace("{value}", secret.expose()));
-        let mut value = HeaderValue::from_str(&text).map_err(|_| unusable())?;
-        // Sensitive values are neither printed by Debug nor indexed by HTTP/2's header compression.
-        value.set_sensitive(true);
-        Ok((name, value, secret))
-    }
-
-    fn unusable(&self, problem: &'static str) -> ReadError {
-        match &self.settings.from {
-            CredentialSource::SecretKeyRef(SecretKey { secret, key }) => {
-                ReadError::Unusable { object: format!("Secret {secret}"), key: key.clone(), problem }
-            }
-            CredentialSource::ServiceAccountToken(_) => {
-                ReadError::UnusableToken { credential: self.settings.name.clone(), problem }
-            }
+        CredentialSource::ServiceAccountToken(_) => {
+            ReadError::UnusableToken { credential: settings.name.clone(), problem }
         }
     }
 }
 
-fn admission(key: &SecretKey, policy: &Policy, values: &Values) -> Result<(), NotAdmitted> {
+/// Whether a value may go to the upstream's host.
+fn admission(key: &SecretKey, policy: &Policy, values: &Values) -> Result<(), CredentialError> {
     let upstream = policy.upstream();
     let allowed = values.secret_data(&key.secret, ALLOWED_HOSTS_KEY);
     if allowed.is_ok_and(|allowed| destination::admits(allowed.expose(), upstream)) {
         return Ok(());
     }
-    Err(NotAdmitted { secret: key.secret.clone(), host: upstream.authority().to_owned() })
+    let (secret, host) = (key.secret.clone(), upstream.authority().to_owned());
+    Err(CredentialError::HostNotAllowed { secret, host })
 }
 
 impl From<CredentialError> for Failure {

@@ -4,6 +4,7 @@
 //! into it; without a watch it stays empty.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
@@ -22,11 +23,19 @@ pub enum Seen<T> {
 /// The data of a Secret, wiped when it is replaced or forgotten.
 pub type SecretData = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
+/// A Secret as it was last seen, and which sight of all Secrets that was.
+struct Sight {
+    number: u64,
+    seen: Seen<SecretData>,
+}
+
 /// All that was seen.
 #[derive(Default)]
 pub struct Live {
     /// The Secrets that are watched; those of which nothing was seen yet have no value.
-    secrets: RwLock<HashMap<String, Option<Seen<SecretData>>>>,
+    secrets: RwLock<HashMap<String, Option<Sight>>>,
+    /// How often a Secret was seen.
+    sights: AtomicU64,
     documents: RwLock<BTreeMap<String, Document>>,
     documents_changed: Notify,
 }
@@ -40,7 +49,8 @@ impl Live {
     /// Takes what was seen of a Secret, unless it is not watched any more.
     pub fn see_secret(&self, name: &str, seen: Seen<SecretData>) {
         if let Some(known) = write(&self.secrets).get_mut(name) {
-            *known = Some(seen);
+            let number = self.sights.fetch_add(1, Ordering::Relaxed);
+            *known = Some(Sight { number, seen });
         }
     }
 
@@ -53,10 +63,17 @@ impl Live {
     /// Secret was seen.
     #[must_use]
     pub fn secret(&self, name: &str, key: &str) -> Option<Seen<Zeroizing<Vec<u8>>>> {
-        match read(&self.secrets).get(name)?.as_ref()? {
+        match &read(&self.secrets).get(name)?.as_ref()?.seen {
             Seen::Absent => Some(Seen::Absent),
             Seen::Present(data) => Some(data.get(key).cloned().map_or(Seen::Absent, Seen::Present)),
         }
+    }
+
+    /// Which sight of a Secret was the last one: as long as that is the same, so is the Secret. `None` while nothing of
+    /// it was seen.
+    #[must_use]
+    pub fn sight(&self, name: &str) -> Option<u64> {
+        read(&self.secrets).get(name)?.as_ref().map(|sight| sight.number)
     }
 
     /// Takes the documents as they were seen, by their names.

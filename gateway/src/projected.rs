@@ -13,16 +13,17 @@ use zeroize::Zeroizing;
 use crate::secret::{ReadError, Secret};
 use crate::values::Values;
 
-/// Reads the token of the credential `name`, made for `audience`, as it is at this moment.
+/// Reads the token of the credential `name`, made for `audience`, as it is at this moment, and when it expires, in
+/// seconds since 1970.
 ///
 /// # Errors
 /// There is none, or it is none that the server could accept: not a JSON Web Token, for another audience, or
 /// expired.
-pub fn read(values: &Values, name: &str, audience: &str, now: u64) -> Result<Secret, ReadError> {
+pub fn read(values: &Values, name: &str, audience: &str, now: u64) -> Result<(Secret, u64), ReadError> {
     let token = values.token(name)?;
-    match fault(token.expose(), audience, now) {
-        None => Ok(token),
-        Some(problem) => Err(ReadError::UnusableToken { credential: name.to_owned(), problem }),
+    match expiry(token.expose(), audience, now) {
+        Ok(expires) => Ok((token, expires)),
+        Err(problem) => Err(ReadError::UnusableToken { credential: name.to_owned(), problem }),
     }
 }
 
@@ -40,18 +41,19 @@ enum Audience {
     Several(Vec<String>),
 }
 
-fn fault(token: &str, audience: &str, now: u64) -> Option<&'static str> {
-    let Some(claims) = claims(token) else { return Some("is not a JSON Web Token with aud and exp") };
+/// When a token expires, or why it is none that could be sent.
+fn expiry(token: &str, audience: &str, now: u64) -> Result<u64, &'static str> {
+    let claims = claims(token).ok_or("is not a JSON Web Token with aud and exp")?;
     let only_ours = match &claims.aud {
         Audience::One(one) => one == audience,
         Audience::Several(several) => several.iter().all(|one| one == audience) && !several.is_empty(),
     };
     if !only_ours {
-        Some("is not for the audience that the policy names, or not for it alone")
+        Err("is not for the audience that the policy names, or not for it alone")
     } else if claims.exp <= now {
-        Some("has expired")
+        Err("has expired")
     } else {
-        None
+        Ok(claims.exp)
     }
 }
 
@@ -70,7 +72,7 @@ fn claims(token: &str) -> Option<Claims> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{fault, read};
+    use super::{expiry, read};
     use crate::live::Live;
     use crate::secret::{Mounts, ReadError};
     use crate::values::Values;
@@ -94,10 +96,10 @@ mod tests {
             (r#"{"aud":["db","https://kubernetes.default.svc"],"exp":101}"#, false),
             ("no JSON", false),
         ] {
-            assert_eq!(fault(&token(claims), "db", 100).is_none(), usable, "{claims}");
+            assert_eq!(expiry(&token(claims), "db", 100).is_ok(), usable, "{claims}");
         }
         for text in ["opaque", "a.b", "a.b.c.d", "..", "e30.%%.c2ln"] {
-            assert!(fault(text, "db", 100).is_some(), "{text}");
+            assert!(expiry(text, "db", 100).is_err(), "{text}");
         }
     }
 
@@ -117,8 +119,8 @@ mod tests {
         let file = folder.path().join("default/token");
         let good = token(r#"{"aud":["db"],"exp":101}"#);
         std::fs::write(&file, &good).unwrap();
-        let sent = read(&with_tokens, "default", "db", 100).map(|token| token.expose().to_owned());
-        assert_eq!(sent, Ok(good));
+        let sent = read(&with_tokens, "default", "db", 100);
+        assert_eq!(sent.map(|(token, expires)| (token.expose().to_owned(), expires)), Ok((good, 101)));
         for (text, now) in [("", 100), ("opaque", 100), (&token(r#"{"aud":["db"],"exp":101}"#), 101)] {
             std::fs::write(&file, text).unwrap();
             let error = read(&with_tokens, "default", "db", now).err().unwrap();

@@ -1,9 +1,12 @@
 //! Secret values, and the folders that they are mounted in.
 //!
 //! A [`Secret`] has neither `Debug` nor `Serialize` nor `Clone`; it is read when it is used, and wiped when it
-//! is dropped. No request keeps one: a rotation reaches the next call because the next call reads anew.
+//! is dropped. A rotation reaches the next call because each call looks whether what it has is still what is there:
+//! see [`FileStamp`].
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use lychgate_gateway_policy::config::{ConfigMapKey, SecretKey};
@@ -86,6 +89,31 @@ pub enum ReadError {
     },
 }
 
+/// What tells a file from every other that may stand in its place later. Times are in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    changed: i128,
+}
+
+impl FileStamp {
+    /// The stamp of the file at `path`, unless there is none or it was changed so lately that it could be changed once
+    /// more without a trace: times of files are as coarse as the kernel's clock tick.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos();
+        let is_settled = i128::try_from(now).is_ok_and(|now| now - changed > SETTLED_NANOSECONDS);
+        let stamp = Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), changed };
+        is_settled.then_some(stamp)
+    }
+}
+
+/// How long a file must have been as it is until its time of change tells it from what comes.
+const SETTLED_NANOSECONDS: i128 = 1_000_000_000;
+
 /// What is wrong with a file, before it is known what the file stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -121,6 +149,18 @@ impl Mounts {
         let text = read(&self.secrets.join(name).join(key))
             .map_err(|fault| of_object("Secret", name, key, fault))?;
         Ok(without_line_end(&text))
+    }
+
+    /// The stamp of the file that [`Mounts::secret_data`] reads.
+    #[must_use]
+    pub fn secret_stamp(&self, name: &str, key: &str) -> Option<FileStamp> {
+        FileStamp::of(&self.secrets.join(name).join(key))
+    }
+
+    /// The stamp of the file that [`Mounts::token`] reads.
+    #[must_use]
+    pub fn token_stamp(&self, credential: &str) -> Option<FileStamp> {
+        FileStamp::of(&self.tokens.as_ref()?.join(credential).join(TOKEN_FILE))
     }
 
     /// Reads a ConfigMap's value as it is at this moment.
@@ -186,7 +226,10 @@ fn check(bytes: &[u8]) -> Result<&str, Fault> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{Mounts, ReadError, Secret};
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use super::{FileStamp, Mounts, ReadError, Secret};
     use aws_lc_rs::hmac;
 
     #[test]
@@ -212,6 +255,31 @@ mod tests {
             let expected = ReadError::Unusable { object: "Secret db".into(), key: "token".into(), problem };
             assert_eq!(read(), Err(expected));
         }
+    }
+
+    #[test]
+    fn a_file_has_a_stamp_once_it_has_settled_and_what_replaces_it_has_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "first").unwrap();
+        assert_eq!(FileStamp::of(&path), None, "it may change once more within a tick");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let settled = |path: &Path| loop {
+            match FileStamp::of(path) {
+                Some(stamp) => break stamp,
+                None => assert!(Instant::now() < deadline, "it never settles"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let first = settled(&path);
+        assert_eq!(FileStamp::of(&path), Some(first));
+        // As a kubelet does: another file under the same name.
+        let next = folder.path().join("next");
+        std::fs::write(&next, "other").unwrap();
+        std::fs::rename(&next, &path).unwrap();
+        assert_ne!(settled(&path), first);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(FileStamp::of(&path), None);
     }
 
     #[test]

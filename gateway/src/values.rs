@@ -10,7 +10,16 @@ use std::sync::Arc;
 use lychgate_gateway_policy::config::{ConfigMapKey, SecretKey};
 
 use crate::live::{Live, Seen};
-use crate::secret::{Mounts, ReadError, Secret};
+use crate::secret::{FileStamp, Mounts, ReadError, Secret};
+
+/// What tells whether a value is still the one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// The number of the sight that it was in.
+    Seen(u64),
+    /// The file that it was in.
+    File(FileStamp),
+}
 
 /// The values of one gateway.
 pub struct Values {
@@ -51,6 +60,21 @@ impl Values {
                 Err(ReadError::Missing { object: format!("Secret {name}"), key: key.to_owned() })
             }
         }
+    }
+
+    /// What [`Values::secret_data`] reads is the same for as long as this is. `None` where nothing tells.
+    #[must_use]
+    pub fn secret_stamp(&self, name: &str, key: &str) -> Option<Stamp> {
+        match self.live.sight(name) {
+            Some(number) => Some(Stamp::Seen(number)),
+            None => self.mounts.secret_stamp(name, key).map(Stamp::File),
+        }
+    }
+
+    /// What [`Values::token`] reads is the same for as long as this is. `None` where nothing tells.
+    #[must_use]
+    pub fn token_stamp(&self, credential: &str) -> Option<Stamp> {
+        self.mounts.token_stamp(credential).map(Stamp::File)
     }
 
     /// Reads a ConfigMap's value as it is at this moment.

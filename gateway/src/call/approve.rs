@@ -23,7 +23,6 @@ use crate::approval::shown::{shown, substance};
 use crate::approval::spec::{Parts, Wanted};
 use crate::approval::time::now_milliseconds;
 use crate::approval::{Standing, Use};
-use crate::credential::Credentials;
 use crate::failure::Failure;
 use crate::metrics::ApprovalLabels;
 use crate::reply::ReplyBody;
@@ -156,7 +155,7 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     let presented = presented(&visit.headers)?;
     visit.authenticated = visit.connection.authenticator.authenticate(presented).await?.into();
     let policy = std::sync::Arc::clone(&visit.connection.policy);
-    visit.credentials = Credentials::read(&policy, &visit.gateway.values);
+    visit.credentials = visit.connection.credentials(&visit.gateway.values);
     visit.known = known_of(&visit.credentials, &visit.authenticated);
     let call = case.ask.call().clone();
     let unfit = |changed: &'static str, cause: &str| {

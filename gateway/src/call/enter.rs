@@ -21,7 +21,7 @@ pub(super) struct Visit {
     pub(super) connection: Arc<Connection>,
     pub(super) headers: HeaderMap,
     pub(super) authenticated: Arc<Authenticated>,
-    pub(super) credentials: Credentials,
+    pub(super) credentials: Arc<Credentials>,
     /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
     pub(super) known: Arc<[Known]>,
     pub(super) session: Option<Session>,
@@ -36,7 +36,7 @@ pub(super) struct Visit {
 impl Visit {
     /// The same visit for one message of a batch, with the credentials of this moment.
     pub(super) fn for_one_of_batch(&self) -> Self {
-        let credentials = Credentials::read(&self.connection.policy, &self.gateway.values);
+        let credentials = self.connection.credentials(&self.gateway.values);
         Self {
             gateway: Arc::clone(&self.gateway),
             connection: Arc::clone(&self.connection),
@@ -73,7 +73,7 @@ pub(super) async fn enter(
         Some(session) => session.name.clone(),
         None => gateway.sealer.name_of_token(label, caller, authenticated.token.expose()),
     };
-    let credentials = Credentials::read(&connection.policy, &gateway.values);
+    let credentials = connection.credentials(&gateway.values);
     let known = known_of(&credentials, &authenticated);
     Ok(Visit {
         gateway: Arc::clone(gateway),

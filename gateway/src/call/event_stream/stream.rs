@@ -26,7 +26,6 @@ use tokio::time::Instant;
 
 use super::super::Visit;
 use crate::approval::time::now_milliseconds;
-use crate::credential::Credentials;
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::metrics::ReasonLabels;
@@ -266,7 +265,7 @@ impl Relay {
         if !is_same {
             return Err(Failure::Session);
         }
-        let credentials = Credentials::read(&current.policy, &origin.gateway.values);
+        let credentials = current.credentials(&origin.gateway.values);
         origin.known = credentials.known().chain(self.known.iter().cloned()).collect();
         if !Arc::ptr_eq(&current, &origin.connection) {
             let changed = changed_lists(&origin.connection.policy, &current.policy, &caller);
@@ -351,7 +350,7 @@ impl Relay {
         let permit = decide_stream(&connection.policy, &self.origin.caller, now_milliseconds());
         let permit = permit.map_err(denied)?;
         let mut headers = crate::upstream::headers(&HeaderMap::new(), None, &self.origin.known, false);
-        let credentials = Credentials::read(&connection.policy, &gateway.values);
+        let credentials = connection.credentials(&gateway.values);
         credentials.inject(permit.credentials(), gateway.sealer.naming(), &mut headers)?;
         let endpoint = self.endpoint.clone();
         tokio::spawn(async move {

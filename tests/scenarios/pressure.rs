@@ -66,6 +66,20 @@ async fn a_client_that_does_not_read_holds_the_server_up_and_nothing_piles_up_be
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_keeps_a_call_no_longer_than_one_that_does() {
+    let (gateway, _server) = stage(2000).await;
+    let call = tool_call("misbehave", &json!({"x": "endless_events"}));
+    let unread = Ask::post(&gateway.url(), call).open().await;
+    let timed_out = || {
+        let recorded = entries(&journal(&gateway.journal_folder()));
+        recorded.iter().any(|entry| entry["reason"] == "UpstreamTimeout")
+    };
+    eventually("the call to end without its client", async || timed_out().then_some(())).await;
+    let text = unread.rest().await;
+    assert!(text.contains("-31504"), "the last word waits for who reads late: {}", text.len());
+}
+
+#[tokio::test]
 async fn a_server_that_sends_a_byte_now_and_then_has_as_much_time_as_one_that_is_silent() {
     let (gateway, _server) = stage(1500).await;
     for fault in ["trickle_json", "trickle_sse", "trickle_comments"] {

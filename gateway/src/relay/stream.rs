@@ -3,6 +3,8 @@
 //!
 //! A stream that lasts outlives policies: each of its messages is held to the policy of its moment, and its caller is
 //! told when a policy makes his lists others.
+//!
+//! Each stream has a task of its own, so that it ends in time also where its client takes nothing of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use lychgate_gateway_policy::mask::{own_error, own_list_changed, own_listen_end}
 use lychgate_gateway_policy::{DenialReason, Operation, decide_stream};
 use lychgate_gateway_record::Direction::{ToClient, ToServer};
 use lychgate_gateway_record::End;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Aside, Origin, Verdict};
@@ -87,10 +89,15 @@ enum Next {
     Chunk(Bytes),
     Closed,
     Broken(String),
+    Beat,
+    Interruption(Interruption),
+}
+
+/// What may end a stream, whatever the server sends and the client takes.
+enum Interruption {
     Deadline,
     Drained,
     Changed,
-    Beat,
 }
 
 /// Relays an event stream. One that answers no call ends when the gateway drains; any, when its connection is closed.
@@ -122,10 +129,13 @@ pub async fn beginning(
     (relay.negotiated.unwrap_or_default(), futures_util::stream::iter(first).chain(chunks(relay)))
 }
 
+/// What a relay passes on, for as long as whoever reads it is there.
 fn chunks(relay: Relay) -> impl Stream<Item = Bytes> + Send + 'static {
-    futures_util::stream::unfold(relay, |mut relay| async move {
-        let chunk = relay.next().await?;
-        Some((chunk, relay))
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(relay.run(sender));
+    futures_util::stream::unfold(receiver, |mut receiver| async move {
+        let chunk = receiver.recv().await?;
+        Some((chunk, receiver))
     })
 }
 
@@ -166,6 +176,53 @@ impl Relay {
             answered: false,
             can_resume: false,
             _place: place,
+        }
+    }
+
+    /// Passes on what comes, as fast as the client takes it. When the time is over while the client takes nothing,
+    /// everything ends but the last word, which waits for the client.
+    async fn run(mut self, client: mpsc::Sender<Bytes>) {
+        loop {
+            let room = tokio::select! {
+                biased;
+                room = client.reserve() => room,
+                interruption = self.interruption() => {
+                    match self.interrupt(interruption).await {
+                        None if self.finished => return,
+                        None => continue,
+                        Some(last) => {
+                            drop(self);
+                            // Who is gone hears nothing.
+                            let _is_gone = client.send(last).await;
+                            return;
+                        }
+                    }
+                }
+            };
+            let Ok(room) = room else { return };
+            let chunk = tokio::select! {
+                biased;
+                () = client.closed() => return,
+                chunk = self.next() => chunk,
+            };
+            let Some(chunk) = chunk else { return };
+            room.send(chunk);
+            if self.finished {
+                return;
+            }
+        }
+    }
+
+    /// What becomes of a stream that is interrupted while nothing can be passed on: nothing, or its last word.
+    async fn interrupt(&mut self, interruption: Interruption) -> Option<Bytes> {
+        let ended = match interruption {
+            Interruption::Deadline => self.over().await,
+            Interruption::Drained => Ok(self.close(End::Drained).await),
+            Interruption::Changed => self.renew().map(|()| None),
+        };
+        match ended {
+            Ok(last) => last,
+            Err(failure) => self.fail(&failure).await,
         }
     }
 
@@ -210,9 +267,9 @@ impl Relay {
             Next::Closed => self.end(End::Completed).await,
             Next::Broken(error) if self.waits_for_answer() => return Err(Fault::BrokeOff(error).into()),
             Next::Broken(_) => self.end(End::UpstreamClosed).await,
-            Next::Deadline => return self.over().await,
-            Next::Drained => return Ok(self.close(End::Drained).await),
-            Next::Changed => self.renew()?,
+            Next::Interruption(Interruption::Deadline) => return self.over().await,
+            Next::Interruption(Interruption::Drained) => return Ok(self.close(End::Drained).await),
+            Next::Interruption(Interruption::Changed) => self.renew()?,
             Next::Beat => return Ok(Some(encode(&Event::keep_alive()))),
         }
         Ok(None)
@@ -247,19 +304,7 @@ impl Relay {
     }
 
     async fn wait(&mut self) -> Next {
-        let (deadline, beat_at, lasts) = (self.deadline, self.beat_at, self.kind != Kind::Call);
-        let mut draining = self.origin.gateway.draining.clone();
-        let drained = async {
-            let ended = !lasts || draining.wait_for(|draining| *draining).await.is_err();
-            if ended {
-                std::future::pending::<()>().await;
-            }
-        };
-        let changed = async {
-            if self.changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
+        let (beat_at, lasts) = (self.beat_at, self.kind != Kind::Call);
         let silent = async {
             if lasts {
                 tokio::time::sleep_until(beat_at).await;
@@ -267,18 +312,28 @@ impl Relay {
                 std::future::pending::<()>().await;
             }
         };
+        let draining = self.draining();
+        let interruption = interruption(&mut self.changes, self.deadline, draining);
         tokio::select! {
-            () = changed => Next::Changed,
+            interruption = interruption => Next::Interruption(interruption),
             frame = self.body.frame() => match frame {
                 None => Next::Closed,
                 Some(Err(error)) => Next::Broken(error.to_string()),
                 // Trailers say nothing that a client needs.
                 Some(Ok(frame)) => Next::Chunk(frame.into_data().unwrap_or_default()),
             },
-            () = tokio::time::sleep_until(deadline) => Next::Deadline,
-            () = drained => Next::Drained,
             () = silent => Next::Beat,
         }
+    }
+
+    async fn interruption(&mut self) -> Interruption {
+        let draining = self.draining();
+        interruption(&mut self.changes, self.deadline, draining).await
+    }
+
+    /// What tells that the gateway drains, to a stream that would not end by itself.
+    fn draining(&self) -> Option<watch::Receiver<bool>> {
+        (self.kind != Kind::Call).then(|| self.origin.gateway.draining.clone())
     }
 
     /// Holds the stream to the policy of now. One that lasts outlives policies, so each of its messages is decided
@@ -409,6 +464,32 @@ impl Relay {
         let id = self.origin.id.as_ref().filter(|_| !self.answered)?;
         let error = own_error(Some(id), answer.code, &answer.text, None, &self.origin.known);
         Some(encode(&Event::message(error.into_bytes())))
+    }
+}
+
+async fn interruption(
+    changes: &mut watch::Receiver<()>,
+    deadline: Instant,
+    draining: Option<watch::Receiver<bool>>,
+) -> Interruption {
+    let changed = async {
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let drained = async {
+        let is_told = match draining {
+            Some(mut draining) => draining.wait_for(|draining| *draining).await.is_ok(),
+            None => false,
+        };
+        if !is_told {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = changed => Interruption::Changed,
+        () = tokio::time::sleep_until(deadline) => Interruption::Deadline,
+        () = drained => Interruption::Drained,
     }
 }
 

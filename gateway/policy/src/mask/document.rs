@@ -144,9 +144,10 @@ impl<'a> Masker<'a> {
             (Kind::Null, _) | (Kind::Bool, None) => None,
             (Kind::Bool, Some(_)) => (value.as_bool() == Some(true)).then(|| "false".to_owned()),
             (Kind::String, _) => {
-                let text = value.text().unwrap_or_default();
+                let carried = self.carried(value);
+                let text = carried.as_deref().map(Cow::Borrowed).or_else(|| value.text()).unwrap_or_default();
                 let masked = self.string(&text, label, spot, field);
-                masked.map(|masked| quote(&masked))
+                masked.or(carried).map(|masked| quote(&masked))
             }
             (Kind::Number, _) => {
                 let spelled = String::from_utf8_lossy(value.raw());
@@ -179,6 +180,7 @@ impl<'a> Masker<'a> {
     }
 
     fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
+        let noted = self.carry(array, spot.place(label));
         let mut dropped = HashSet::new();
         for (index, item) in array.items().enumerate() {
             if self.prunes() && !self.may_change(item) {
@@ -193,6 +195,7 @@ impl<'a> Masker<'a> {
                 self.value(item, label, &child, field, edits);
             }
         }
+        self.forget(&noted);
         if !dropped.is_empty() {
             edits.retain_items(array, |item| !dropped.contains(&item.span().start));
         }

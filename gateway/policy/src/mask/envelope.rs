@@ -4,6 +4,8 @@
 //! masked, and what is not known counts as data. The table follows the schemas of MCP 2025-03-26 to
 //! 2026-07-28; `docs/masking.md` lists for users what stays.
 
+use std::borrow::Cow;
+
 use lychgate_gateway_mcp::json::{Edits, Kind, Member, Value, quote};
 
 use super::base64;
@@ -180,17 +182,24 @@ impl Masker<'_> {
         match value.kind() {
             Kind::Object => self.members(value, region, reading, edits),
             Kind::Array => {
+                let noted = match trust(region) {
+                    Trust::Text => self.carry(value, Place { label, ..Place::default() }),
+                    Trust::Handle | Trust::Binary => Vec::new(),
+                };
                 for item in value.items() {
                     self.part(item, region, label, reading, edits);
                 }
+                self.forget(&noted);
             }
             Kind::String => {
-                let text = value.text().unwrap_or_default();
+                let carried = self.carried(value);
+                let text = carried.as_deref().map(Cow::Borrowed).or_else(|| value.text()).unwrap_or_default();
                 let masked = match trust(region) {
                     Trust::Text => self.string(&text, label, &Spot::default(), None),
                     Trust::Handle => self.handle(&text),
                     Trust::Binary => self.binary(&text, label),
                 };
+                let masked = masked.or(carried);
                 if let Some(masked) = masked {
                     edits.replace(value.span(), quote(&masked));
                 }

@@ -4,7 +4,7 @@
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::action::{apply_to_number, apply_to_text, mark, strength};
@@ -36,6 +36,8 @@ pub(super) struct Masker<'a> {
     pub(super) finder: Finder,
     /// What may change of the document that is being masked.
     pub(super) sieve: Sieve,
+    /// What texts have become in which a part of a split value is, by the address of the JSON that they were.
+    pub(super) carried: HashMap<usize, String>,
     counts: BTreeMap<String, u32>,
     /// In how many texts in base64 the current one stands.
     pub(super) depth: usize,
@@ -99,6 +101,7 @@ impl<'a> Masker<'a> {
             known,
             finder: Finder::default(),
             sieve: Sieve::All,
+            carried: HashMap::new(),
             counts: BTreeMap::new(),
             depth: 0,
             has_failed: false,
@@ -173,6 +176,11 @@ impl<'a> Masker<'a> {
         if matches!(action, Action::Block {}) {
             self.blocked.insert(kind.name().to_owned());
         }
+    }
+
+    /// Counts a value of a kind that was masked in parts.
+    pub(super) fn count_kind(&mut self, kind: DetectorType, action: &Action) {
+        self.count(Kind::Detected(kind), action);
     }
 
     /// What a JSON number becomes, if it changes; both as they are spelled.

@@ -6,6 +6,7 @@
 pub(super) mod encoded;
 mod escape;
 mod fold;
+mod split;
 mod view;
 
 pub(super) use view::{Undo, View};

@@ -293,3 +293,79 @@ proptest! {
         prop_assert!(!shown.contains(&value), "{} as {}: {}", sample.0, called, masked);
     }
 }
+
+/// Every way to cut a text in two, and one into pieces of four.
+fn cuts(text: &str) -> Vec<Vec<&str>> {
+    let ends: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
+    let mut cuts: Vec<Vec<&str>> =
+        ends.iter().skip(1).map(|&end| vec![text.get(..end).unwrap(), text.get(end..).unwrap()]).collect();
+    let pieces = ends.chunks(4).map(|chunk| chunk[0]).collect::<Vec<_>>();
+    let piece = |(index, &start): (usize, &usize)| {
+        text.get(start..pieces.get(index + 1).copied().unwrap_or(text.len()))
+    };
+    cuts.push(pieces.iter().enumerate().filter_map(piece).collect());
+    cuts
+}
+
+#[test]
+fn a_value_that_is_split_over_neighbours_is_masked_in_each() {
+    // Others are values of their kind in part too, or only by the words around them.
+    let kinds = ["CreditCard", "Email", "Iban", "UsSsn", "GithubToken", "BrCpf", "MacAddress", "StripeKey"];
+    for (kind, row) in SAMPLES.iter().filter(|(kind, _)| kinds.contains(kind)) {
+        let (plain, value) = plain_and_value(row);
+        let setup = setup(kind);
+        for parts in cuts(&plain) {
+            let shown = |answer: &Value| {
+                let mut texts = Vec::new();
+                for block in answer["result"]["content"].as_array().into_iter().flatten() {
+                    texts.push(block["text"].as_str().unwrap().to_owned());
+                }
+                for item in answer["result"]["structuredContent"]["a"].as_array().into_iter().flatten() {
+                    texts.push(item.as_str().unwrap().to_owned());
+                }
+                texts.concat()
+            };
+            let blocks: Vec<_> = parts.iter().map(|part| json!({"type": "text", "text": part})).collect();
+            for message in
+                [result(json!({"content": blocks})), result(json!({"structuredContent": {"a": parts}}))]
+            {
+                let masked = setup.json(&message);
+                assert!(!shown(&masked).contains(&value), "{kind}: {masked}");
+                assert_eq!(setup.json(&masked), masked, "{kind} twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_split_value_shows_what_the_action_leaves() {
+    let with =
+        |action: Value| Setup::with_rule(json!({"detectors": [{"type": "CreditCard", "action": action}]}));
+    let parts = json!(["card 4111 1111", " 1111 1111, thanks"]);
+    for (action, expected) in [
+        (json!({"redact": {}}), json!(["card [REDACTED:CreditCard]", "[REDACTED:CreditCard], thanks"])),
+        (json!({"replace": {"string": "x"}}), json!(["card x", "x, thanks"])),
+        (json!({"partial": {"keepLast": 4}}), json!(["card **** ****", " **** 1111, thanks"])),
+    ] {
+        assert_eq!(with(action).structured(parts.clone()), expected);
+    }
+    let masked =
+        with(json!({"redact": {}})).masked(&parse(&result(json!({"structuredContent": parts})).to_string()));
+    assert_eq!(masked.counts().values().sum::<u32>(), 1);
+}
+
+#[test]
+fn neighbours_that_only_look_like_a_split_value_stay() {
+    let setup = Setup::redacting();
+    for items in [
+        json!(["500123", "500124", "500125", "500126"]),
+        json!(["2024-05-06", "2024-05-07"]),
+        json!(["1.2.3", "4.5.6"]),
+        json!(["10", "20", "30"]),
+        json!(["v1", "@scope/name", "v2"]),
+        json!(["52.520008", "13.404954"]),
+        json!(["550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440001"]),
+    ] {
+        assert_eq!(setup.structured(items.clone()), items);
+    }
+}

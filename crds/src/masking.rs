@@ -267,7 +267,7 @@ pub enum DetectorType {
     IpAddress,
     /// Hardware addresses.
     MacAddress,
-    /// Addresses of Bitcoin (Bech32) and Ethereum wallets.
+    /// Addresses of Bitcoin and Ethereum wallets.
     CryptoWallet,
     /// Dates of birth, by a word nearby.
     DateOfBirth,
@@ -291,6 +291,10 @@ pub enum DetectorType {
     UrlCredentials,
     /// Passwords and keys known by their name.
     Password,
+    /// United States driver licences, by a word nearby.
+    UsDriverLicense,
+    /// Long random values, by a word nearby that says that they open something.
+    HighEntropySecret,
 }
 
 /// A group of kinds: PersonalData (what is about a person or a company), Secrets (what opens something), or All.

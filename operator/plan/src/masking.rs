@@ -151,6 +151,8 @@ fn detector_type(kind: masking::DetectorType) -> config::DetectorType {
         masking::DetectorType::PypiToken => config::DetectorType::PypiToken,
         masking::DetectorType::UrlCredentials => config::DetectorType::UrlCredentials,
         masking::DetectorType::Password => config::DetectorType::Password,
+        masking::DetectorType::UsDriverLicense => config::DetectorType::UsDriverLicense,
+        masking::DetectorType::HighEntropySecret => config::DetectorType::HighEntropySecret,
     }
 }
 

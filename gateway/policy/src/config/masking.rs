@@ -186,7 +186,7 @@ pub enum DetectorType {
     IpAddress,
     /// Hardware addresses.
     MacAddress,
-    /// Addresses of Bitcoin (Bech32) and Ethereum wallets.
+    /// Addresses of Bitcoin and Ethereum wallets.
     CryptoWallet,
     /// Dates of birth, by a word nearby.
     DateOfBirth,
@@ -210,6 +210,10 @@ pub enum DetectorType {
     UrlCredentials,
     /// Passwords and keys known by their name.
     Password,
+    /// United States driver licences, by a word nearby.
+    UsDriverLicense,
+    /// Long random values, by a word nearby that says that they open something.
+    HighEntropySecret,
 }
 
 /// A group of kinds of sensitive text.

@@ -125,7 +125,6 @@ mod tests {
                 "aws_secret_access_key: wJalrXUtnFEMI",
                 "arn:aws:iam::123456789012:role/Reader",
                 "gateway/policy/src/mask/detect/aws/files",
-                "550e8400-e29b-41d4-a716-446655440000",
             ],
         );
     }

@@ -1,13 +1,16 @@
-//! Addresses of wallets: Bitcoin's in Bech32 and Bech32m with their checksum (BIP 173, BIP 350), and those of Ethereum (`0x` and
-//! forty hexadecimal digits; ERC-55). Older addresses of Bitcoin, in base 58, are not looked for.
+//! Addresses of wallets: Bitcoin's in Bech32 and Bech32m with their checksum (BIP 173, BIP 350) and in base 58 with theirs, and
+//! those of Ethereum (`0x` and forty hexadecimal digits; ERC-55).
 
 use std::ops::Range;
+
+use aws_lc_rs::digest;
 
 use super::Sample;
 use super::bytes::{is_joined_after, run_end};
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"bB", bitcoin), Trigger::Token(b"0", ethereum)];
+pub(super) const TRIGGERS: &[Trigger] =
+    &[Trigger::Token(b"bB", bitcoin), Trigger::Token(b"0", ethereum), Trigger::Token(b"13", base_58)];
 
 /// The characters of Bech32, each at the place that it stands for.
 const CHARACTERS: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -50,6 +53,41 @@ fn passes_check(data: &[u8]) -> bool {
 /// The generator of the code, multiplied by each power of the field's element.
 const GENERATORS: [u32; 5] = [0x3B6A_57B2, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3];
 
+/// The digits of base 58, as Bitcoin has them.
+const DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+
+/// An older address: a version (0 or 5), the hash of a key or script, and the first four bytes of a hash of both.
+fn base_58(sample: Sample<'_>, start: usize) -> Look {
+    let text = sample.text.as_bytes();
+    let end = run_end(text, start, |byte| byte.is_ascii_alphanumeric());
+    let address = text.get(start..end).filter(|address| (26..=35).contains(&address.len()));
+    address.and_then(decoded).is_some_and(|bytes| passes_hash(&bytes)).then_some(start..end).into()
+}
+
+/// The 25 bytes that an address is written for.
+fn decoded(address: &[u8]) -> Option<[u8; 25]> {
+    let mut bytes = [0_u8; 25];
+    for letter in address {
+        let mut carry = DIGITS.iter().position(|digit| digit == letter)?;
+        for byte in bytes.iter_mut().rev() {
+            carry += usize::from(*byte) * 58;
+            *byte = u8::try_from(carry % 256).ok()?;
+            carry /= 256;
+        }
+        if carry > 0 {
+            return None;
+        }
+    }
+    Some(bytes)
+}
+
+fn passes_hash(bytes: &[u8; 25]) -> bool {
+    let Some((content, check)) = bytes.split_at_checked(21) else { return false };
+    let once = digest::digest(&digest::SHA256, content);
+    let twice = digest::digest(&digest::SHA256, once.as_ref());
+    matches!(content.first(), Some(0 | 5)) && twice.as_ref().starts_with(check)
+}
+
 fn ethereum(sample: Sample<'_>, start: usize) -> Look {
     const LENGTH: usize = 42;
     let text = sample.text.as_bytes();
@@ -73,6 +111,7 @@ mod tests {
             &[
                 "«bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4»",
                 "BTC: «BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4».",
+                "«1BoatSLRHtKNngkdXEeobR76b53LETtpyT», «3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy»",
                 "«bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0»",
                 "to «0x52908400098527886E0F7030069857D2E4169EE7», from «0xde709f2102306220921060314715629080e2fb77»",
             ],
@@ -87,23 +126,20 @@ mod tests {
                 "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
                 "bc1qW508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
                 "bc1",
+                "1BoatSLRHtKNngkdXEeobR76b53LETtpyU",
+                "1BoatSLRHtKNngkdXEeobR76b53LETtpy0",
+                "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNL",
                 "0x0000000000000000000000000000000000000000",
                 "0x52908400098527886E0F7030069857D2E4169EE",
                 "0x52908400098527886E0F7030069857D2E4169EE71",
                 "52908400098527886E0F7030069857D2E4169EE7",
                 "xbc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
-                "550e8400-e29b-41d4-a716-446655440000",
-                "2024-05-06T12:30:45.123456789Z",
-                "5eb63bbbe01eeed093cb22bb8f5acdc3",
-                "order 1234567890",
-                "1.2.3-20240506",
-                "52.520008, 13.404954",
             ],
         );
     }
 
     #[test]
     fn a_wall_of_beginnings_is_read_once() {
-        assert!(found(CryptoWallet, "", &"bc1-0x-".repeat(50_000)).is_empty());
+        assert!(found(CryptoWallet, "", &"bc1-0x-1Boat".repeat(50_000)).is_empty());
     }
 }

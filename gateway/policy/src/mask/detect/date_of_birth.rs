@@ -1,5 +1,5 @@
-//! Dates of birth: a day of the calendar, in the order of ISO 8601 or of day, month and year (or month, day and year), where a
-//! word nearby says that it is one.
+//! Dates of birth: a day of the calendar, in the order of ISO 8601 or of day, month and year (or month, day and year), the month
+//! by number or by name, where a word nearby says that it is one.
 
 use std::ops::Range;
 
@@ -9,10 +9,29 @@ use super::context::is_named;
 use super::number::{digits_value, is_date, laid_out};
 use super::trigger::{Shape, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 1..=2, followed_by: b"/-." }, Shape { digits: 4..=4, followed_by: b"-/." }],
-    date,
-)];
+pub(super) const TRIGGERS: &[Trigger] = &[
+    Trigger::Number(
+        &[Shape { digits: 1..=2, followed_by: b"/-." }, Shape { digits: 4..=4, followed_by: b"-/." }],
+        date,
+    ),
+    Trigger::Number(&[Shape { digits: 1..=2, followed_by: b" -.,/st" }], named),
+];
+
+/// Months by name, as far as their first letters tell them apart; in English, German, French, Spanish and Italian.
+const MONTHS: [&[&str]; 12] = [
+    &["jan", "gen", "ene", "jän"],
+    &["feb", "fév", "fev"],
+    &["mar", "mär", "mrz"],
+    &["apr", "avr", "abr"],
+    &["may", "mai", "mag"],
+    &["jun", "juin", "giu"],
+    &["jul", "juil", "lug"],
+    &["aug", "aoû", "ago"],
+    &["sep", "set"],
+    &["oct", "okt", "ott"],
+    &["nov"],
+    &["dec", "dez", "déc", "dic"],
+];
 
 const NAMES: &[&str] = &[
     "dob",
@@ -46,6 +65,66 @@ fn date(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     (is_day && !has_time && is_named(sample, &range, NAMES)).then_some(range)
 }
 
+/// A day with the name of its month before or behind it: `12 March 1980`, `12-Mar-1980`, `March 12, 1980`.
+fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
+    let day = groups.first()?;
+    let range = match month_behind(sample.text, day.end) {
+        Some((month, end)) => {
+            let year = year_at(text, end)?;
+            is_birth(digits_value(text, &year), month, digits_value(text, day))
+                .then_some(day.start..year.end)?
+        }
+        None => {
+            let (month, start) = month_before(sample.text, day.start)?;
+            let year = year_at(text, day.end)?;
+            is_birth(digits_value(text, &year), month, digits_value(text, day)).then_some(start..year.end)?
+        }
+    };
+    is_named(sample, &range, NAMES).then_some(range)
+}
+
+/// The month that is named behind `position`, and where its name ends.
+fn month_behind(text: &str, position: usize) -> Option<(u64, usize)> {
+    let rest = text.get(position..)?;
+    let gap = rest.chars().take(5).take_while(|character| " .-/".contains(*character)).count();
+    let name = rest.get(gap..).filter(|_| gap > 0)?;
+    let end = name.find(|character: char| !character.is_alphabetic()).unwrap_or(name.len());
+    Some((month(name.get(..end)?)?, position + gap + end))
+}
+
+/// The month that is named before `position`, and where its name begins.
+fn month_before(text: &str, position: usize) -> Option<(u64, usize)> {
+    let head = text.get(..position)?;
+    let trimmed = head.trim_end_matches([' ', '.', '-']);
+    let letters = trimmed.chars().rev().take(LONGEST_MONTH).take_while(|character| character.is_alphabetic());
+    let start = trimmed.len() - letters.map(char::len_utf8).sum::<usize>();
+    let is_near = (1..=2).contains(&(head.len() - trimmed.len()));
+    Some((month(trimmed.get(start..).filter(|_| is_near)?)?, start))
+}
+
+/// In characters: `septiembre`, `settembre`.
+const LONGEST_MONTH: usize = 10;
+
+/// The number of a month with such a name.
+fn month(name: &str) -> Option<u64> {
+    if name.len() < 3 || name.chars().count() > LONGEST_MONTH {
+        return None;
+    }
+    let name = name.to_lowercase();
+    let index = MONTHS.iter().position(|names| names.iter().any(|start| name.starts_with(start)))?;
+    u64::try_from(index + 1).ok()
+}
+
+/// Four digits behind a separator or two at `position`, and behind the letters of `1st`.
+fn year_at(text: &[u8], position: usize) -> Option<Range<usize>> {
+    let rest = text.get(position..)?;
+    let gap = rest.iter().take(4).take_while(|byte| b" ,.-/thndrs".contains(byte)).count();
+    let year = position + gap..position + gap + 4;
+    let is_year = text.get(year.clone())?.iter().all(u8::is_ascii_digit) && !is_digit_at(text, year.end);
+    (gap > 0 && is_year).then_some(year)
+}
+
 /// Whether somebody who lives may be born then.
 fn is_birth(year: u64, month: u64, day: u64) -> bool {
     (1900..2100).contains(&year) && is_date(year, month, day)
@@ -65,6 +144,11 @@ mod tests {
                 "born «12.05.1967» in",
                 "date_of_birth: «07/31/1999»",
                 "Birthday «3/4/2001»",
+                "born «12 March 1980» in",
+                "born «March 12, 1980».",
+                "DOB «12-Mar-1980»",
+                "geboren am «3. März 1967»",
+                "née, naissance: «14 juillet 1989»",
             ],
         );
     }
@@ -80,13 +164,11 @@ mod tests {
                 "DOB 1980-02-29 10:00",
                 "DOB 1.2.3",
                 "DOB 32.13.1980",
+                "12 March 1980",
+                "born 31 February 1980",
+                "born 12 marbles 19801",
+                "born in room 12, 1980",
                 "born to run, release 1.2.2024.5",
-                "550e8400-e29b-41d4-a716-446655440000",
-                "2024-05-06T12:30:45.123456789Z",
-                "5eb63bbbe01eeed093cb22bb8f5acdc3",
-                "order 1234567890",
-                "1.2.3-20240506",
-                "52.520008, 13.404954",
             ],
         );
     }

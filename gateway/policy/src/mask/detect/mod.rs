@@ -16,6 +16,7 @@ mod crypto_wallet;
 mod date_of_birth;
 mod email;
 mod engine;
+mod entropy;
 mod github;
 mod gitlab;
 mod google;
@@ -76,7 +77,7 @@ impl<'a> Sample<'a> {
 }
 
 /// Every kind, in the order of the type.
-pub(super) const ALL: [DetectorType; 50] = [
+pub(super) const ALL: [DetectorType; 52] = [
     DetectorType::CreditCard,
     DetectorType::Email,
     DetectorType::Iban,
@@ -127,6 +128,8 @@ pub(super) const ALL: [DetectorType; 50] = [
     DetectorType::PypiToken,
     DetectorType::UrlCredentials,
     DetectorType::Password,
+    DetectorType::UsDriverLicense,
+    DetectorType::HighEntropySecret,
 ];
 
 /// What is to be known of a kind.
@@ -192,6 +195,10 @@ fn traits(kind: DetectorType) -> Traits {
         DetectorType::PypiToken => of("PypiToken", Secrets, pypi::TRIGGERS),
         DetectorType::UrlCredentials => of("UrlCredentials", Secrets, url_credentials::TRIGGERS),
         DetectorType::Password => of("Password", Secrets, password::TRIGGERS),
+        DetectorType::UsDriverLicense => {
+            of("UsDriverLicense", PersonalData, national::us_driver_license::TRIGGERS)
+        }
+        DetectorType::HighEntropySecret => of("HighEntropySecret", Secrets, entropy::TRIGGERS),
     }
 }
 
@@ -256,6 +263,51 @@ pub(super) mod test {
     pub(in crate::mask) fn assert_kept(kind: DetectorType, rows: &[&str]) {
         for row in rows {
             assert_eq!(found(kind, "", row), Vec::<String>::new(), "{row}");
+        }
+    }
+    /// What every detector leaves alone, without a word that says otherwise: identifiers, times, hashes, numbers of orders,
+    /// versions, coordinates.
+    const LOOKALIKES: [&str; 34] = [
+        "550e8400-e29b-41d4-a716-446655440000",
+        "12345678-1234-4234-8234-123456789012",
+        "41111111-1111-4111-8111-111111111111",
+        "urn:uuid:00000000-0000-4000-8000-000000000000",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "507f1f77bcf86cd799439011",
+        "2024-05-06T12:30:45.123456789Z",
+        "2024-05-06T12:30:45+02:00",
+        "2024-05-06 12:30:45.000123",
+        "2024-05-06",
+        "20240506T123045Z",
+        "06.05.2024 12:30",
+        "1715000000",
+        "1715000000000",
+        "1715000000000000",
+        "5eb63bbbe01eeed093cb22bb8f5acdc3",
+        "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3",
+        "commit 9c7cde2f4e8a1b0c3d5e6f708192a3b4c5d6e7f8",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
+        "order 1234567890",
+        "ORD-2024-000123456",
+        "invoice no. 20240506-17",
+        "1.2.3-20240506",
+        "v1.2.3.4",
+        "node/20.11.1 npm/10.2.4",
+        "52.520008, 13.404954",
+        "-33.868820,151.209290",
+        "127.0.0.1:8080",
+        "0.1234567890123456",
+        "1,234,567,890.12",
+        "0x1f4b3c2d",
+        "rgb(255, 255, 255) #ff00aa",
+        "978-3-16-148410-0",
+    ];
+
+    #[test]
+    fn every_detector_leaves_alone_what_only_looks_like_a_value() {
+        for kind in super::ALL {
+            assert_kept(kind, &LOOKALIKES);
         }
     }
 }

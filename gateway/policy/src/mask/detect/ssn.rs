@@ -131,7 +131,6 @@ mod tests {
                 "123 45 6789 10",
                 "2024-05-06",
                 "+1 212-555-0187",
-                "550e8400-e29b-41d4-a716-446655440000",
                 "127.0.0.1",
                 "[REDACTED:UsSsn] 123456789",
                 "ssn hidden behind more words than forty bytes can hold: 123456789",

@@ -7,7 +7,7 @@ use super::{Setup, parse, result};
 use crate::mask::base64;
 
 /// A value of each kind, with the words that it needs. What stands between `«` and `»` must not be shown.
-pub(super) const SAMPLES: [(&str, &str); 50] = [
+pub(super) const SAMPLES: [(&str, &str); 52] = [
     ("CreditCard", "«4111 1111 1111 1111»"),
     ("Email", "«ada.lovelace@example.com»"),
     ("Iban", "«DE89 3704 0044 0532 0130 00»"),
@@ -61,6 +61,8 @@ pub(super) const SAMPLES: [(&str, &str); 50] = [
     ("PypiToken", "«pypi-AgEIcHlwaS5vcmcCJDEyMzQ1Njc4OTAxMjM0NTY3ODkw»"),
     ("UrlCredentials", "postgres://«ada:hunter2»@db.example.com/x"),
     ("Password", "password=«hunter2hunter2»"),
+    ("UsDriverLicense", "driver license «D1234567»"),
+    ("HighEntropySecret", "token: «q8Zr2LmX9vTt4KpB7wHs»"),
 ];
 
 /// Each character under a disguise that is one character.

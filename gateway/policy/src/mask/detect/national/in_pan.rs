@@ -41,22 +41,7 @@ mod tests {
     fn what_only_looks_like_one_stays() {
         assert_kept(
             InPan,
-            &[
-                "ABCDE1234F",
-                "abcpd1234e",
-                "ABCPD0000E",
-                "ABCPD12345",
-                "ABCPD1234EF",
-                "SKU-ABCPD1234E",
-                "550e8400-e29b-41d4-a716-446655440000",
-                "2024-05-06T12:30:45.123456789Z",
-                "1715000000000",
-                "5eb63bbbe01eeed093cb22bb8f5acdc3",
-                "order 1234567890",
-                "1.2.3-20240506",
-                "52.520008, 13.404954",
-                "127.0.0.1:8080",
-            ],
+            &["ABCDE1234F", "abcpd1234e", "ABCPD0000E", "ABCPD12345", "ABCPD1234EF", "SKU-ABCPD1234E"],
         );
     }
 

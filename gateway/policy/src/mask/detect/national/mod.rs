@@ -19,6 +19,7 @@ pub(super) mod uk_nhs;
 pub(super) mod uk_nino;
 pub(super) mod uk_utr;
 pub(super) mod us_dea;
+pub(super) mod us_driver_license;
 pub(super) mod us_ein;
 pub(super) mod us_itin;
 pub(super) mod us_medicare;

@@ -1,7 +1,8 @@
 //! Values that are split over neighbouring texts: items of an array, blocks of content. The texts are read as if nothing
 //! stood between them, and as if a space did; what is found over a border is masked in each of its parts.
 //!
-//! Lists of identifiers look like split numbers. Digits of one length, in more than two items, are taken for such a list.
+//! Lists of identifiers look like split numbers. Digits of one length, in more than two items, are taken for such a list, and
+//! lists of versions hold no split address of the internet.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -97,7 +98,9 @@ impl Masker<'_> {
         let masks = masks(&chain.text, self.active.replacements());
         for hit in hits {
             let parts: Vec<_> = chain.parts.iter().filter_map(|part| part.inside(&hit.range)).collect();
-            if parts.len() < 2 || is_inside(&hit.range, &masks) {
+            // In a list, the end of one version and the beginning of the next are no address.
+            let is_version = hit.kind == DetectorType::IpAddress && texts.len() > 2;
+            if parts.len() < 2 || is_version || is_inside(&hit.range, &masks) {
                 continue;
             }
             let value = chain.text.get(hit.range.clone()).unwrap_or_default();

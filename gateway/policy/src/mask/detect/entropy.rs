@@ -1,18 +1,18 @@
-//! Secrets of no known form: long random values of letters and digits, where a word nearby says that they open something.
+//! Secrets of no known form: long random values of letters and digits under a name, or right behind one, that says that they
+//! open something.
 //!
-//! Random is what mixes its letters and digits as no word, path or identifier does. Without a word nothing is found: hashes,
-//! cursors of pages and identifiers are random too.
+//! Random is what mixes its letters and digits as no word, path or identifier does. Without such a name nothing is found, and a
+//! word somewhere near is none: hashes, cursors of pages and identifiers are random too.
 
 use std::ops::Range;
 
 use super::Sample;
-use super::bytes::is_joined_after;
-use super::context::is_named;
+use super::bytes::{condensed, is_joined_after};
 use super::trigger::Trigger;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(secrets)];
 
-/// Words that say that a value opens something.
+/// What names end with of values that open something.
 const NAMES: &[&str] = &[
     "secret",
     "token",
@@ -25,9 +25,11 @@ const NAMES: &[&str] = &[
     "masterkey",
     "sessionkey",
     "credential",
+    "credentials",
+    "authorization",
 ];
 
-/// Names that have one of those words in them and mean something else.
+/// Names that end with one of those and mean something else.
 const OTHERS: &[&str] = &[
     "pagetoken",
     "nexttoken",
@@ -35,11 +37,7 @@ const OTHERS: &[&str] = &[
     "cursortoken",
     "synctoken",
     "progresstoken",
-    "tokencount",
-    "tokenid",
-    "secretname",
-    "secretref",
-    "secretid",
+    "csrftoken",
 ];
 
 /// The length of a secret, in bytes.
@@ -59,12 +57,34 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
         if LENGTH.contains(&part.len())
             && is_random(part)
             && !is_joined_after(text, range.end)
-            && is_named(sample, &range, NAMES)
-            && !is_named(sample, &range, OTHERS)
+            && is_called(sample, range.start)
         {
             found.push(range);
         }
     }
+}
+
+/// Whether the value that begins at `start` is called a secret: by the name of the member, or by what stands right before it.
+fn is_called(sample: Sample<'_>, start: usize) -> bool {
+    /// The longest name that is read, with what stands between it and the value, in bytes.
+    const REACH: usize = 48;
+    let mut from = start.saturating_sub(REACH);
+    while !sample.text.is_char_boundary(from) {
+        from += 1;
+    }
+    let head = sample.text.get(from..start).unwrap_or_default();
+    let is_between = |character: char| matches!(character, ' ' | '"' | '\'' | '=' | ':' | '>' | '\\');
+    let head = head.trim_end_matches(is_between);
+    let head = [" is", "Bearer"].into_iter().find_map(|word| head.strip_suffix(word)).unwrap_or(head);
+    let head = head.trim_end_matches(is_between);
+    let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    let name = head.rsplit(|character| !is_name(character)).next().unwrap_or_default();
+    [name, sample.label].into_iter().any(says_secret)
+}
+
+fn says_secret(name: &str) -> bool {
+    let name = condensed(name);
+    NAMES.iter().any(|own| name.ends_with(own)) && !OTHERS.iter().any(|other| name.ends_with(other))
 }
 
 /// Whether letters and digits are mixed as if by chance.
@@ -132,6 +152,9 @@ mod tests {
                 "commit 5eb63bbbe01eeed093cb22bb8f5acdc3",
                 "nextPageToken: q8Zr2LmX9vTt4KpB7wHs",
                 "secretName: postgres-credentials-2024",
+                "git@example.com:team/token.git # 9f86d081884c7d659a2feaa0c55ad015",
+                "registry.example.com/secret@sha256:9f86d081884c7d659a2feaa0c55ad015",
+                "the token expired; trace 9f86d081884c7d659a2feaa0c55ad015",
                 "token 550e8400-e29b-41d4-a716-446655440000",
                 "token: your-token-goes-here-1234567890",
                 "token: q8Zr2LmX9v",

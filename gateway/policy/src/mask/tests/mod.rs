@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "values are written where they are passed")]
 
 mod actions;
+mod clean;
 mod credentials;
 mod disguises;
 mod places;

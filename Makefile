@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak bench
+.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak bench quality
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -34,6 +34,7 @@ test:
 	tests/counterparts/install
 	tests/cluster/install
 	tests/databases/install
+	tests/quality/install
 	cargo build --locked --package lychgate --package lychgate-gateway --package lychgate-operator \
 		--package lychgate-tests-fixture
 	cargo test --locked --workspace --no-run
@@ -42,6 +43,8 @@ test:
 # What needs no node, once everything is installed and built.
 test-machine:
 	cargo test --locked --workspace
+	target/quality/bin/python tests/quality/validators.py --count 2000 \
+		--verdicts $(or $(CARGO_TARGET_DIR),target)/debug/examples/verdicts
 	$(NODE) --test tests/counterparts/counterparts.test.mjs
 	$(CONFORMANCE)
 	$(NODE) tests/demo/demo.mjs --lychgate $(LYCHGATE)
@@ -82,3 +85,10 @@ soak:
 bench:
 	cargo build --locked --release --package lychgate-gateway --package lychgate-tests-bench
 	$(or $(CARGO_TARGET_DIR),target)/release/lychgate-bench run $(BENCH)
+
+## quality: validators of masking against python-stdnum, a million random and mutated numbers of each kind (or COUNT); by hand
+quality:
+	tests/quality/install
+	cargo build --locked --release --package lychgate-gateway-policy --example verdicts
+	target/quality/bin/python tests/quality/validators.py --count $(or $(COUNT),1000000) \
+		--verdicts $(or $(CARGO_TARGET_DIR),target)/release/examples/verdicts

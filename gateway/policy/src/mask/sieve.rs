@@ -10,7 +10,7 @@ use std::ops::Range;
 use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
 use lychgate_gateway_mcp::message::Message;
 
-use super::decode::{Undo, View, encoded};
+use super::decode::{Undo, View, encoded, may_be_split};
 use super::detect::{Finder, Sample, Wanted, name_in_label};
 use super::document::looks_like_json;
 use super::known::Known;
@@ -163,6 +163,11 @@ impl<'d> Sifting<'d> {
             Kind::Number => {
                 let Span { start, end } = entry.span;
                 self.has_numbers && self.text.get(start..end).is_none_or(is_number_to_look_at)
+            }
+            // What is split over its items is found in none of them.
+            Kind::Array if !self.wanted.is_empty() && may_be_split(value) => {
+                self.suspect_until = self.suspect_until.max(entry.next);
+                true
             }
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
         };

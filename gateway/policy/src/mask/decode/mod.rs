@@ -9,6 +9,7 @@ mod fold;
 mod split;
 mod view;
 
+pub(super) use split::may_be_split;
 pub(super) use view::{Undo, View};
 
 use super::document::Spot;

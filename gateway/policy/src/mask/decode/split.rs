@@ -165,18 +165,25 @@ fn text_of(item: Value<'_>) -> Option<Value<'_>> {
 }
 
 /// Whether a value can be split over the items of an array: there are two texts in a row, and a digit or an `@` in one.
-fn may_be_split(array: Value<'_>) -> bool {
+pub(in crate::mask) fn may_be_split(array: Value<'_>) -> bool {
     let mut items = array.items();
-    let is_text = |item: Value<'_>| matches!(item.kind(), Kind::String | Kind::Object);
     let (Some(first), Some(second)) = (items.next(), items.next()) else { return false };
-    // Most arrays are of one sort.
-    if !is_text(first) && !is_text(second) {
+    // Most arrays are of one sort, which the first two tell.
+    if text_of(first).is_none() && text_of(second).is_none() {
         return false;
     }
     let has_sign = |text: Value<'_>| text.raw().iter().any(|byte| byte.is_ascii_digit() || *byte == b'@');
-    let texts: Vec<_> = array.items().map(text_of).collect();
-    texts.windows(2).any(|pair| matches!(pair, [Some(_), Some(_)]))
-        && texts.iter().flatten().any(|text| has_sign(*text))
+    let mut last = false;
+    let (mut has_pair, mut has_any_sign) = (false, false);
+    for text in array.items().map(text_of) {
+        has_pair |= last && text.is_some();
+        has_any_sign |= text.is_some_and(has_sign);
+        last = text.is_some();
+        if has_pair && has_any_sign {
+            return true;
+        }
+    }
+    false
 }
 
 /// The texts that follow each other, as far as they are read, joined by `glue`. A text that is read in two parts ends one

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{condensed, is_joined_after};
-use super::trigger::Trigger;
+use super::trigger::{Having, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(secrets)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Part(0), secrets)];
 
 /// What names end with of values that open something.
 const NAMES: &[&str] = &[

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{at, before, is_joined_after, is_joined_before};
-use super::trigger::{Shape, Trigger};
+use super::trigger::{Having, Shape, Trigger};
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Sign(b":", with_colons),
     Trigger::Number(&[Shape { digits: 2..=2, followed_by: b"-" }], with_hyphens),
     Trigger::Word(&[2..=2], with_hyphens_word),
-    Trigger::Run(of_letters),
+    Trigger::Run(Having::Part(0), of_letters),
 ];
 
 const LENGTH: usize = 17;

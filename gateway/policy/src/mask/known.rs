@@ -31,6 +31,49 @@ pub struct Known {
     /// The length of the shortest needle, and of the shortest that has no run of characters of tokens.
     shortest: usize,
     shortest_without_run: usize,
+    grams: Grams,
+}
+
+/// Which eight bytes stand in a row in a needle, as far as a few bits of each tell it. A text in which none of them stands at
+/// every eighth place holds no needle that is long enough, and is not searched for each.
+#[derive(Clone)]
+struct Grams(Zeroizing<Vec<u64>>);
+
+impl Grams {
+    const LENGTH: usize = 8;
+    /// A shorter needle may stand between the places that are looked at, in bytes.
+    const SHORTEST: usize = 2 * Self::LENGTH - 1;
+    /// How many bits of a product tell where it is noted.
+    const BITS: u32 = 16;
+
+    fn of(needles: &[Needle]) -> Self {
+        let mut grams = Self(Zeroizing::new(vec![0; 1 << (Self::BITS - 6)]));
+        for needle in needles.iter().filter(|needle| needle.text.len() >= Self::SHORTEST) {
+            for gram in needle.text.as_bytes().windows(Self::LENGTH).filter_map(<[u8]>::first_chunk) {
+                let (word, bit) = Self::place(*gram);
+                if let Some(word) = grams.0.get_mut(word) {
+                    *word |= 1 << bit;
+                }
+            }
+        }
+        grams
+    }
+
+    /// Whether a text may hold a long needle.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        text.as_chunks::<{ Self::LENGTH }>().0.iter().any(|gram| {
+            let (word, bit) = Self::place(*gram);
+            self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+        })
+    }
+
+    #[inline]
+    fn place(gram: [u8; Self::LENGTH]) -> (usize, u32) {
+        /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let spread = u64::from_le_bytes(gram).wrapping_mul(SPREAD) >> (u64::BITS - Self::BITS);
+        (usize::try_from(spread >> 6).unwrap_or_default(), (spread & 63) as u32)
+    }
 }
 
 /// A text to look for, wiped after use, and how much of what surrounds it belongs to the value too.
@@ -55,6 +98,7 @@ impl Known {
         let shortest = |is_asked: fn(&&Needle) -> bool| {
             needles.iter().filter(is_asked).map(|needle| needle.text.len()).min().unwrap_or(usize::MAX)
         };
+        let grams = Grams::of(&needles);
         let (shortest, shortest_without_run) = (shortest(|_| true), shortest(|needle| !needle.has_run));
         Self {
             name: name.to_owned(),
@@ -62,6 +106,7 @@ impl Known {
             needles,
             shortest,
             shortest_without_run,
+            grams,
         }
     }
 
@@ -119,7 +164,13 @@ impl Known {
         let bytes = text.as_bytes();
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
-        let may_be_in = |needle: &&Needle| needle.text.len() <= text.len() && (has_run || !needle.has_run);
+        let mut long_may_be_in = None;
+        let may_be_in = |needle: &&Needle| {
+            needle.text.len() <= text.len()
+                && (has_run || !needle.has_run)
+                && (needle.text.len() < Grams::SHORTEST
+                    || *long_may_be_in.get_or_insert_with(|| self.grams.may_be_in(bytes)))
+        };
         for needle in self.needles.iter().filter(may_be_in) {
             if memmem::find(bytes, needle.text.as_bytes()).is_none() {
                 continue;
@@ -246,6 +297,19 @@ mod tests {
         let escaped = r#"s3cr3t\/Value+with\"odd~bytes"#;
         assert_eq!(found(VALUE, &format!("{{\"a\":\"{escaped}")), [escaped]);
         assert!(found(VALUE, "s3cr3t/Value").is_empty());
+    }
+
+    #[test]
+    fn a_value_is_found_at_every_place_and_of_every_length() {
+        for length in 8..40 {
+            let value: String = "Zq7-Kx3_Wv9.Tb5/Ln1+Rd8~Gm2Fc6Hj4Py0Su-A".chars().take(length).collect();
+            for shift in 0..20 {
+                for (before, behind) in [("x", ""), (" ", " "), ("-", "-and more of it")] {
+                    let text = format!("{}{value}{behind}", before.repeat(shift));
+                    assert_eq!(found(&value, &text), [value.as_str()], "{text}");
+                }
+            }
+        }
     }
 
     #[test]

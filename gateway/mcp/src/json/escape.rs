@@ -71,7 +71,7 @@ pub(super) fn unescape(text: &[u8]) -> String {
         rest = after.get(length..).unwrap_or_default();
     }
     output.extend_from_slice(rest);
-    String::from_utf8_lossy(&output).into_owned()
+    String::from_utf8(output).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
 }
 
 /// Writes `text` as a JSON string with its quotes, escaping no more than RFC 8259 section 7 asks.
@@ -79,6 +79,12 @@ pub(super) fn unescape(text: &[u8]) -> String {
 pub fn quote(text: &str) -> String {
     let mut output = String::with_capacity(text.len() + 2);
     output.push('"');
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+        output.push_str(text);
+        output.push('"');
+        return output;
+    }
     for character in text.chars() {
         match character {
             '"' => output.push_str("\\\""),

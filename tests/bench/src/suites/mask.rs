@@ -1,16 +1,19 @@
-//! How fast messages are masked, with every detector, and how fast one automaton of regular expressions finds the
-//! same kinds in the same bytes, in the same process. The automaton checks no check digit and replaces nothing, so
-//! that it does less; it is what one would reach for first.
+//! How fast messages are read, masked and written with every detector, and how fast one automaton of regular expressions
+//! finds forty of the same kinds in the same bytes, in the same process. The automaton reads no JSON, checks no check digit
+//! and no context and replaces nothing, so that it does less; it is what one would reach for first.
 
 use std::hint::black_box;
 use std::time::Duration;
 
+use bytes::Bytes;
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::mask::{Audience, Context, Known, Program, mask};
 use lychgate_gateway_policy::{Caller, compile};
+use regex_automata::MatchKind;
 use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
 
 use super::timing::seconds_each;
 use crate::outcome::{Fault, Outcome, Told};
@@ -24,20 +27,48 @@ const TEXT_BYTES: usize = 8 * 1024 * 1024;
 /// A text has this many bytes for each content of its message.
 const CONTENT_BYTES: usize = 4096;
 
-/// One pattern for each kind that there is a detector for, as their documentation describes them.
-const PATTERNS: [&str; 12] = [
-    r"\b(?:\d[ -]?){11,18}\d\b",
-    r"[\w.!#$%'*+^~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
-    r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b",
-    r"\b\d{3}([ -])\d{2}[ -]\d{4}\b",
-    r"\+\d(?:[ ().-]?\d){7,14}\b",
-    r"\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b",
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{36,255})\b",
-    r"\bxox[abeprs]-[A-Za-z0-9-]{10,250}",
-    r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,100}",
-    r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+/// A pattern for each of forty kinds, as their documentation describes them.
+const PATTERNS: [&str; 40] = [
+    r"\b(?:\d[ -]?){12,18}\d\b",
+    r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9.-]{1,128}\.[A-Za-z]{2,16}",
+    r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b",
+    r"\b\d{3}-\d{2}-\d{4}\b",
+    r"\+\d(?:[ ().-]{0,2}\d){7,14}\b",
+    r"\(\d{3}\) ?\d{3}-\d{4}\b",
+    r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    r"\bgh[opusr]_[A-Za-z0-9]{36,255}",
+    r"\bgithub_pat_[A-Za-z0-9_]{22,255}",
+    r"\bxox[abeprs]-[A-Za-z0-9-]{10,255}",
+    r"\beyJ[A-Za-z0-9_-]{8,1024}\.[A-Za-z0-9_-]{2,4096}\.[A-Za-z0-9_-]{0,1024}",
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----",
+    r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
+    r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+    r"\b[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7}\b",
+    r"\bAIza[A-Za-z0-9_-]{35}\b",
+    r"\bglpat-[A-Za-z0-9_-]{20,64}",
+    r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,128}",
+    r"\bsk-ant-[A-Za-z0-9_-]{20,128}",
+    r"\bsk-(?:proj-)?[A-Za-z0-9_-]{20,200}",
+    r"\bnpm_[A-Za-z0-9]{36}\b",
+    r"\bpypi-[A-Za-z0-9_-]{50,255}",
+    r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,128}:[^\s/@]{1,128}@",
+    r"\b9\d{2}-\d{2}-\d{4}\b",
+    r"\b\d{2}-\d{7}\b",
+    r"\b[1-9][AC-HJKMNP-RT-Yac-hjkmnp-rt-y][AC-HJKMNP-RT-Y0-9]\d[A-Z][A-Z0-9]\d[A-Z]{2}\d{2}\b",
+    r"\b\d{3} \d{3} \d{4}\b",
+    r"\b[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
+    r"\b\d{3}[ -]\d{3}[ -]\d{3}\b",
+    r"\b\d{4} \d{4} \d{4}\b",
+    r"\b[A-Z]{5}\d{4}[A-Z]\b",
+    r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b",
+    r"\b\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}\b",
+    r"\b\d{8}[A-HJ-NP-TV-Z]\b",
+    r"\b[XYZ]\d{7}[A-Z]\b",
+    r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b",
+    r"\b[STFGM]\d{7}[A-Z]\b",
+    r"\b[A-HJ-NPR-Z0-9]{17}\b",
+    r"\b(?:bc1[a-z0-9]{25,62}|0x[0-9a-fA-F]{40})\b",
+    r"(?i)\b(?:password|passwd|secret|api[_-]?key|token)\b\s{0,3}[:=]\s{0,3}\S{6,128}",
 ];
 
 pub(crate) fn run(stage: &Stage) -> Outcome<Figures> {
@@ -52,40 +83,47 @@ pub(crate) fn run(stage: &Stage) -> Outcome<Figures> {
     });
     figures.one("mask.compile_milliseconds", Some(compiled * 1e3));
     let answer = Template::of_size(Size::Kibibytes2).told("an answer")?.fill(b"10000000");
-    let small = parse(answer)?;
-    figures.one("mask.p50_microseconds_2kib", Some(masked(program, &small, time)? * 1e6));
-    let automaton = Regex::new_many(&PATTERNS).told("the patterns")?;
+    figures.one("mask.p50_microseconds_2kib", Some(masked(program, &answer.into(), time)? * 1e6));
+    let automaton = automaton()?;
     let bytes = if stage.is_quick { TEXT_BYTES / 32 } else { TEXT_BYTES };
     for texts in Texts::ALL {
-        let message = parse(texts.message(bytes, CONTENT_BYTES))?;
-        let megabytes = message.bytes().len() as f64 / 1e6;
+        let message = Bytes::from(texts.message(bytes, CONTENT_BYTES));
+        let megabytes = message.len() as f64 / 1e6;
         let ours = megabytes / masked(program, &message, time)?;
         let reference = megabytes
             / seconds_each(time, || {
-                let _looked_at = black_box(automaton.find_iter(message.bytes()).count());
+                let _looked_at = black_box(automaton.find_iter(&message).count());
             });
         let key = |what: &str| format!("mask.{what}.{}", texts.name());
         figures.one(&key("megabytes_per_second"), Some(ours));
         figures.one(&key("ratio_to_regex_automata"), Some(ours / reference));
-        texts.check(&found(program, &message))?;
+        texts.check(&found(program, &parse(&message)?))?;
     }
     Ok(figures)
 }
 
-fn parse(bytes: Vec<u8>) -> Outcome<Message> {
-    Message::parse(bytes.into(), Limits::with_bytes(2 * TEXT_BYTES)).told("a message")
+/// The patterns in one automaton, with the classes and boundaries of ASCII, which are the faster ones.
+fn automaton() -> Outcome<Regex> {
+    let syntax = syntax::Config::new().unicode(false).utf8(false);
+    let config = Regex::config().match_kind(MatchKind::LeftmostFirst).utf8_empty(false);
+    Regex::builder().configure(config).syntax(syntax).build_many(&PATTERNS).told("the patterns")
 }
 
-/// How long a message is masked for its caller, in seconds. It was read before.
-fn masked(program: &Program, message: &Message, time: Duration) -> Outcome<f64> {
+fn parse(bytes: &Bytes) -> Outcome<Message> {
+    Message::parse(bytes.clone(), Limits::with_bytes(2 * TEXT_BYTES)).told("a message")
+}
+
+/// How long a message is read and masked for its caller, in seconds.
+fn masked(program: &Program, bytes: &Bytes, time: Duration) -> Outcome<f64> {
     let known = known();
     let caller = Caller::anonymous();
     let context = context(&caller, &known);
-    if mask(program, &context, message).is_refusal() {
+    if mask(program, &context, &parse(bytes)?).is_refusal() {
         return Err(Fault("a message that should be masked is refused".to_owned()));
     }
     Ok(seconds_each(time, || {
-        let _looked_at = black_box(mask(program, &context, black_box(message)).bytes().len());
+        let message = parse(black_box(bytes)).ok();
+        let _looked_at = black_box(message.map(|message| mask(program, &context, &message).bytes().len()));
     }))
 }
 

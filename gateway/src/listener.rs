@@ -137,7 +137,9 @@ async fn connection<S>(
     let stream = Patient::new(stream, Arc::clone(&activity));
     let handler = service_fn(move |request| {
         let (gateway, under_way) = (Arc::clone(&gateway), activity.begin());
-        async move {
+        // The connection keeps room for what answers a request as long as it lives: for a pointer, and not for all that
+        // a call needs.
+        Box::pin(async move {
             let version = request.version();
             let draining = gateway.draining.clone();
             let mut response = match service {
@@ -149,7 +151,7 @@ async fn connection<S>(
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, std::convert::Infallible>(response.map(|body| under_way.until_the_end_of(body)))
-        }
+        })
     });
     let served = builder.serve_connection(TokioIo::new(stream), handler).into_owned();
     if let Err(error) = watcher.watch(served).await {

@@ -58,7 +58,7 @@ enum Kind {
     Open,
 }
 
-/// A stream on its way from the server to the client.
+/// A stream on its way from the server to the client. It waits nearly always, so what else it may be busy with is boxed.
 struct Relay {
     origin: Origin,
     ticket: Ticket,
@@ -234,7 +234,7 @@ impl Relay {
                     return Some(chunk);
                 }
                 Ok(None) => {}
-                Err(failure) => return self.fail(&failure).await,
+                Err(failure) => return Box::pin(self.fail(&failure)).await,
             }
         }
         None
@@ -243,14 +243,14 @@ impl Relay {
     async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
         // Also where there is always something more to pass on.
         if self.deadline <= Instant::now() {
-            return self.over().await;
+            return Box::pin(self.over()).await;
         }
         if let Some(list) = self.due.take() {
-            return self.tell(list).await.map(Some);
+            return Box::pin(self.tell(list)).await.map(Some);
         }
         if let Some(event) = self.events.pop_front() {
             self.renew()?;
-            return self.pass(event).await;
+            return Box::pin(self.pass(event)).await;
         }
         if !self.undecoded.is_empty() {
             self.decode()?;
@@ -262,13 +262,13 @@ impl Relay {
                 return Err(Fault::Rubbish("the stream ended without an answer".to_owned()).into());
             }
             Next::Closed if self.origin.id.is_some() && !self.answered => {
-                self.end(End::UpstreamClosed).await;
+                Box::pin(self.end(End::UpstreamClosed)).await;
             }
-            Next::Closed => self.end(End::Completed).await,
+            Next::Closed => Box::pin(self.end(End::Completed)).await,
             Next::Broken(error) if self.waits_for_answer() => return Err(Fault::BrokeOff(error).into()),
-            Next::Broken(_) => self.end(End::UpstreamClosed).await,
-            Next::Interruption(Interruption::Deadline) => return self.over().await,
-            Next::Interruption(Interruption::Drained) => return Ok(self.close(End::Drained).await),
+            Next::Broken(_) => Box::pin(self.end(End::UpstreamClosed)).await,
+            Next::Interruption(Interruption::Deadline) => return Box::pin(self.over()).await,
+            Next::Interruption(Interruption::Drained) => return Ok(Box::pin(self.close(End::Drained)).await),
             Next::Interruption(Interruption::Changed) => self.renew()?,
             Next::Beat => return Ok(Some(encode(&Event::keep_alive()))),
         }

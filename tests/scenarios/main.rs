@@ -27,6 +27,7 @@ mod inspector;
 mod lifecycle;
 mod limits;
 mod listening;
+mod memory;
 mod notifications;
 mod odd;
 mod pinning;

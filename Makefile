@@ -1,7 +1,7 @@
 # The commands of the project. `make demo` and `make test` need Rust, Node 20 or newer with npm, and for `make
 # test` Python 3.11 and Go 1.26 or newer; everything else they install themselves, pinned, from package registries.
 
-.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak bench quality
+.PHONY: demo conformance node test test-machine test-node lint lint-format golden soak soak-load bench quality
 
 NODE := target/counterparts/bin/node
 LYCHGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lychgate
@@ -69,16 +69,22 @@ lint: lint-format
 golden:
 	UPDATE_GOLDEN=1 cargo test --locked --workspace
 
-# How long each fuzz target runs, in seconds.
+# How long each fuzz target runs, and how long a gateway is under load, in seconds.
 FUZZ_SECONDS := 60
+SOAK_SECONDS := 3600
 
-## soak: the property tests with many more cases, and every fuzz target under libFuzzer for FUZZ_SECONDS; some twenty
-## minutes, never part of CI
-soak:
+## soak: the property tests with many more cases, every fuzz target under libFuzzer for FUZZ_SECONDS (some twenty minutes
+## for both), and a gateway at half of what it can do for SOAK_SECONDS, while everything changes; never part of CI
+soak: soak-load
 	PROPTEST_CASES=20000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
 		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan \
 		--package lychgate-tests-fuzz
 	tests/fuzz/soak --seconds $(FUZZ_SECONDS)
+
+## soak-load: the part of it that is a gateway under load: no call may fail, and it must not grow
+soak-load:
+	cargo build --locked --release --package lychgate-gateway --package lychgate-tests-bench
+	$(or $(CARGO_TARGET_DIR),target)/release/lychgate-bench soak --seconds $(SOAK_SECONDS)
 
 ## bench: what a gateway costs, beside no gateway and a bare proxy (docs/benchmarks.md); never part of CI. More flags
 ## go into BENCH, such as BENCH="--suite call --arms arms.toml"

@@ -70,10 +70,28 @@ impl Folders {
 
     /// Puts a configuration where the gateway finds it, as a whole.
     pub(crate) fn configure(&self, config: &Value) -> Outcome<()> {
-        let (next, target) = (self.path("next.json"), self.path("config/bench.json"));
         std::fs::create_dir_all(self.path("config")).told("the folder of the configuration")?;
-        std::fs::write(&next, config.to_string()).told("the configuration")?;
-        std::fs::rename(next, target).told("the configuration")
+        self.replace("config/bench.json", &config.to_string())
+    }
+
+    /// Puts a file in the place of another, as a whole.
+    pub(crate) fn replace(&self, name: &str, text: &str) -> Outcome<()> {
+        let next = self.path("next");
+        std::fs::write(&next, text).told(name)?;
+        std::fs::rename(next, self.path(name)).told(name)
+    }
+
+    /// Removes all segments of the journal but the newest two, as whoever ships them may.
+    pub(crate) fn ship(&self) -> Outcome<()> {
+        let folder = self.path("journal/replica-0");
+        let mut segments: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .told("the journal")?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        segments.sort();
+        segments.truncate(segments.len().saturating_sub(2));
+        segments.iter().try_for_each(std::fs::remove_file).told("a segment of the journal")
     }
 
     /// How many bytes the journal has.

@@ -17,6 +17,7 @@ mod passthrough;
 mod process;
 mod report;
 mod server;
+mod soak;
 mod stage;
 mod suites;
 mod texts;
@@ -49,6 +50,8 @@ struct Arguments {
 enum Command {
     /// Measure, print a table, and write the report
     Run(Run),
+    /// Run a gateway at half of what it can do while everything changes; no call may fail, and it must not grow
+    Soak(Soak),
     /// Be the bare proxy
     #[command(hide = true)]
     Passthrough {
@@ -81,9 +84,20 @@ struct Run {
     quick: bool,
 }
 
+#[derive(clap::Args)]
+struct Soak {
+    /// How long, in seconds
+    #[arg(long, default_value_t = 3600)]
+    seconds: u64,
+    /// The gateway's binary [default: lychgate-gateway beside this program]
+    #[arg(long)]
+    gateway: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Run(run) => measure(&run),
+        Command::Soak(soak) => endure(&soak),
         Command::Passthrough { listen, upstream } => {
             everywhere().and_then(|runtime| runtime.block_on(passthrough::run(&listen, &upstream)))
         }
@@ -124,11 +138,36 @@ fn measure(run: &Run) -> Outcome<()> {
     write(&run.report, &figures, machine)
 }
 
-async fn suites(run: &Run, cores: Cores) -> Outcome<Figures> {
+fn endure(soak: &Soak) -> Outcome<()> {
+    let cores = Cores::choose()?;
+    raise_file_limit()?;
+    pin(cores.rest)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().told("a runtime")?;
+    let soaked = runtime.block_on(async {
+        let stage = Stage::set(gateway(soak.gateway.as_ref())?, Peers::read(None)?, cores, false).await?;
+        soak::run(&stage, std::time::Duration::from_secs(soak.seconds), tell).await
+    })?;
+    let mebibytes = |bytes: f64| bytes / 1024.0 / 1024.0;
+    tell(&format!(
+        "{} calls, none failed; {} changes; {:.1} MiB once it was warm, {:.1} MiB at the end",
+        soaked.calls,
+        soaked.changes,
+        mebibytes(soaked.warm),
+        mebibytes(soaked.end),
+    ));
+    Ok(())
+}
+
+/// The gateway's binary: the one that is named, or the one beside this program.
+fn gateway(named: Option<&PathBuf>) -> Outcome<PathBuf> {
     let beside = || -> Outcome<PathBuf> {
         Ok(std::env::current_exe().told("this program")?.with_file_name("lychgate-gateway"))
     };
-    let gateway = run.gateway.clone().map_or_else(beside, Ok)?;
+    named.cloned().map_or_else(beside, Ok)
+}
+
+async fn suites(run: &Run, cores: Cores) -> Outcome<Figures> {
+    let gateway = gateway(run.gateway.as_ref())?;
     let stage = Stage::set(gateway, Peers::read(run.arms.as_deref())?, cores, run.quick).await?;
     let mut figures = Figures::default();
     let chosen = if run.suites.is_empty() { &Suite::ALL[..] } else { &run.suites };

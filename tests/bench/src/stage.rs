@@ -20,7 +20,7 @@ pub(crate) struct Stage {
     pub(crate) cores: Cores,
     pub(crate) peers: Peers,
     /// The gateway's binary.
-    binary: PathBuf,
+    pub(crate) binary: PathBuf,
     /// This program.
     pub(crate) myself: PathBuf,
     pub(crate) folder: PathBuf,

@@ -1,4 +1,4 @@
-//! Reads lines of a kind, the name of a member and a value, and says of each whether that kind finds the value there: yes or
+//! Reads lines of a kind (or `All`), the name of a member and a value, and says of each whether that kind finds the value there: yes or
 //! no. It is for `tests/quality`, which asks another implementation the same. Nothing is tested here.
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ fn program(kind: &str) -> Result<Program, Box<dyn Error>> {
     let rule = json!({
         "name": "verdicts",
         "directions": ["Response"],
-        "detectors": [{"type": kind, "action": {"redact": {}}}],
+        "detectors": [{(if kind == "All" { "group" } else { "type" }): kind, "action": {"redact": {}}}],
     });
     let compiled = compile(&[serde_json::from_value(rule)?]);
     compiled.map_err(|problems| format!("{kind}: {problems:?}").into())

@@ -15,7 +15,7 @@ use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
 use crate::text as format;
 
-pub use self::action::{Action, AddressPart, DatePart, Generalize, Nothing, Partial, Replacement};
+pub use self::action::{Action, AddressPart, DatePart, Generalize, Hash, Nothing, Partial, Replacement};
 
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]

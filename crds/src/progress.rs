@@ -21,7 +21,7 @@ pub enum Progress {
     NotAcknowledged,
     /// A replica has the configuration and refuses to use it.
     ConfigurationRefused,
-    /// A replica cannot use a credential.
+    /// A replica cannot use a credential, or a key of a masking rule.
     CredentialUnusable,
     /// A connection of the gateway, or one that the policy holds for, is not there yet.
     ConnectionsPending,
@@ -98,8 +98,9 @@ impl Progress {
                  bundle of certificate authorities is missing, or the gateway is older than the operator."
             }
             Self::CredentialUnusable => {
-                "A replica cannot use a credential: the Secret or its key is missing, or it does not admit the \
-                 server's host. The message names it; calls are refused until it is there."
+                "A replica cannot use a credential, or a key of a masking rule: the Secret or its key is missing, or it does not \
+                 admit the server's host, or is no masking key. The message names it. Until it is there, calls are refused; \
+                 without a masking key, values are redacted."
             }
             Self::ConnectionsPending => {
                 "A connection of the gateway, or one that the policy holds for, does not use the newest \

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use lychgate_gateway_policy::config::{Credential, CredentialSource, GatewayConfig};
+use lychgate_gateway_policy::config::{Credential, CredentialSource, GatewayConfig, MaskingRule};
 use lychgate_gateway_policy::{DenialReason, closed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -162,7 +162,10 @@ impl Configurations {
                 [Some(&notification.url), notification.signing_key.as_ref()].into_iter().flatten()
             });
         let of_notifications = of_notifications.map(|key| key.secret.clone());
-        credentials.filter_map(secret).chain(of_notifications).collect()
+        let connections = current.counting().filter_map(|(_, slot)| slot.connection());
+        let of_masks = connections.flat_map(|connection| &connection.policy.config().masking);
+        let of_masks = of_masks.flat_map(MaskingRule::keys).map(|key| key.secret.clone());
+        credentials.filter_map(secret).chain(of_notifications).chain(of_masks).collect()
     }
 
     /// The user names by which the API server knows this gateway, where calls wait for approval.

@@ -4,15 +4,16 @@
 //! Each request takes what the credentials are at that moment. They are read anew whenever something may have changed:
 //! see [`Recent`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lychgate_gateway_policy::Policy;
-use lychgate_gateway_policy::config::{Credential, CredentialSource, SecretKey};
+use lychgate_gateway_policy::config::{Credential, CredentialSource, MaskingRule, SecretKey};
 use lychgate_gateway_policy::destination::{self, ALLOWED_HOSTS_KEY};
-use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::mask::{Known, masking_key};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -22,8 +23,19 @@ use crate::secret::{ReadError, Secret};
 use crate::state::now_seconds;
 use crate::values::{Stamp, Values};
 
-/// A connection's credentials as they are at one moment.
-pub struct Credentials(Vec<Held>);
+/// A connection's credentials as they are at one moment, and the keys of its masking rules.
+pub struct Credentials {
+    held: Vec<Held>,
+    keys: Vec<HeldKey>,
+}
+
+/// A key that a masking rule hashes with.
+struct HeldKey {
+    reference: SecretKey,
+    value: Result<Secret, ReadError>,
+    /// What no answer and no record may show, and what hashes are made with.
+    known: Option<Known>,
+}
 
 struct Held {
     name: String,
@@ -77,7 +89,15 @@ fn stamps(policy: &Policy, values: &Values) -> Option<Vec<Stamp>> {
             CredentialSource::ServiceAccountToken(_) => stamps.push(values.token_stamp(name)?),
         }
     }
+    for SecretKey { secret, key } in keys(policy) {
+        stamps.push(values.secret_stamp(secret, key)?);
+    }
     Some(stamps)
+}
+
+/// The keys that the masking rules hash with, each once.
+fn keys(policy: &Policy) -> BTreeSet<&SecretKey> {
+    policy.config().masking.iter().flat_map(MaskingRule::keys).collect()
 }
 
 /// What was injected, for the record: names and versions.
@@ -120,20 +140,27 @@ impl Credentials {
     /// Reads what the connection's credentials are now. What cannot be read is told when it is needed.
     #[must_use]
     pub fn read(policy: &Policy, values: &Values) -> Self {
-        Self(
-            policy.config().credentials.iter().map(|settings| Held::read(settings, policy, values)).collect(),
-        )
+        Self {
+            held: policy
+                .config()
+                .credentials
+                .iter()
+                .map(|settings| Held::read(settings, policy, values))
+                .collect(),
+            keys: keys(policy).into_iter().map(|reference| HeldKey::read(reference, values)).collect(),
+        }
     }
 
     /// Whether none of them has come to its end.
     fn is_valid(&self) -> bool {
         let now = now_seconds();
-        self.0.iter().all(|held| held.expires.is_none_or(|expires| now < expires))
+        self.held.iter().all(|held| held.expires.is_none_or(|expires| now < expires))
     }
 
     /// The values that no answer and no record may show.
     pub fn known(&self) -> impl Iterator<Item = Known> {
-        self.0.iter().filter_map(|held| held.known.clone())
+        let credentials = self.held.iter().filter_map(|held| held.known.clone());
+        credentials.chain(self.keys.iter().filter_map(|key| key.known.clone()))
     }
 
     /// Whether each could be sent at this moment, for the operator: its name and version, or what is wrong.
@@ -145,7 +172,18 @@ impl Credentials {
                 "name": held.name, "problem": error.to_string(), "reason": error.reason(),
             }),
         };
-        self.0.iter().map(report).collect()
+        let of_key = |key: &HeldKey| {
+            let SecretKey { secret, key: data_key } = &key.reference;
+            let name = format!("maskingKey:{secret}/{data_key}");
+            match &key.value {
+                Ok(value) => json!({ "name": name, "version": value.version(naming) }),
+                Err(error) => {
+                    let reason = CredentialError::from(error.clone()).reason();
+                    json!({ "name": name, "problem": error.to_string(), "reason": reason })
+                }
+            }
+        };
+        self.held.iter().map(report).chain(self.keys.iter().map(of_key)).collect()
     }
 
     /// Puts the credentials that policy has chosen, by their names, into `headers`.
@@ -164,7 +202,23 @@ impl Credentials {
             headers.insert(name.clone(), value.clone());
             Ok(Injected { name: held.name.clone(), version: secret.version(naming) })
         };
-        self.0.iter().filter(|held| chosen.contains(&held.name)).map(inject).collect()
+        self.held.iter().filter(|held| chosen.contains(&held.name)).map(inject).collect()
+    }
+}
+
+impl HeldKey {
+    /// What is no masking key is as good as none: what it would hash is redacted.
+    fn read(reference: &SecretKey, values: &Values) -> Self {
+        let value = values.secret(reference).and_then(|value| match masking_key(value.expose()) {
+            Ok(_) => Ok(value),
+            Err(_) => Err(ReadError::Unusable {
+                object: format!("Secret {}", reference.secret),
+                key: reference.key.clone(),
+                problem: "is no masking key",
+            }),
+        });
+        let known = value.as_ref().ok().map(|value| Known::masking_key(reference, value.expose()));
+        Self { reference: reference.clone(), value, known }
     }
 }
 
@@ -233,5 +287,59 @@ impl From<CredentialError> for Failure {
             CredentialError::HostNotAllowed { secret, .. } => Self::HostNotAllowed { secret },
             CredentialError::Unread(error) => Self::Credential(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::Arc;
+
+    use aws_lc_rs::hmac;
+    use lychgate_gateway_policy::mask::Known;
+    use serde_json::json;
+
+    use super::Credentials;
+    use crate::approval::testing::policy;
+    use crate::live::Live;
+    use crate::secret::Mounts;
+    use crate::values::Values;
+
+    const KEY: &str = "lmk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    #[test]
+    fn a_key_of_a_masking_rule_is_known_while_it_is_there_and_what_is_none_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounts =
+            Mounts { secrets: folder.path().into(), config_maps: folder.path().into(), tokens: None };
+        let values = Values::new(mounts, Arc::new(Live::default()));
+        let rule = json!({
+            "name": "pii",
+            "directions": ["Response"],
+            "fields": [{
+                "keys": ["id"],
+                "action": {"hash": {"key": {"secret": "mask-key", "key": "k1"}, "length": 12}},
+            }],
+        });
+        let policy = policy(|config| {
+            config.credentials = Vec::new();
+            config.masking = vec![serde_json::from_value(rule).unwrap()];
+        });
+        let naming = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let told = || {
+            let credentials = Credentials::read(&policy, &values);
+            let known: Vec<Known> = credentials.known().collect();
+            let report = credentials.report(&naming).remove(0);
+            assert_eq!(report["name"], "maskingKey:mask-key/k1");
+            let shows = known.iter().any(|known| known.is_in(KEY));
+            (shows, report["reason"].as_str().unwrap_or_default().to_owned(), report["version"].is_string())
+        };
+        assert_eq!(told(), (false, "Missing".to_owned(), false));
+        std::fs::create_dir(folder.path().join("mask-key")).unwrap();
+        let file = folder.path().join("mask-key").join("k1");
+        std::fs::write(&file, "a password of somebody's").unwrap();
+        assert_eq!(told(), (false, "Unusable".to_owned(), false));
+        std::fs::write(&file, format!("{KEY}\n")).unwrap();
+        assert_eq!(told(), (true, String::new(), true));
     }
 }

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connection::SecretKeyReference;
 use crate::rule::{self, validations};
 
 /// What becomes of a sensitive value: exactly one action. Where several rules ask for the same value, the
-/// strongest counts: block, drop, redact, replace, generalize, partial, in this order.
+/// strongest counts: block, drop, redact, replace, hash, generalize, partial, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
@@ -25,6 +26,10 @@ pub struct Action {
     /// The value becomes the given one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace: Option<Replacement>,
+    /// The value becomes `[HASH:<digits>]`, the same wherever the same value stands (HMAC-SHA-256 under a key of
+    /// yours); a number becomes 0. Without its key, the value is redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
     /// The value becomes one that many share: a rounded number, the year of a date, the network of an
     /// address. What is not of that form is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,23 @@ pub struct Replacement {
     /// A whole number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<i64>,
+}
+
+/// How a value is hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hash {
+    /// The Secret with the key: `lmk_` and 32 to 64 random bytes in base64. It is one of the connection's own namespace,
+    /// also for a rule that stands elsewhere.
+    pub key_ref: SecretKeyReference,
+    /// How many hexadecimal digits are shown.
+    #[serde(default = "default_length")]
+    #[schemars(range(min = 8, max = 64))]
+    pub length: i32,
+}
+
+fn default_length() -> i32 {
+    12
 }
 
 /// How coarse a value becomes: exactly one of bucket, date, ipAddress and keepFirst.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, AddressPart, DatePart, Generalize, Partial, Replacement};
+pub use action::{Action, AddressPart, DatePart, Generalize, Hash, Partial, Replacement};
 pub use approval::{
     ApprovalConfig, ApprovalMatch, ApprovalPolicy, Notification, NotificationEvent, NotificationTemplate,
 };
@@ -178,7 +178,7 @@ pub struct ConfigMapKey {
 }
 
 /// A key of a Secret that is mounted into the gateway.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretKey {
     /// The Secret's name.

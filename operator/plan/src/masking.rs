@@ -2,6 +2,7 @@
 
 use lychgate_crds::Reason;
 use lychgate_crds::approval::policy::Mode;
+use lychgate_crds::connection::SecretKeyReference;
 use lychgate_crds::masking::{self, FailurePolicy, MaskingRuleSpec};
 use lychgate_gateway_policy::compile::MESSAGE_BYTES;
 use lychgate_gateway_policy::config;
@@ -163,13 +164,19 @@ fn field(field: &masking::Field) -> config::Field {
 
 /// An action. Where it is not exactly one, which is found by the schema's rules, it is redacted.
 fn action(action: &masking::Action) -> config::Action {
-    let masking::Action { block, drop, redact, replace, generalize, partial } = action;
+    let masking::Action { block, drop, redact, replace, hash, generalize, partial } = action;
     let written = [
         block.map(|masking::Nothing {}| config::Action::Block {}),
         drop.map(|masking::Nothing {}| config::Action::Drop {}),
         redact.map(|masking::Nothing {}| config::Action::Redact {}),
         replace.as_ref().map(|masking::Replacement { string, number }| {
             config::Action::Replace(config::Replacement { string: string.clone(), number: *number })
+        }),
+        hash.as_ref().map(|masking::Hash { key_ref: SecretKeyReference { name, key }, length }| {
+            config::Action::Hash(config::Hash {
+                key: config::SecretKey { secret: name.clone(), key: key.clone() },
+                length: u32::try_from(*length).unwrap_or_default(),
+            })
         }),
         generalize.as_ref().map(self::generalize),
         partial.as_ref().map(|masking::Partial { keep_last }| {

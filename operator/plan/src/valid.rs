@@ -162,7 +162,7 @@ impl ValidConnection {
     /// Whether anything is injected into requests.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        !self.credentials.is_empty()
+        !self.credentials.is_empty() || self.masking.iter().any(|rule| rule.keys().next().is_some())
     }
 
     /// The name of the Service that is its server, in its own namespace, if it names one.
@@ -381,7 +381,9 @@ impl ValidConnection {
             named.into_iter().flatten().map(|named| (named.secret.clone(), named.key.clone()))
         });
         let mut secrets: Vec<(String, Vec<String>)> = Vec::new();
-        for (name, key) in of_credential.chain(of_notifications) {
+        let of_masks = self.masking.iter().flat_map(MaskingRule::keys);
+        let of_masks = of_masks.map(|named| (named.secret.clone(), named.key.clone()));
+        for (name, key) in of_credential.chain(of_notifications).chain(of_masks) {
             match secrets.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, keys)) if keys.contains(&key) => {}
                 Some((_, keys)) => keys.push(key),

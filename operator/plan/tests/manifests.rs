@@ -65,7 +65,7 @@ fn secrets_and_config_maps_become_the_files_that_a_gateway_mounts() {
     let mut secrets: Vec<(&str, &str, &str, &[u8])> = loaded
         .inventory
         .secret_files()
-        .filter(|file| !["notifications", "billing-db-reader"].contains(&file.name))
+        .filter(|file| !["notifications", "billing-db-reader", "mask-key"].contains(&file.name))
         .map(|file| (file.namespace, file.name, file.key, file.value.expose()))
         .collect();
     secrets.sort_unstable();

@@ -387,12 +387,10 @@ fn a_missing_secret_matters_only_where_the_inventory_is_complete() {
     assert_eq!(check(&text, &Options::default()).0, []);
     let (problems, validated) = check(&text, &complete());
     assert_eq!(validated.connections.len(), 0);
-    let missing: BTreeSet<&str> = problems
-        .iter()
-        .filter(|problem| problem.reason == Reason::RefNotFound)
-        .map(|problem| problem.path.as_str())
-        .collect();
+    let missing = problems.iter().filter(|problem| problem.reason == Reason::RefNotFound);
+    let missing: BTreeSet<&str> = missing.map(|problem| problem.path.as_str()).collect();
     let expected = [
+        "spec",
         "spec.identity.oidc[0].caRef.name",
         "spec.listener.tls.secretName",
         "spec.notifications[0].caRef.name",

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, generalize, partial.
+use super::SecretKey;
+
+/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, hash, generalize,
+/// partial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
@@ -14,10 +17,28 @@ pub enum Action {
     Redact {},
     /// The value becomes the given one.
     Replace(Replacement),
+    /// The value becomes `[HASH:<digits>]`, the same for the same value; a number becomes 0.
+    Hash(Hash),
     /// The value becomes one that many share.
     Generalize(Generalize),
     /// All but the last characters become `*`; separators stay.
     Partial(Partial),
+}
+
+impl Action {
+    /// The key that the action needs.
+    #[must_use]
+    pub fn key(&self) -> Option<&SecretKey> {
+        match self {
+            Self::Hash(Hash { key, .. }) => Some(key),
+            Self::Block {}
+            | Self::Drop {}
+            | Self::Redact {}
+            | Self::Replace(_)
+            | Self::Generalize(_)
+            | Self::Partial(_) => None,
+        }
+    }
 }
 
 /// The value of a `replace` action: exactly one member is set.
@@ -30,6 +51,16 @@ pub struct Replacement {
     /// For numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<i64>,
+}
+
+/// How a value is hashed (HMAC-SHA-256).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hash {
+    /// Where the key is.
+    pub key: SecretKey,
+    /// How many hexadecimal digits are shown, 8 to 64.
+    pub length: u32,
 }
 
 /// How much of a value a `partial` action shows.

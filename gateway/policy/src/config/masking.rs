@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SecretKey;
 use super::action::Action;
 
 /// What is masked in which messages.
@@ -66,6 +67,14 @@ pub enum Unicode {
     Fold,
     /// They are what they are.
     Keep,
+}
+
+impl MaskingRule {
+    /// The keys that the rule's actions need.
+    pub fn keys(&self) -> impl Iterator<Item = &SecretKey> {
+        let of_detectors = self.detectors.iter().map(|detector| &detector.action);
+        of_detectors.chain(self.fields.iter().map(|field| &field.action)).filter_map(Action::key)
+    }
 }
 
 /// Which way a message goes.

@@ -6,16 +6,19 @@
 
 use std::cmp::Reverse;
 
-use super::generalize;
-use crate::config::{Action, DatePart, Generalize, Partial};
+use super::known::Known;
+use super::{generalize, keyed};
+use crate::config::{Action, DatePart, Generalize, Hash, Partial};
 
 /// How much an action hides: the greater, the more. Of two partial or generalizing ones, that which shows less.
 pub(super) fn strength(action: &Action) -> (u8, Reverse<u32>) {
     match action {
-        Action::Block {} => (6, Reverse(0)),
-        Action::Drop {} => (5, Reverse(0)),
-        Action::Redact {} => (4, Reverse(0)),
-        Action::Replace(_) => (3, Reverse(0)),
+        Action::Block {} => (7, Reverse(0)),
+        Action::Drop {} => (6, Reverse(0)),
+        Action::Redact {} => (5, Reverse(0)),
+        Action::Replace(_) => (4, Reverse(0)),
+        // The shorter, the more values share it.
+        Action::Hash(Hash { length, .. }) => (3, Reverse(*length)),
         Action::Generalize(generalize) => (2, Reverse(detail(generalize))),
         Action::Partial(Partial { keep_last }) => (1, Reverse(*keep_last)),
     }
@@ -37,8 +40,9 @@ pub(super) fn mark(kind: &str) -> String {
 }
 
 /// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits. Of a
-/// message that is blocked nothing is shown, whatever stands here.
-pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String {
+/// message that is blocked nothing is shown, whatever stands here. A key that is not among `known` cannot be used: the
+/// value is redacted.
+pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[Known]) -> String {
     match action {
         Action::Block {} | Action::Redact {} => mark(kind),
         Action::Drop {} => String::new(),
@@ -47,6 +51,7 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String 
             (None, Some(number)) => number.to_string(),
             (None, None) => mark(kind),
         },
+        Action::Hash(hash) => keyed::hash(hash, kind, value, known).unwrap_or_else(|| mark(kind)),
         Action::Generalize(generalize) => {
             generalize::of_text(generalize, value).unwrap_or_else(|| mark(kind))
         }
@@ -55,10 +60,10 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str) -> String 
 }
 
 /// What becomes of a JSON number, given and returned as it is spelled. A number has no place for text: where
-/// a string is given as the replacement, it becomes 0.
+/// a string is given as the replacement, or for a hash, it becomes 0.
 pub(super) fn apply_to_number(action: &Action, value: &str) -> String {
     match action {
-        Action::Block {} | Action::Drop {} | Action::Redact {} => "0".to_owned(),
+        Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Hash(_) => "0".to_owned(),
         Action::Replace(replacement) => replacement.number.unwrap_or(0).to_string(),
         Action::Generalize(generalize) => {
             generalize::of_number(generalize, value).unwrap_or_else(|| "0".to_owned())
@@ -129,7 +134,7 @@ fn partial_number(value: &str, keep_last: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::{apply_to_number, apply_to_text, strength};
-    use crate::config::{Action, DatePart, Generalize, Partial, Replacement};
+    use crate::config::{Action, DatePart, Generalize, Hash, Partial, Replacement, SecretKey};
 
     fn partial(keep_last: u32) -> Action {
         Action::Partial(Partial { keep_last })
@@ -170,9 +175,9 @@ mod tests {
             (partial(4), "größe-ñandú", "*****-*andú"),
             (partial(3), "密码一二三四", "***二三四"),
         ] {
-            let masked = apply_to_text(&action, "CreditCard", value);
+            let masked = apply_to_text(&action, "CreditCard", value, &[]);
             assert_eq!(masked, expected, "{value}");
-            assert_eq!(apply_to_text(&action, "CreditCard", &masked), masked, "{value} twice");
+            assert_eq!(apply_to_text(&action, "CreditCard", &masked, &[]), masked, "{value} twice");
         }
     }
 
@@ -203,12 +208,16 @@ mod tests {
     }
 
     #[test]
-    fn actions_in_order_of_strength_are_partial_generalize_replace_redact_drop_block() {
+    fn actions_in_order_of_strength_are_partial_generalize_hash_replace_redact_drop_block() {
+        let hash =
+            |length| Action::Hash(Hash { key: SecretKey { secret: "s".into(), key: "k".into() }, length });
         let in_order = [
             partial(8),
             partial(1),
             date(DatePart::Month),
             date(DatePart::Year),
+            hash(64),
+            hash(8),
             replace(Some("x"), None),
             Action::Redact {},
             Action::Drop {},

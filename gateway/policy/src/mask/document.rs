@@ -63,6 +63,7 @@ impl<'a> Masker<'a> {
             Action::Block {}
             | Action::Redact {}
             | Action::Replace(_)
+            | Action::Hash(_)
             | Action::Generalize(_)
             | Action::Partial(_) => action,
         });

@@ -115,6 +115,11 @@ impl Known {
         &self.name
     }
 
+    /// The value, for a key that is known by it.
+    pub(super) fn value(&self) -> &str {
+        &self.value
+    }
+
     /// Whether the value is too short to be looked for inside words.
     pub(super) fn is_short(&self) -> bool {
         self.needles.is_empty()

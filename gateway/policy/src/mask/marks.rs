@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::detect;
+use super::{detect, keyed};
 
 /// What a whole value is called that is masked by its place.
 pub(super) const FIELD: &str = "Field";
@@ -24,6 +24,10 @@ pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
             Some(start..start + opening.len() + name.len() + 1)
         })
         .collect();
+    masks.extend(text.match_indices(keyed::MARK).filter_map(|(start, opening)| {
+        let length = keyed::rest_of_mark(text.get(start + opening.len()..)?)?;
+        Some(start..start + opening.len() + length)
+    }));
     for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
         masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
     }
@@ -74,6 +78,6 @@ mod tests {
         assert!(
             !is_inside(&(1..5), &masks) && !is_inside(&(20..27), &masks) && !is_inside(&(30..31), &masks)
         );
-        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential]"), "xy");
+        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential][HASH:0123456789ab]"), "xy");
     }
 }

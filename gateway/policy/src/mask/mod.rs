@@ -18,6 +18,7 @@ mod detect;
 mod document;
 mod envelope;
 mod generalize;
+mod keyed;
 mod known;
 mod marks;
 mod program;
@@ -36,6 +37,7 @@ use lychgate_gateway_mcp::lists::{List, META_SUBSCRIPTION_ID};
 use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
 pub use check::check_rule;
+pub use keyed::masking_key;
 pub use known::Known;
 pub(crate) use program::compile_all;
 pub use program::{Program, compile};

@@ -362,6 +362,7 @@ impl<'a> Active<'a> {
                 | Action::Block {}
                 | Action::Drop {}
                 | Action::Redact {}
+                | Action::Hash(_)
                 | Action::Generalize(_)
                 | Action::Partial(_) => {}
             }

@@ -210,7 +210,13 @@ impl<'a> Masker<'a> {
             (None, None) => return None,
             (None, Some((_, action))) => apply_to_number(action, spelled),
             (
-                Some(action @ (Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Replace(_))),
+                Some(
+                    action @ (Action::Block {}
+                    | Action::Drop {}
+                    | Action::Redact {}
+                    | Action::Replace(_)
+                    | Action::Hash(_)),
+                ),
                 _,
             ) => apply_to_number(action, spelled),
             (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), Some((_, action)))
@@ -335,7 +341,7 @@ impl<'a> Masker<'a> {
                 continue;
             }
             let value = view.text().get(finding.range.clone()).unwrap_or_default();
-            finding.becomes = Some(apply_to_text(finding.action, finding.kind.name(), value));
+            finding.becomes = Some(apply_to_text(finding.action, finding.kind.name(), value, self.known));
             finding.range = range;
             findings.push(finding);
         }
@@ -367,7 +373,7 @@ impl<'a> Masker<'a> {
     fn is_done(&self, text: &str, action: &Action) -> bool {
         match action {
             Action::Block {} | Action::Drop {} | Action::Redact {} => false,
-            Action::Replace(_) | Action::Generalize(_) | Action::Partial(_) => {
+            Action::Replace(_) | Action::Hash(_) | Action::Generalize(_) | Action::Partial(_) => {
                 is_inside(&(0..text.len()), &masks(text, self.active.replacements()))
             }
         }
@@ -387,7 +393,7 @@ impl<'a> Masker<'a> {
             let value = text.get(finding.range.clone()).unwrap_or_default();
             let masked = match finding.becomes {
                 Some(masked) => masked,
-                None => apply_to_text(finding.action, finding.kind.name(), value),
+                None => apply_to_text(finding.action, finding.kind.name(), value, self.known),
             };
             if masked != value {
                 has_changed = true;

@@ -3,6 +3,7 @@
 //! Marks and replacements are known word by word. A partly shown value is taken for one by its asterisks; a masked
 //! number (0), an emptied list or a coarser value cannot be told from a real one.
 
+use super::keyed;
 use super::program::Program;
 use crate::config::{Action, Replacement};
 
@@ -16,7 +17,10 @@ impl Program {
     /// the whole text or stands in single quotes, as a value does in SQL.
     #[must_use]
     pub fn has_written(&self, text: &str) -> bool {
-        text.contains(MARK) || has_partial(text) || self.replacements().any(|own| is_value(text, own))
+        text.contains(MARK)
+            || has_hash(text)
+            || has_partial(text)
+            || self.replacements().any(|own| is_value(text, own))
     }
 
     fn replacements(&self) -> impl Iterator<Item = &str> {
@@ -28,10 +32,16 @@ impl Program {
             | Action::Block {}
             | Action::Drop {}
             | Action::Redact {}
+            | Action::Hash(_)
             | Action::Generalize(_)
             | Action::Partial(_) => None,
         })
     }
+}
+
+fn has_hash(text: &str) -> bool {
+    let mut marks = text.match_indices(keyed::MARK);
+    marks.any(|(start, mark)| text.get(start + mark.len()..).and_then(keyed::rest_of_mark).is_some())
 }
 
 fn is_value(text: &str, own: &str) -> bool {
@@ -76,6 +86,8 @@ mod tests {
             ("UPDATE t SET card = '************1111'", true),
             ("UPDATE t SET card = '****-****-****-1111'", true),
             ("UPDATE t SET ssn = '***-**-6789'", true),
+            ("UPDATE t SET email = '[HASH:0123456789ab]'", true),
+            ("the column [HASH:of] is a name", false),
             ("withheld", true),
             ("UPDATE t SET x = 'withheld'", true),
             ("SELECT withheld FROM t", false),

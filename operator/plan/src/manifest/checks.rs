@@ -69,7 +69,7 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
             violated(has(value, "jsonPath") == is_filled(value, "keys"), rule::FIELD_PATH_OR_KEYS)
         }
         ("MaskingRule", "spec.detectors[].action" | "spec.fields[].action") => {
-            let actions = ["block", "drop", "redact", "replace", "generalize", "partial"];
+            let actions = ["block", "drop", "redact", "replace", "hash", "generalize", "partial"];
             let written = actions.into_iter().filter(|action| has(value, action));
             violated(written.count() != 1, rule::ONE_ACTION)
         }

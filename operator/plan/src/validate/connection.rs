@@ -14,6 +14,7 @@ use super::attached::{Attached, Effective};
 use super::commands;
 use super::credentials;
 use super::gateway::{Gateways, bundle};
+use super::keys;
 use super::pinning;
 use super::references::{References, not_found};
 use super::{Options, check_audience, names_in, upstream_url};
@@ -56,6 +57,7 @@ pub(super) fn validate(
     judgement.approvals(&policies, gateway);
     judgement.findings.extend(commands::demands(&policies, &spec.credentials));
     judgement.findings.extend(credentials::check(spec, &policies));
+    judgement.findings.extend(keys::check(&entry.key.namespace, &policies, context));
     judgement.plaintext(spec);
     let warnings = warnings(spec, gateway, &policies);
     let valid = match gateway {

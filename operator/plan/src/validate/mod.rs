@@ -9,6 +9,7 @@ mod commands;
 mod connection;
 mod credentials;
 mod gateway;
+mod keys;
 mod notification;
 mod pinning;
 mod policies;

@@ -1,7 +1,8 @@
 //! What is wrong with what is to become of a value: by itself, and for the values that it is for.
 
-use crate::compile::Problem;
-use crate::config::{Action, Detector, DetectorType, Field, Generalize, Replacement};
+use crate::compile::{Problem, is_plain_name};
+use crate::config::{Action, Detector, DetectorType, Field, Generalize, Hash, Replacement, SecretKey};
+use crate::mask::keyed::LENGTH;
 
 /// The fewest and most characters that a partial mask shows.
 const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
@@ -20,6 +21,7 @@ pub(super) fn check_action(action: &Action, path: &str, problems: &mut Vec<Probl
         Action::Replace(replacement) => {
             check_replacement(replacement, format!("{path}.replace"), problems);
         }
+        Action::Hash(hash) => check_hash(hash, &format!("{path}.hash"), problems),
         Action::Generalize(generalize) => {
             check_generalize(generalize, &format!("{path}.generalize"), problems);
         }
@@ -47,6 +49,21 @@ fn check_replacement(replacement: &Replacement, path: String, problems: &mut Vec
             problems.push(Problem::new(format!("{path}.string"), message));
         }
         (Some(_), None) | (None, Some(_)) => {}
+    }
+}
+
+fn check_hash(hash: &Hash, path: &str, problems: &mut Vec<Problem>) {
+    let SecretKey { secret, key } = &hash.key;
+    for (member, name) in [("name", secret), ("key", key)] {
+        if !is_plain_name(name) {
+            let message = "is no name of a Secret or of a key in one";
+            problems.push(Problem::new(format!("{path}.keyRef.{member}"), message));
+        }
+    }
+    if !LENGTH.contains(&hash.length) {
+        let (least, most) = (LENGTH.start(), LENGTH.end());
+        let message = format!("is {}; write {least} to {most}, how many digits are shown", hash.length);
+        problems.push(Problem::new(format!("{path}.length"), message));
     }
 }
 
@@ -173,6 +190,15 @@ mod tests {
                 assert!(found.contains(&expected), "{found:?}");
             }
         }
+        let hash = |secret: &str, length: u32| json!({"hash": {"key": {"secret": secret, "key": "k"}, "length": length}});
+        let of_field = |action: &Value| problems("Email", "$.a", action).into_iter().next().unwrap();
+        let message = "is 7; write 8 to 64, how many digits are shown";
+        assert_eq!(of_field(&hash("s", 7)), ("fields[0].action.hash.length".to_owned(), message.to_owned()));
+        let message = "is no name of a Secret or of a key in one";
+        assert_eq!(
+            of_field(&hash("../s", 8)),
+            ("fields[0].action.hash.keyRef.name".to_owned(), message.to_owned())
+        );
         let nothing = problems("IpAddress", "$.a", &json!({"generalize": {}}));
         let message = "says not how; add one of bucket, date, ipAddress and keepFirst";
         assert_eq!(nothing.first(), of_both("", message).first());

@@ -118,11 +118,11 @@ impl Masker<'_> {
                 continue;
             }
             self.count_kind(hit.kind, action);
-            let whole = apply_to_text(action, detect::name(hit.kind), value);
+            let whole = apply_to_text(action, detect::name(hit.kind), value, self.known);
             for Inside { index, source, place } in parts {
                 let masked = match action {
                     Action::Partial(_) => section(&whole, value, place..place + source.len()),
-                    Action::Replace(_) => whole.clone(),
+                    Action::Replace(_) | Action::Hash(_) => whole.clone(),
                     Action::Drop {} => String::new(),
                     Action::Block {} | Action::Redact {} | Action::Generalize(_) => {
                         mark(detect::name(hit.kind))

@@ -5,8 +5,15 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Setup, parse, request, result};
-use crate::config::Direction;
-use crate::mask::BLOCKED;
+use crate::config::{Direction, SecretKey};
+use crate::mask::{BLOCKED, Known};
+
+const KEY: &str = "lmk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The key of the actions that have one.
+pub(super) fn masking_key() -> Known {
+    Known::masking_key(&SecretKey { secret: "mask-key".into(), key: "k1".into() }, KEY)
+}
 
 const CARD: &str = "4111111111111111";
 
@@ -96,6 +103,7 @@ fn of_two_actions_for_one_value_the_stronger_counts_in_whatever_order_they_are_w
     let in_order = [
         (json!({"partial": {"keepLast": 4}}), json!("***.*.***.*77")),
         (json!({"generalize": {"ipAddress": "Network"}}), json!("203.0.113.0")),
+        (json!({"hash": {"key": {"secret": "s", "key": "k"}, "length": 8}}), json!("[REDACTED:IpAddress]")),
         (json!({"replace": {"string": "gone"}}), json!("gone")),
         (json!({"redact": {}}), json!("[REDACTED:IpAddress]")),
         (json!({"drop": {}}), json!("")),
@@ -220,4 +228,33 @@ fn what_cannot_be_masked_passes_only_where_every_rule_says_so_and_is_counted() {
     assert_eq!(open.content(twice), r#"{"a": "[REDACTED:Email]", "a": 1}"#);
     let message = parse(&result(json!({"content": [{"type": "text", "text": twice}]})).to_string());
     assert!(open.masked(&message).counts().get("unmasked").is_some_and(|count| *count >= 1));
+}
+
+#[test]
+fn a_hash_is_the_same_wherever_the_value_stands_and_without_its_key_the_value_is_redacted() {
+    let hash = json!({"hash": {"key": {"secret": "mask-key", "key": "k1"}, "length": 12}});
+    let rule = json!({
+        "detectors": [{"type": "Email", "action": hash}, {"type": "CreditCard", "action": hash}],
+        "fields": [{"keys": ["id"], "action": hash}],
+    });
+    let with_key = Setup { known: vec![masking_key()], ..Setup::with_rule(rule.clone()) };
+    let content = json!({
+        "a": "ada@example.com", "b": "to ada@example.com", "ada@example.com": 1, "id": "ada@example.com",
+        "n": 4_111_111_111_111_111_i64, "c": "ben@example.com",
+    });
+    let masked = with_key.structured(content.clone());
+    let one = masked["a"].as_str().unwrap();
+    assert!(one.starts_with("[HASH:") && one.len() == "[HASH:]".len() + 12, "{one}");
+    assert_eq!(masked["b"], format!("to {one}"));
+    assert_eq!(masked[one], 1);
+    assert_eq!(masked["n"], 0);
+    assert_ne!(masked["c"], masked["a"]);
+    // A kind has hashes of its own, so that nothing is told by comparing them with another's.
+    assert_ne!(masked["id"], masked["a"]);
+    assert_eq!(with_key.structured(masked.clone()), masked);
+    let without = Setup::with_rule(rule).structured(content);
+    assert_eq!(without["a"], "[REDACTED:Email]");
+    assert_eq!(without["id"], "[REDACTED:Field]");
+    let shown = with_key.content(&format!("the key is {KEY}"));
+    assert_eq!(shown, "the key is [REDACTED:credential]");
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::actions::masking_key;
 use super::{Setup, parse, request, result};
 use crate::config::Direction;
 use crate::mask::{Known, mask_plainly};
@@ -10,7 +11,7 @@ use crate::mask::{Known, mask_plainly};
 const CREDENTIAL: &str = "correct-horse-battery";
 
 /// Pieces of which texts and names are made: values, their neighbours, and what masks leave behind.
-const PIECES: [&str; 47] = [
+const PIECES: [&str; 48] = [
     "4111111111111111",
     "4111 1111 1111 1111",
     "3782-822463-10005",
@@ -43,6 +44,7 @@ const PIECES: [&str; 47] = [
     "550e8400-e29b-41d4-a716-446655440000",
     "2026-11-23T12:34:56Z",
     "****",
+    "[HASH:0123456789ab]",
     "~2",
     " ",
     ".",
@@ -106,6 +108,9 @@ fn action() -> impl Strategy<Value = Value> {
         prop::sample::select(&[0_i64, 7, 4_111_111_111_111_111][..])
             .prop_map(|number| json!({"replace": {"number": number}})),
         Just(json!({"drop": {}})),
+        (8..=64_u32).prop_map(
+            |length| json!({"hash": {"key": {"secret": "mask-key", "key": "k1"}, "length": length}})
+        ),
     ]
 }
 
@@ -165,7 +170,7 @@ fn rule() -> impl Strategy<Value = Value> {
 
 fn setup(rules: Vec<Value>, has_known: bool, is_request: bool) -> Setup {
     Setup {
-        known: has_known.then(|| Known::new("test", CREDENTIAL)).into_iter().collect(),
+        known: has_known.then(|| Known::new("test", CREDENTIAL)).into_iter().chain([masking_key()]).collect(),
         direction: if is_request { Direction::Request } else { Direction::Response },
         ..Setup::with_rules(Value::Array(rules))
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use lychgate_gateway_mcp::message::Form;
 use lychgate_gateway_policy::Operation;
 use lychgate_gateway_policy::config::Direction;
-use lychgate_gateway_policy::mask::{Audience, Context, mask};
+use lychgate_gateway_policy::mask::{Audience, Context, Found, explain};
 
 use crate::decide::{Called, now, read_message};
 use crate::output::{CommandError, note, print_line};
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Resource whose answer the message is
     #[arg(long, conflicts_with = "tool")]
     resource: Option<String>,
-    /// Say on standard error what was masked, and how often
+    /// Say on standard error what was masked, where, and how often
     #[arg(long)]
     explain: bool,
 }
@@ -44,8 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
         }
     };
     let context = Context { audience, direction, operation: operation.as_ref(), known: &[], now: now() };
-    let masked = mask(policy.masking(), &context, &message);
+    let (masked, found) = explain(policy.masking(), &context, &message);
     if arguments.explain {
+        found.iter().for_each(|found| note(&place(found)));
         for (detector, count) in masked.counts() {
             note(&format!("{detector}: {count}"));
         }
@@ -58,4 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     }
     print_line(&String::from_utf8_lossy(masked.bytes()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was found and where: `Email at $.result.content[0].text, bytes 3 to 18`.
+fn place(Found { kind, path, range, in_name }: &Found) -> String {
+    let of_name = if *in_name { ", in the name of a member" } else { "" };
+    let bytes = range.as_ref().map(|range| format!(", bytes {} to {}", range.start, range.end));
+    format!("{kind} at {path}{of_name}{}", bytes.unwrap_or_default())
 }

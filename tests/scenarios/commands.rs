@@ -202,6 +202,8 @@ async fn a_message_is_shown_as_the_caller_would_see_it() {
         "{}",
         masked.errors
     );
+    let place = "Email at $.result.content[0].text, bytes 9 to 26";
+    assert!(masked.errors.contains(place) && !masked.errors.contains("alice@"), "{}", masked.errors);
 }
 
 #[tokio::test]

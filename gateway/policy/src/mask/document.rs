@@ -94,15 +94,17 @@ impl<'a> Masker<'a> {
             matched.extend(self.comparable(renamed));
         }
         let field = self.field(&child, &matched, member.value);
+        self.at_member(renamed.as_deref().unwrap_or(&name));
         if let Some(action @ Action::Drop {}) = field {
             self.count_field(action);
             names.dropped.insert(member.value.span().start);
-            return;
+        } else {
+            if let Some(renamed) = &renamed {
+                edits.replace(member.key.span(), quote(renamed));
+            }
+            self.value(member.value, &label, &child, field, edits);
         }
-        if let Some(renamed) = &renamed {
-            edits.replace(member.key.span(), quote(renamed));
-        }
-        self.value(member.value, &label, &child, field, edits);
+        self.leave();
     }
 
     /// What the text of a string becomes, if it changes.
@@ -126,8 +128,10 @@ impl<'a> Masker<'a> {
     /// What the name of a member becomes, if it changes: a name that no other member has.
     pub(super) fn name(&mut self, name: &str, kept_by: &[usize], names: &mut Names<'_>) -> Option<String> {
         let place = Place { label: "", kept_by, is_name: true };
-        let masked = self.text(name, place, None)?;
-        Some(names.unique(masked))
+        self.at_name(true);
+        let masked = self.text(name, place, None);
+        self.at_name(false);
+        masked.map(|masked| names.unique(masked))
     }
 
     fn value(
@@ -189,12 +193,14 @@ impl<'a> Masker<'a> {
             }
             let child = self.step(spot, Step::Index(index));
             let field = self.field(&child, &[], item);
+            self.at_item(index);
             if let Some(action @ Action::Drop {}) = field {
                 self.count_field(action);
                 dropped.insert(item.span().start);
             } else {
                 self.value(item, label, &child, field, edits);
             }
+            self.leave();
         }
         self.forget(&noted);
         if !dropped.is_empty() {
@@ -265,7 +271,9 @@ impl<'a> Masker<'a> {
         let mut edits = Edits::new();
         let sieve = self.sieve_of(&document, label);
         let outer = std::mem::replace(&mut self.sieve, sieve);
+        self.at_text();
         self.document(document.root(), label, Some(spot), &mut edits);
+        self.leave();
         self.sieve = outer;
         if edits.is_empty() {
             return Some(None);

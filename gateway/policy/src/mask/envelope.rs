@@ -186,8 +186,10 @@ impl Masker<'_> {
                     Trust::Text => self.carry(value, Place { label, ..Place::default() }),
                     Trust::Handle | Trust::Binary => Vec::new(),
                 };
-                for item in value.items() {
+                for (index, item) in value.items().enumerate() {
+                    self.at_item(index);
                     self.part(item, region, label, reading, edits);
+                    self.leave();
                 }
                 self.forget(&noted);
             }
@@ -237,7 +239,9 @@ impl Masker<'_> {
             if let Some(renamed) = &renamed {
                 edits.replace(member.key.span(), quote(renamed));
             }
+            self.at_member(renamed.as_deref().unwrap_or(&name));
             self.part(member.value, inside, &label(&name, renamed.as_deref()), reading, edits);
+            self.leave();
         }
         names.drop_from(edits);
     }

@@ -18,6 +18,7 @@ mod detect;
 mod document;
 mod envelope;
 mod generalize;
+mod integer;
 mod keyed;
 mod known;
 mod marks;
@@ -27,6 +28,7 @@ mod sieve;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trail;
 mod written;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,8 @@ use crate::config::Direction;
 use crate::decide::Caller;
 use program::Active;
 use text::{Masker, UNMASKED};
+pub use trail::Found;
+use trail::Trail;
 
 /// The error code of a message that could not be masked and is therefore not shown. It lies outside the codes
 /// that JSON-RPC 2.0 keeps for itself.
@@ -154,39 +158,51 @@ impl std::fmt::Debug for Masked {
 /// Masks a message for an audience.
 #[must_use]
 pub fn mask(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
-    mask_by(|masker, message| masker.sift(message), program, context, message)
+    follow(|masker, message| masker.sift(message), program, context, message, None).0
 }
 
 /// The same, with every value looked at by itself: what masking is held against.
 #[cfg(test)]
 fn mask_plainly(program: &Program, context: &Context<'_>, message: &Message) -> Masked {
-    mask_by(|_, _| (), program, context, message)
+    follow(|_, _| (), program, context, message, None).0
 }
 
-fn mask_by(
+/// Masks a message, and tells where it was masked. For people who try a rule, not for messages on their way.
+#[must_use]
+pub fn explain(program: &Program, context: &Context<'_>, message: &Message) -> (Masked, Vec<Found>) {
+    let sift = |masker: &mut Masker<'_>, message: &Message| masker.sift(message);
+    let (masked, trail) = follow(sift, program, context, message, Some(Trail::new()));
+    (masked, trail.map(Trail::into_found).unwrap_or_default())
+}
+
+fn follow(
     sift: fn(&mut Masker<'_>, &Message),
     program: &Program,
     context: &Context<'_>,
     message: &Message,
-) -> Masked {
+    trail: Option<Trail>,
+) -> (Masked, Option<Trail>) {
     let audited = audit(sift, program, context, message);
     let active = Active::new(&program.enforced, context);
     if active.is_empty() && context.known.is_empty() {
-        return Masked { audited, ..Masked::own(message.bytes().clone()) };
+        return (Masked { audited, ..Masked::own(message.bytes().clone()) }, trail);
     }
     let limit = active.message_bytes().filter(|_| !matches!(context.audience, Audience::Record));
     if let Some(limit) = limit.filter(|limit| exceeds(message, *limit)) {
         let counts = BTreeMap::from([(OVERSIZED.to_owned(), 1)]);
-        return Masked { audited, ..blocked(message, vec![format!("more than {limit} bytes")], counts) };
+        let blocked = blocked(message, vec![format!("more than {limit} bytes")], counts);
+        return (Masked { audited, ..blocked }, trail);
     }
     let mut masker = Masker::new(active, context.known);
     sift(&mut masker, message);
     if masker.sieve.is_empty() && masker.prunes() {
-        return Masked { audited, ..Masked::own(message.bytes().clone()) };
+        return (Masked { audited, ..Masked::own(message.bytes().clone()) }, trail);
     }
+    masker.trail = trail;
     let mut edits = Edits::new();
     masker.message(message.document().root(), context, &mut edits);
-    Masked { audited, ..seal(message, context, edits, masker) }
+    let trail = masker.trail.take();
+    (Masked { audited, ..seal(message, context, edits, masker) }, trail)
 }
 
 fn exceeds(message: &Message, limit: u64) -> bool {

@@ -10,10 +10,12 @@ use std::ops::Range;
 use super::action::{apply_to_number, apply_to_text, mark, strength};
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
+use super::integer::integer_digits;
 use super::known::Known;
 use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
 use super::program::{Active, Rank, Wish, strongest};
 use super::sieve::Sieve;
+use super::trail::Trail;
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
@@ -45,6 +47,8 @@ pub(super) struct Masker<'a> {
     pub(super) has_failed: bool,
     /// The kinds of what blocks the message.
     blocked: BTreeSet<String>,
+    /// Where values are found, if somebody asks.
+    pub(super) trail: Option<Trail>,
 }
 
 /// What the place of a text says about it.
@@ -106,6 +110,7 @@ impl<'a> Masker<'a> {
             depth: 0,
             has_failed: false,
             blocked: BTreeSet::new(),
+            trail: None,
         }
     }
 
@@ -142,7 +147,7 @@ impl<'a> Masker<'a> {
     pub(super) fn has_known(&mut self, text: &str) -> bool {
         let mut has_any = false;
         for known in self.known.iter().filter(|known| known.is_in(text)) {
-            *self.counts.entry(count_name(Kind::Credential(known.name()))).or_default() += 1;
+            self.count(Kind::Credential(known.name()), &REDACT, None);
             has_any = true;
         }
         has_any
@@ -153,6 +158,7 @@ impl<'a> Masker<'a> {
         let passes = self.active.fails_open();
         if passes {
             *self.counts.entry(UNMASKED.to_owned()).or_default() += 1;
+            self.found(UNMASKED, None);
         }
         passes
     }
@@ -160,18 +166,21 @@ impl<'a> Masker<'a> {
     /// The mask of a text that cannot be masked in part.
     pub(super) fn unreadable(&mut self) -> String {
         *self.counts.entry(UNREADABLE.to_owned()).or_default() += 1;
+        self.found(UNREADABLE, None);
         mark(UNREADABLE)
     }
 
     /// Counts a value that was masked by its place and is no text.
     pub(super) fn count_field(&mut self, action: &Action) {
-        self.count(Kind::Field, action);
+        self.count(Kind::Field, action, None);
     }
 
     /// Counts a value. What is masked inside a text in base64 was counted there.
-    fn count(&mut self, kind: Kind<'_>, action: &Action) {
+    fn count(&mut self, kind: Kind<'_>, action: &Action, range: Option<Range<usize>>) {
         if !matches!(kind, Kind::Encoded) {
-            *self.counts.entry(count_name(kind)).or_default() += 1;
+            let name = count_name(kind);
+            self.found(&name, range);
+            *self.counts.entry(name).or_default() += 1;
         }
         if matches!(action, Action::Block {}) {
             self.blocked.insert(kind.name().to_owned());
@@ -180,7 +189,7 @@ impl<'a> Masker<'a> {
 
     /// Counts a value of a kind that was masked in parts.
     pub(super) fn count_kind(&mut self, kind: DetectorType, action: &Action) {
-        self.count(Kind::Detected(kind), action);
+        self.count(Kind::Detected(kind), action, None);
     }
 
     /// What a JSON number becomes, if it changes; both as they are spelled.
@@ -234,7 +243,7 @@ impl<'a> Masker<'a> {
             return None;
         }
         let kind = detected.filter(|_| field.is_none()).map_or(Kind::Field, |(kind, _)| kind);
-        *self.counts.entry(count_name(kind)).or_default() += 1;
+        self.count(kind, &REDACT, Some(0..spelled.len()));
         Some(settled)
     }
 
@@ -397,7 +406,7 @@ impl<'a> Masker<'a> {
             };
             if masked != value {
                 has_changed = true;
-                self.count(finding.kind, finding.action);
+                self.count(finding.kind, finding.action, Some(finding.range.clone()));
             }
             output.push_str(text.get(done..finding.range.start).unwrap_or_default());
             output.push_str(&masked);
@@ -450,48 +459,4 @@ fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
         }
     }
     united.into_iter().map(|(finding, _)| finding).collect()
-}
-
-/// The digits of a number that is an integer, however it is spelled: `4.2e1` is `42`. None if it is not, or
-/// has more digits than any value that is looked for.
-fn integer_digits(spelled: &str) -> Option<String> {
-    const MAXIMUM_DIGITS: usize = 19;
-    let unsigned = spelled.trim_start_matches('-');
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let zeros = usize::try_from(exponent).ok()?.checked_sub(fraction.len())?;
-    if whole.len() + fraction.len() + zeros.min(MAXIMUM_DIGITS + 1) > MAXIMUM_DIGITS {
-        return None;
-    }
-    Some(format!("{whole}{fraction}{}", "0".repeat(zeros)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::integer_digits;
-
-    #[test]
-    fn integers_are_read_in_every_spelling() {
-        for (spelled, expected) in [
-            ("4111111111111111", Some("4111111111111111")),
-            ("-4111111111111111", Some("4111111111111111")),
-            ("4111111111111111.0", Some("4111111111111111")),
-            ("4.111111111111111e15", Some("4111111111111111")),
-            ("4.111111111111111E+15", Some("4111111111111111")),
-            ("42e2", Some("4200")),
-            ("0", Some("0")),
-            ("0.5", None),
-            ("1.25e1", None),
-            ("1e-2", None),
-            ("1e999999999", None),
-            ("1e99999999999999", None),
-            ("12345678901234567890", None),
-        ] {
-            assert_eq!(integer_digits(spelled).as_deref(), expected, "{spelled}");
-        }
-    }
 }

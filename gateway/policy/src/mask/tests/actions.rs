@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Setup, parse, request, result};
 use crate::config::{Direction, SecretKey};
-use crate::mask::{BLOCKED, Known};
+use crate::mask::{Audience, BLOCKED, Context, Known, explain};
 
 const KEY: &str = "lmk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -239,7 +239,7 @@ fn a_hash_is_the_same_wherever_the_value_stands_and_without_its_key_the_value_is
     });
     let with_key = Setup { known: vec![masking_key()], ..Setup::with_rule(rule.clone()) };
     let content = json!({
-        "a": "ada@example.com", "b": "to ada@example.com", "ada@example.com": 1, "id": "ada@example.com",
+        "a": "ada@example.com", "b": "to ada@example.com", "ada@example.com": 1, "id": "A-77",
         "n": 4_111_111_111_111_111_i64, "c": "ben@example.com",
     });
     let masked = with_key.structured(content.clone());
@@ -249,12 +249,58 @@ fn a_hash_is_the_same_wherever_the_value_stands_and_without_its_key_the_value_is
     assert_eq!(masked[one], 1);
     assert_eq!(masked["n"], 0);
     assert_ne!(masked["c"], masked["a"]);
-    // A kind has hashes of its own, so that nothing is told by comparing them with another's.
-    assert_ne!(masked["id"], masked["a"]);
+    assert_eq!(masked["id"], with_key.structured(json!({"x": [{"ID": "A-77"}]}))["x"][0]["ID"]);
     assert_eq!(with_key.structured(masked.clone()), masked);
     let without = Setup::with_rule(rule).structured(content);
     assert_eq!(without["a"], "[REDACTED:Email]");
     assert_eq!(without["id"], "[REDACTED:Field]");
     let shown = with_key.content(&format!("the key is {KEY}"));
     assert_eq!(shown, "the key is [REDACTED:credential]");
+}
+
+#[test]
+fn an_explanation_tells_kind_place_and_bytes_and_never_a_value() {
+    let setup = Setup::with_rule(json!({
+        "detectors": [{"group": "All", "action": {"redact": {}}}],
+        "fields": [
+            {"keys": ["pin"], "action": {"redact": {}}},
+            {"keys": ["gone"], "action": {"drop": {}}},
+        ],
+    }));
+    let inside = json!({"rows": [{"mail": "x ada@example.com"}]}).to_string();
+    let content = json!({
+        "a b": "ada@example.com, 123-45-6789", "ada@example.com": {"pin": 7}, "gone": [1], "ok": true, "pin": [1],
+        "text": inside,
+    });
+    let message = parse(&result(json!({"structuredContent": content})).to_string());
+    let context = Context {
+        audience: Audience::Caller(&setup.caller),
+        direction: Direction::Response,
+        operation: None,
+        known: &[],
+        now: 0,
+    };
+    let (masked, found) = explain(&setup.program, &context, &message);
+    assert_eq!(masked.bytes(), setup.masked(&message).bytes());
+    let told: Vec<_> = found
+        .iter()
+        .map(|found| {
+            let range = found.range.as_ref().map(|range| (range.start, range.end));
+            let path = found.path.strip_prefix("$.result.structuredContent").unwrap();
+            (found.kind.as_str(), path, range, found.in_name)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Email", "[\"a b\"]", Some((0, 15)), false),
+            ("UsSsn", "[\"a b\"]", Some((17, 28)), false),
+            ("Email", "", Some((0, 15)), true),
+            ("Field", "[\"[REDACTED:Email]\"].pin", Some((0, 1)), false),
+            ("Field", ".gone", None, false),
+            ("Field", ".pin", None, false),
+            ("Email", ".text > $.rows[0].mail", Some((2, 17)), false),
+        ]
+    );
+    assert!(!format!("{found:?}").contains("ada@"), "{found:?}");
 }

@@ -415,6 +415,9 @@ pub struct MaskingRuleStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
     )]
     pub conditions: Vec<Condition>,
+    /// What the rule is compiled to. None while the rule has a mistake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<MaskingProgram>,
     /// How many connections the rule holds for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_count: Option<i64>,
@@ -430,6 +433,21 @@ fn default_nested_json() -> i32 {
 
 fn default_true() -> bool {
     true
+}
+
+/// What a MaskingRule is compiled to, and what it costs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MaskingProgram {
+    /// Names what the rule does: equal for rules that mask the same in the same way, whatever they hold for.
+    #[schemars(length(max = 64))]
+    pub hash: String,
+    /// How many kinds are looked for in every text. All are found in one pass.
+    pub detectors: i64,
+    /// How many paths and patterns over names are compared with every member.
+    pub fields: i64,
+    /// Whether answers pass before they are there whole. They do not: a gateway has each message whole before it masks it.
+    pub streaming: bool,
 }
 
 fn default_directions() -> Vec<Direction> {

@@ -136,7 +136,7 @@ impl Reporter {
         }
         self.bind(namespace, judged, &programmed, context);
         for subject in subjects("MaskingRule") {
-            let status = status::masking_rule(&self.policy(namespace, &subject));
+            let status = status::masking_rule(&self.policy(namespace, &subject), subject.object);
             errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
         }
         for subject in subjects("CommandRule") {

@@ -3,11 +3,14 @@
 use lychgate_crds::Reason;
 use lychgate_crds::approval::policy::Mode;
 use lychgate_crds::connection::SecretKeyReference;
-use lychgate_crds::masking::{self, FailurePolicy, MaskingRuleSpec};
+use lychgate_crds::masking::{self, FailurePolicy, MaskingProgram, MaskingRuleSpec};
 use lychgate_gateway_policy::compile::MESSAGE_BYTES;
 use lychgate_gateway_policy::config;
-use lychgate_gateway_policy::mask::check_rule;
+use lychgate_gateway_policy::mask::{Cost, check_rule, cost};
+use serde::Deserialize as _;
+use serde_json::Value;
 
+use crate::names::sha256;
 use crate::problem::Finding;
 
 /// What is wrong with a rule beyond its schema: paths and regular expressions, above all.
@@ -23,6 +26,23 @@ pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
         .map(|problem| Finding::new(format!("spec.{}", problem.path), Reason::InvalidValue, problem.message))
         .chain(open)
         .collect()
+}
+
+/// What the rule in an object as the API server has it is compiled to; none if it has a mistake.
+pub(crate) fn program(object: &Value) -> Option<MaskingProgram> {
+    let spec = MaskingRuleSpec::deserialize(object.get("spec")?).ok()?;
+    let rule = to_config("rule", &spec);
+    if !check_rule(&rule).is_empty() {
+        return None;
+    }
+    let Cost { detectors, fields } = cost(&rule);
+    Some(MaskingProgram {
+        // Names are texts and numbers are integers in there: nothing that JSON cannot say.
+        hash: sha256(&serde_json::to_vec(&rule).unwrap_or_default()),
+        detectors: i64::try_from(detectors).unwrap_or(i64::MAX),
+        fields: i64::try_from(fields).unwrap_or(i64::MAX),
+        streaming: false,
+    })
 }
 
 /// A rule as the gateway knows it.

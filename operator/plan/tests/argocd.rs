@@ -122,7 +122,8 @@ fn approval(phase: Option<Phase>) -> Value {
 /// The fixtures of all kinds: the name of each file, the object, and its health.
 fn fixtures() -> Vec<(&'static str, Value, &'static str)> {
     let broken = problem();
-    let rule = |problems, state| object("MaskingRule", status::masking_rule(&policy(problems, state)));
+    let rule =
+        |problems, state| object("MaskingRule", status::masking_rule(&policy(problems, state), &json!({})));
     let commands = |problems, state| object("CommandRule", status::command_rule(&policy(problems, state)));
     let guarded = |problems, state, guard: &Guard| {
         object("ApprovalPolicy", status::approval_policy(&policy(problems, state), guard))

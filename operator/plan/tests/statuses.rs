@@ -9,6 +9,7 @@ use lychgate_operator_plan::status::{
     Published, Refusal, Replica, State, ToolAnswer, ValidFacts,
 };
 use lychgate_operator_plan::{Closed, PinningMode, Problem, Severity};
+use serde_json::{Value, json};
 
 fn problem(reason: Reason, severity: Severity) -> Problem {
     let message = "mend it".to_owned();
@@ -189,7 +190,7 @@ fn gateways_and_rules_are_programmed_when_all_their_connections_are() {
 
     let nothing = problem(Reason::NoTarget, Severity::Warning);
     let rule = |connections: Vec<(String, State)>| {
-        status::masking_rule(&PolicyFacts { observed, problems: vec![&nothing], connections })
+        status::masking_rule(&PolicyFacts { observed, problems: vec![&nothing], connections }, &json!({}))
     };
     assert_eq!(said(&rule(vec![]).conditions), ["False/NoTarget", "False/NotAccepted"]);
     let holds = rule(vec![("agents/a".into(), State::True)]);
@@ -253,4 +254,25 @@ fn tools_are_pinned_as_gateways_saw_them_last_and_the_first_that_are_not_are_nam
     let many: Vec<(&str, &str, Option<&str>)> =
         names.iter().map(|name| (name.as_str(), "0a", None)).collect();
     assert!(told(enforced, &[heard(&many, &[])]).unwrap().contains("t07 (0a), and 12 more; "));
+}
+
+#[test]
+fn the_status_of_a_masking_rule_tells_what_it_is_compiled_to_and_of_a_wrong_one_nothing() {
+    let observed = Observed { generation: 1, previous: &[], now: at(1) };
+    let program = |target: &str, fields: Value| {
+        let object = json!({"spec": {
+            "targetRefs": [{"kind": "McpConnection", "name": target}],
+            "detectors": [{"type": "Email", "action": {"redact": {}}}],
+            "fields": fields,
+        }});
+        let facts = PolicyFacts { observed, problems: vec![], connections: vec![] };
+        status::masking_rule(&facts, &object).program
+    };
+    let field = |key: &str| json!([{"keys": [key], "action": {"drop": {}}}]);
+    let one = program("a", field("pin")).unwrap();
+    assert_eq!((one.detectors, one.fields, one.streaming, one.hash.len()), (1, 1, false, 64));
+    assert_eq!(program("b", field("pin")).unwrap(), one);
+    assert_ne!(program("a", field("pan")).unwrap().hash, one.hash);
+    assert_eq!(program("a", json!([{"jsonPath": "a", "action": {"drop": {}}}])), None);
+    assert_eq!(program("a", json!(7)), None);
 }

@@ -13,6 +13,7 @@
 mod action;
 mod base64;
 mod check;
+mod cost;
 mod decode;
 mod detect;
 mod document;
@@ -39,6 +40,7 @@ use lychgate_gateway_mcp::lists::{List, META_SUBSCRIPTION_ID};
 use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
 pub use check::check_rule;
+pub use cost::{Cost, cost};
 pub use keyed::masking_key;
 pub use known::Known;
 pub(crate) use program::compile_all;

@@ -4,9 +4,11 @@ use lychgate_crds::approval::policy::ApprovalPolicyStatus;
 use lychgate_crds::command::CommandRuleStatus;
 use lychgate_crds::masking::MaskingRuleStatus;
 use lychgate_crds::{ConditionType, Progress, Reason};
+use serde_json::Value;
 
 use super::conditions::{Observed, State, Verdict, conditions};
 use super::gateway::{accepted, programmed};
+use crate::masking;
 use crate::problem::Problem;
 
 /// The most connections that a status lists.
@@ -34,9 +36,9 @@ pub enum Guard {
     Lapsed(String),
 }
 
-/// The status of a MaskingRule.
+/// The status of a MaskingRule, which is `object` as the API server has it.
 #[must_use]
-pub fn masking_rule(facts: &PolicyFacts<'_>) -> MaskingRuleStatus {
+pub fn masking_rule(facts: &PolicyFacts<'_>, object: &Value) -> MaskingRuleStatus {
     let accepted = accepted_policy(facts);
     let programmed = programmed(&accepted, &facts.connections);
     MaskingRuleStatus {
@@ -45,6 +47,7 @@ pub fn masking_rule(facts: &PolicyFacts<'_>) -> MaskingRuleStatus {
             facts.observed,
             vec![(ConditionType::Accepted, accepted), (ConditionType::Programmed, programmed)],
         ),
+        program: masking::program(object),
         connection_count: i64::try_from(facts.connections.len()).ok(),
         connections: listed(facts),
     }

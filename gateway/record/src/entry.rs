@@ -14,8 +14,7 @@ use crate::key::VerifyingKey;
 use crate::line::ENVELOPE_BYTES_MAXIMUM;
 use crate::message::Message;
 
-/// How many values each detector masked, by the detector's name. Behind [`AUDITED`] stands what would have been masked by
-/// rules that only count.
+/// How many values each detector masked, by its name; behind [`AUDITED`], how many it would have masked.
 pub type Masks = BTreeMap<String, u64>;
 /// What precedes the name of a detector whose values were counted and not masked.
 pub const AUDITED: &str = "audit:";

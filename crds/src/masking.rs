@@ -316,7 +316,7 @@ pub enum DetectorGroup {
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::FIELD_PATH_OR_KEYS])))]
 pub struct Field {
     /// A path such as `$.rows[*].salary` from the root of structured content, of JSON in a text, or of the
-    /// arguments: names, indices and wildcards of RFC 9535. Write either jsonPath or keys.
+    /// arguments: all of RFC 9535 but filters. Write either jsonPath or keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_path")]
     pub json_path: Option<String>,

@@ -1,9 +1,13 @@
 //! Paths into a JSON document: the part of JSONPath (RFC 9535) that can be followed while a document is
 //! read once, from its root down.
 //!
-//! Known here are `$`, `.name`, `['name']`, `[3]`, `.*`, `[*]`, and `..` before a name or wildcard. Filters,
-//! slices, unions and indices from the end are not: they need to look ahead or ask about values, and a rule
-//! about a place should be readable as one. What is masked at a place is not decided here.
+//! Known here are all segments and all selectors but filters: names, indices from both ends, slices, wildcards, several of
+//! them in one pair of brackets, and `..` before any of them. Filters ask about values, and a rule about a place should be
+//! readable as one. What is masked at a place is not decided here.
+
+mod slice;
+
+use slice::{Slice, from_start, signed};
 
 /// A compiled path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +20,17 @@ pub(crate) struct Path {
 struct Segment {
     /// Whether the step may be taken at any depth (`..`).
     descends: bool,
-    selector: Selector,
+    /// Where it leads; one of them is enough.
+    selectors: Vec<Selector>,
 }
 
 /// What a step leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Selector {
     Name(String),
-    Index(usize),
+    /// From the end if it is negative.
+    Index(i64),
+    Slice(Slice),
     Wildcard,
 }
 
@@ -32,8 +39,13 @@ enum Selector {
 pub(crate) enum Step<'a> {
     /// Into the member of this name.
     Name(&'a str),
-    /// Into the item of this index.
-    Index(usize),
+    /// Into the item of this index, of so many.
+    Item {
+        /// Counted from 0.
+        index: usize,
+        /// How many items the array has.
+        length: usize,
+    },
 }
 
 /// How far each of several paths has been followed at one place of a document: which path, and how many of
@@ -59,6 +71,12 @@ impl Path {
     pub(crate) fn length(&self) -> usize {
         self.segments.len()
     }
+
+    /// Whether the last step counts the items of an array.
+    pub(crate) fn ends_by_number(&self) -> bool {
+        let last = self.segments.last().into_iter().flat_map(|segment| &segment.selectors);
+        last.into_iter().any(|selector| matches!(selector, Selector::Index(_) | Selector::Slice(_)))
+    }
 }
 
 /// The states of all `paths` at the root of a document.
@@ -76,7 +94,7 @@ pub(crate) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &m
     };
     for &(index, done) in states {
         let Some(segment) = paths.get(index).and_then(|path| path.segments.get(done)) else { continue };
-        if segment.selector.takes(step) {
+        if segment.selectors.iter().any(|selector| selector.takes(step)) {
             keep((index, done + 1));
         }
         if segment.descends {
@@ -89,9 +107,12 @@ impl Selector {
     fn takes(&self, step: Step<'_>) -> bool {
         match (self, step) {
             (Self::Name(own), Step::Name(name)) => own == name,
-            (Self::Index(own), Step::Index(index)) => *own == index,
-            (Self::Wildcard, Step::Name(_) | Step::Index(_)) => true,
-            (Self::Name(_), Step::Index(_)) | (Self::Index(_), Step::Name(_)) => false,
+            (Self::Index(own), Step::Item { index, length }) => {
+                from_start(*own, signed(length)) == signed(index)
+            }
+            (Self::Slice(slice), Step::Item { index, length }) => slice.takes(signed(index), signed(length)),
+            (Self::Wildcard, Step::Name(_) | Step::Item { .. }) => true,
+            (Self::Name(_), Step::Item { .. }) | (Self::Index(_) | Self::Slice(_), Step::Name(_)) => false,
         }
     }
 }
@@ -115,24 +136,24 @@ impl Parser {
 
     fn segment(&mut self) -> Result<Segment, PathError> {
         if self.take('[') {
-            return Ok(Segment { descends: false, selector: self.bracketed()? });
+            return Ok(Segment { descends: false, selectors: self.bracketed()? });
         }
         if !self.take('.') {
             return Err(self.error("write `.` or `[` before the next step"));
         }
         let descends = self.take('.');
-        let selector = match self.peek() {
+        let selectors = match self.peek() {
             Some('[') if descends => {
                 self.position += 1;
                 self.bracketed()?
             }
             Some('*') => {
                 self.position += 1;
-                Selector::Wildcard
+                vec![Selector::Wildcard]
             }
-            Some(_) | None => self.shorthand()?,
+            Some(_) | None => vec![self.shorthand()?],
         };
-        Ok(Segment { descends, selector })
+        Ok(Segment { descends, selectors })
     }
 
     /// A name without quotes (RFC 9535, section 2.5.1.1, `member-name-shorthand`).
@@ -161,51 +182,82 @@ impl Parser {
     }
 
     /// What stands between brackets; the opening one has been read.
-    fn bracketed(&mut self) -> Result<Selector, PathError> {
-        self.skip_blanks();
-        let selector = match self.peek() {
-            Some('*') => {
-                self.position += 1;
-                Selector::Wildcard
+    fn bracketed(&mut self) -> Result<Vec<Selector>, PathError> {
+        let mut selectors = Vec::new();
+        loop {
+            self.skip_blanks();
+            selectors.push(self.selector()?);
+            self.skip_blanks();
+            if self.take(']') {
+                return Ok(selectors);
             }
-            Some(quote @ ('\'' | '"')) => {
-                self.position += 1;
-                Selector::Name(self.quoted(quote)?)
+            if !self.take(',') {
+                return Err(self.error("write `]`, or a comma and another selector"));
             }
-            Some('0'..='9') => Selector::Index(self.index()?),
-            Some('-') => {
-                return Err(
-                    self.error("indices from the end are not supported; write an index from 0 on, or [*]")
-                );
-            }
-            Some('?') => return Err(self.error("filters are not supported; write [*]")),
-            Some(':') => return Err(self.error("slices are not supported; write [*]")),
-            Some(_) | None => return Err(self.error("write an index, a name in quotes, or `*`")),
-        };
-        self.skip_blanks();
-        match self.peek() {
-            Some(']') => {
-                self.position += 1;
-                Ok(selector)
-            }
-            Some(',') => Err(self.error("unions are not supported; write a field for each path")),
-            Some(':') => Err(self.error("slices are not supported; write [*]")),
-            Some(_) | None => Err(self.error("write `]`")),
         }
     }
 
-    fn index(&mut self) -> Result<usize, PathError> {
-        let start = self.position;
-        let mut digits = String::new();
+    fn selector(&mut self) -> Result<Selector, PathError> {
+        match self.peek() {
+            Some('*') => {
+                self.position += 1;
+                Ok(Selector::Wildcard)
+            }
+            Some(quote @ ('\'' | '"')) => {
+                self.position += 1;
+                Ok(Selector::Name(self.quoted(quote)?))
+            }
+            Some('0'..='9' | '-' | ':') => self.index_or_slice(),
+            Some('?') => Err(self.error("filters are not supported; write [*]")),
+            Some(_) | None => Err(self.error("write an index, a slice, a name in quotes, or `*`")),
+        }
+    }
+
+    fn index_or_slice(&mut self) -> Result<Selector, PathError> {
+        let begin = self.position;
+        let start = self.integer()?;
+        self.skip_blanks();
+        if !self.take(':') {
+            return start.map(Selector::Index).ok_or_else(|| self.error("write an index"));
+        }
+        self.skip_blanks();
+        let end = self.integer()?;
+        self.skip_blanks();
+        let mut step = None;
+        if self.take(':') {
+            self.skip_blanks();
+            step = self.integer()?;
+        }
+        let slice = Slice { start, end, step: step.unwrap_or(1) };
+        if slice.is_empty() {
+            self.position = begin;
+            return Err(self.error("this slice takes no item of any array; write one such as [0:3] or [-3:]"));
+        }
+        Ok(Selector::Slice(slice))
+    }
+
+    /// A number as RFC 9535, section 2.3.3.1, has it, if one stands here.
+    fn integer(&mut self) -> Result<Option<i64>, PathError> {
+        /// What I-JSON (RFC 7493) can say exactly.
+        const MOST: i64 = (1 << 53) - 1;
+        let begin = self.position;
+        let mut text = String::new();
+        if self.take('-') {
+            text.push('-');
+        }
         while let Some(digit @ '0'..='9') = self.peek() {
-            digits.push(digit);
+            text.push(digit);
             self.position += 1;
         }
-        let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
-        match digits.parse() {
-            Ok(index) if !has_leading_zero => Ok(index),
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let digits = text.trim_start_matches('-');
+        let is_plain = text == "0" || !digits.starts_with('0');
+        match text.parse::<i64>() {
+            Ok(number) if is_plain && (-MOST..=MOST).contains(&number) => Ok(Some(number)),
             Ok(_) | Err(_) => {
-                self.position = start;
+                self.position = begin;
                 Err(self.error("write an index without leading zeros that fits a document"))
             }
         }
@@ -253,7 +305,9 @@ impl Parser {
     }
 
     fn skip_blanks(&mut self) {
-        while self.take(' ') {}
+        while let Some(' ' | '\t' | '\n' | '\r') = self.peek() {
+            self.position += 1;
+        }
     }
 
     fn take(&mut self, wanted: char) -> bool {
@@ -290,7 +344,9 @@ mod tests {
 
     #[test]
     fn a_path_arrives_where_it_leads_and_nowhere_else() {
-        use Step::{Index, Name};
+        use Step::Name;
+        #[allow(non_snake_case, reason = "the rows read like steps")]
+        let Index = |index| Step::Item { index, length: 10 };
         for (path, steps, expected) in [
             ("$", vec![], true),
             ("$", vec![Name("a")], false),
@@ -320,6 +376,52 @@ mod tests {
         }
     }
 
+    /// The places of an array of `length` that a selector takes.
+    fn taken(selector: &str, length: usize) -> Vec<usize> {
+        let path = format!("$[{selector}]");
+        (0..length).filter(|&index| arrives(&path, &[Step::Item { index, length }])).collect()
+    }
+
+    #[test]
+    fn indices_slices_and_several_selectors_take_what_the_standard_says() {
+        for (selector, length, expected) in [
+            ("-1", 3, vec![2]),
+            ("-3", 3, vec![0]),
+            ("-4", 3, vec![]),
+            ("1:3", 7, vec![1, 2]),
+            ("5:", 7, vec![5, 6]),
+            ("1:5:2", 7, vec![1, 3]),
+            ("5:1:-2", 7, vec![3, 5]),
+            ("::-1", 3, vec![0, 1, 2]),
+            ("::-2", 4, vec![1, 3]),
+            (":", 3, vec![0, 1, 2]),
+            ("::", 2, vec![0, 1]),
+            (":2", 5, vec![0, 1]),
+            ("-2:", 5, vec![3, 4]),
+            (":-2", 5, vec![0, 1, 2]),
+            ("0:100:3", 8, vec![0, 3, 6]),
+            ("-100:2", 5, vec![0, 1]),
+            ("2:-10:-1", 5, vec![0, 1, 2]),
+            ("10:20", 5, vec![]),
+            (" 1 : 4 : 2 ", 7, vec![1, 3]),
+            ("0, 3", 5, vec![0, 3]),
+            ("0:2,-1", 5, vec![0, 1, 4]),
+            ("'a',1", 3, vec![1]),
+            ("*", 2, vec![0, 1]),
+            ("1", 0, vec![]),
+        ] {
+            assert_eq!(taken(selector, length), expected, "[{selector}] of {length}");
+        }
+        for name in ["a", "b c"] {
+            assert!(arrives("$['a', \"b c\"]", &[Step::Name(name)]), "{name}");
+            assert!(
+                arrives("$..['a','b c'].d", &[Step::Name("x"), Step::Name(name), Step::Name("d")]),
+                "{name}"
+            );
+        }
+        assert!(!arrives("$['a',1]", &[Step::Name("b")]) && !arrives("$[0:2]", &[Step::Name("0")]));
+    }
+
     #[test]
     fn states_do_not_grow_with_depth() {
         let path = Path::parse("$..a..a..a").unwrap();
@@ -345,18 +447,26 @@ mod tests {
                 "at character 8: a name with other than letters, digits and `_` stands in brackets, as in ['order-id']",
             ),
             ("$.a.]", "at character 5: write a name, or `*` for every one"),
-            (
-                "$[-1]",
-                "at character 3: indices from the end are not supported; write an index from 0 on, or [*]",
-            ),
             ("$[01]", "at character 3: write an index without leading zeros that fits a document"),
-            ("$[0:2]", "at character 4: slices are not supported; write [*]"),
-            ("$[:2]", "at character 3: slices are not supported; write [*]"),
+            ("$[-0]", "at character 3: write an index without leading zeros that fits a document"),
+            ("$[-]", "at character 3: write an index without leading zeros that fits a document"),
+            (
+                "$[9007199254740992]",
+                "at character 3: write an index without leading zeros that fits a document",
+            ),
+            (
+                "$[3:1]",
+                "at character 3: this slice takes no item of any array; write one such as [0:3] or [-3:]",
+            ),
+            (
+                "$[::0]",
+                "at character 3: this slice takes no item of any array; write one such as [0:3] or [-3:]",
+            ),
+            ("$[1,]", "at character 5: write an index, a slice, a name in quotes, or `*`"),
             ("$[?@.a]", "at character 3: filters are not supported; write [*]"),
-            ("$['a','b']", "at character 6: unions are not supported; write a field for each path"),
             ("$['a", "at character 5: the name does not end; write '"),
-            ("$[a]", "at character 3: write an index, a name in quotes, or `*`"),
-            ("$[0", "at character 4: write `]`"),
+            ("$[a]", "at character 3: write an index, a slice, a name in quotes, or `*`"),
+            ("$[0", "at character 4: write `]`, or a comma and another selector"),
             (r"$['\x']", "at character 5: no such escape; write \\\\ for a backslash"),
             (r"$['\u00']", "at character 5: write \\u and four hexadecimal digits, or the character itself"),
         ] {

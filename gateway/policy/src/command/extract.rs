@@ -58,8 +58,9 @@ impl<'a> Search<'_, 'a> {
                 self.enter(member.value, states, Step::Name(&name), ".*");
             }
         }
+        let length = value.items().count();
         for (index, item) in value.items().enumerate() {
-            self.enter(item, states, Step::Index(index), &format!("[{index}]"));
+            self.enter(item, states, Step::Item { index, length }, &format!("[{index}]"));
         }
     }
 

@@ -187,11 +187,13 @@ impl<'a> Masker<'a> {
     fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
         let noted = self.carry(array, spot.place(label));
         let mut dropped = HashSet::new();
+        // Only paths ask how many there are.
+        let length = if self.active.paths().is_empty() { 0 } else { array.items().count() };
         for (index, item) in array.items().enumerate() {
             if self.prunes() && !self.may_change(item) {
                 continue;
             }
-            let child = self.step(spot, Step::Index(index));
+            let child = self.step(spot, Step::Item { index, length });
             let field = self.field(&child, &[], item);
             self.at_item(index);
             if let Some(action @ Action::Drop {}) = field {

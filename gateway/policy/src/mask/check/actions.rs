@@ -3,6 +3,7 @@
 use crate::compile::{Problem, is_plain_name};
 use crate::config::{Action, Detector, DetectorType, Field, Generalize, Hash, Replacement, SecretKey};
 use crate::mask::keyed::LENGTH;
+use crate::path::Path;
 
 /// The fewest and most characters that a partial mask shows.
 const KEEP_LAST: std::ops::RangeInclusive<u32> = 1..=8;
@@ -111,10 +112,7 @@ pub(super) fn check_action_of_detector(detector: &Detector, path: &str, problems
 
 /// Behind an item that goes away, every other one gets another place.
 pub(super) fn check_action_of_field(field: &Field, path: &str, problems: &mut Vec<Problem>) {
-    let is_item = |path: &str| {
-        let index = path.strip_suffix(']').and_then(|path| path.rsplit_once('['));
-        index.is_some_and(|(_, index)| index.bytes().all(|byte| byte.is_ascii_digit()))
-    };
+    let is_item = |text: &str| Path::parse(text).is_ok_and(|path| path.ends_by_number());
     if matches!(field.action, Action::Drop {}) && field.json_path.as_deref().is_some_and(is_item) {
         problems.push(Problem::new(
             format!("{path}.drop"),
@@ -212,7 +210,7 @@ mod tests {
         }
         let item = "takes away an item by its number, so that the next one has it; write [*] for all items, or another \
                     action";
-        for path in ["$.rows[3]", "$[0]", "$..rows[10]"] {
+        for path in ["$.rows[3]", "$[0]", "$..rows[10]", "$[-1]", "$.rows[1:3]", "$['a', 2]"] {
             let found = problems("Email", path, &json!({"drop": {}}));
             assert_eq!(found, [("fields[0].action.drop".to_owned(), item.to_owned())], "{path}");
         }

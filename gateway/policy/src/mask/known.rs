@@ -5,6 +5,7 @@
 //! need a key or a guess (hashes, encryption, base64 over several lines) are not.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use lychgate_gateway_mcp::json::quote;
 use memchr::memmem;
@@ -21,16 +22,24 @@ const MINIMUM_BYTES: usize = 8;
 /// Schemes behind which even a short value is a credential.
 const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 
-/// A credential's value, in the forms in which it could be shown. Make it once for each version of a
-/// credential. It has neither `Debug` nor `Serialize`, for it must not be shown itself.
+/// A credential's value, in the forms in which it could be shown. Its clones are one and the same. It has neither
+/// `Debug` nor `Serialize`, for it must not be shown itself.
 #[derive(Clone)]
-pub struct Known {
+pub struct Known(Arc<Value>);
+
+struct Value {
     name: String,
-    value: Zeroizing<String>,
+    text: Zeroizing<String>,
+    /// Whether every form but a percent-encoded one has [`MINIMUM_RUN`] characters of tokens in a row.
+    has_run: bool,
+    /// The forms, once a text was looked through that could hold one: most callers' tokens are longer than any text
+    /// that they are looked for in.
+    forms: OnceLock<Forms>,
+}
+
+/// What a value is looked for as.
+struct Forms {
     needles: Vec<Needle>,
-    /// The length of the shortest needle, and of the shortest that has no run of characters of tokens.
-    shortest: usize,
-    shortest_without_run: usize,
     grams: Grams,
 }
 
@@ -93,36 +102,28 @@ impl Known {
     /// masked, or what follows `Bearer`, `Basic` or `Token`: masking each `a` would help nobody.
     #[must_use]
     pub fn new(name: &str, value: &str) -> Self {
-        let value = value.trim();
-        let needles = if value.len() < MINIMUM_BYTES { Vec::new() } else { needles(value) };
-        let shortest = |is_asked: fn(&&Needle) -> bool| {
-            needles.iter().filter(is_asked).map(|needle| needle.text.len()).min().unwrap_or(usize::MAX)
-        };
-        let grams = Grams::of(&needles);
-        let (shortest, shortest_without_run) = (shortest(|_| true), shortest(|needle| !needle.has_run));
-        Self {
+        let text = Zeroizing::new(value.trim().to_owned());
+        Self(Arc::new(Value {
             name: name.to_owned(),
-            value: Zeroizing::new(value.to_owned()),
-            needles,
-            shortest,
-            shortest_without_run,
-            grams,
-        }
+            has_run: has_run_when_escaped(&text),
+            text,
+            forms: OnceLock::new(),
+        }))
     }
 
     /// The name, as records call the credential.
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The value, for a key that is known by it.
     pub(super) fn value(&self) -> &str {
-        &self.value
+        &self.0.text
     }
 
     /// Whether the value is too short to be looked for inside words.
     pub(super) fn is_short(&self) -> bool {
-        self.needles.is_empty()
+        self.0.text.len() < MINIMUM_BYTES
     }
 
     /// Whether `text` holds the value, in any of the forms that are looked for.
@@ -145,6 +146,9 @@ impl Known {
             self.find_short(text, found);
             return;
         }
+        if !self.may_be_in(text, has_run) {
+            return;
+        }
         self.find_needles(text, has_run, found);
         if text.contains('%') {
             let (decoded, places) = percent_decoded(text);
@@ -155,9 +159,9 @@ impl Known {
         }
     }
 
-    /// Whether `text` may hold the value, as [`Self::find_where`] would find it.
+    /// Whether `text` holds the value, as [`Self::find_where`] would find it.
     pub(super) fn is_in_where(&self, text: &str, has_run: bool) -> bool {
-        if !self.is_short() && text.len() < if has_run { self.shortest } else { self.shortest_without_run } {
+        if !self.is_short() && !self.may_be_in(text, has_run) {
             return false;
         }
         let mut found = Vec::new();
@@ -165,18 +169,28 @@ impl Known {
         !found.is_empty()
     }
 
+    /// Whether `text` could hold a form of a value that is not short. No form is shorter than the value: escapes and
+    /// percent-encoding add to it, and of eight bytes and more base64 keeps at least as many characters.
+    fn may_be_in(&self, text: &str, has_run: bool) -> bool {
+        text.len() >= self.0.text.len() && (has_run || !self.0.has_run || text.contains('%'))
+    }
+
     fn find_needles(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
         let bytes = text.as_bytes();
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
+        let forms = self.0.forms.get_or_init(|| {
+            let needles = needles(&self.0.text);
+            Forms { grams: Grams::of(&needles), needles }
+        });
         let mut long_may_be_in = None;
         let may_be_in = |needle: &&Needle| {
             needle.text.len() <= text.len()
                 && (has_run || !needle.has_run)
                 && (needle.text.len() < Grams::SHORTEST
-                    || *long_may_be_in.get_or_insert_with(|| self.grams.may_be_in(bytes)))
+                    || *long_may_be_in.get_or_insert_with(|| forms.grams.may_be_in(bytes)))
         };
-        for needle in self.needles.iter().filter(may_be_in) {
+        for needle in forms.needles.iter().filter(may_be_in) {
             if memmem::find(bytes, needle.text.as_bytes()).is_none() {
                 continue;
             }
@@ -194,14 +208,14 @@ impl Known {
     }
 
     fn find_short(&self, text: &str, found: &mut Vec<Range<usize>>) {
-        if self.value.is_empty() {
+        if self.0.text.is_empty() {
             return;
         }
-        if text.trim() == self.value.as_str() {
+        if text.trim() == self.0.text.as_str() {
             found.push(0..text.len());
             return;
         }
-        for (start, hit) in text.match_indices(self.value.as_str()) {
+        for (start, hit) in text.match_indices(self.0.text.as_str()) {
             let end = start + hit.len();
             let is_behind_scheme = SCHEMES.iter().any(|scheme| {
                 let head = start.checked_sub(scheme.len()).and_then(|from| text.get(from..start));
@@ -213,6 +227,12 @@ impl Known {
             }
         }
     }
+}
+
+/// Whether `value` has a run of characters of tokens that escaping leaves whole; JSON may escape a slash.
+fn has_run_when_escaped(value: &str) -> bool {
+    let mut pieces = value.split(|byte: char| byte == '/' || !u8::try_from(byte).is_ok_and(is_token));
+    pieces.any(|piece| piece.len() >= MINIMUM_RUN)
 }
 
 fn needles(value: &str) -> Vec<Needle> {

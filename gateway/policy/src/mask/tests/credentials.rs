@@ -36,6 +36,17 @@ fn a_credential_is_masked_in_texts_names_and_nested_json() {
 }
 
 #[test]
+fn a_credential_that_is_one_long_word_is_masked_where_no_word_is_long() {
+    let token = "abcdefghijklmnopqrstuvwxyz0123456789";
+    let percent: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for text in [percent, format!("/?token={token}"), format!("ab%20{token}")] {
+        let setup = Setup { known: vec![Known::new("billing", token)], ..Setup::with_rules(json!([])) };
+        let masked = setup.content(&text);
+        assert!(masked.ends_with(MARK), "{masked}");
+    }
+}
+
+#[test]
 fn no_place_is_spared() {
     for message in [
         json!({"jsonrpc": "2.0", "id": VALUE, "result": {}}),

@@ -23,7 +23,7 @@ async fn kubectl_shows_in_one_line_where_a_connection_stands() {
     assert_eq!(lines[0], ["NAME", "GATEWAY", "URL", "ACCEPTED", "PROGRAMMED", "READY", "AGE"]);
     assert_eq!(lines[1][..6], ["db", "default", &url, "True", "Unknown", "Unknown"]);
     let lines = get("mask").await;
-    assert_eq!(lines[1][..3], ["mail", "1", "True"], "{lines:?}");
+    assert_eq!(lines[1][..4], ["mail", "Enforce", "1", "True"], "{lines:?}");
     let names: Vec<String> =
         get("lychgate").await.into_iter().filter_map(|line| line.first().cloned()).collect();
     for name in

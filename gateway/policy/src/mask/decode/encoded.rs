@@ -40,12 +40,9 @@ pub(in crate::mask) fn all(text: &str) -> Vec<Encoded> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut position = 0;
-    while position < bytes.len() {
-        let run = run_from(bytes, position);
-        position = run.end.max(position + 1);
-        if run.len() < SHORTEST {
-            continue;
-        }
+    while let Some(start) = long_run_from(bytes, position, base64::is_base64) {
+        let run = over_lines(bytes, start);
+        position = run.end;
         match read(text, &run) {
             Some(encoded) => {
                 position = encoded.range.end;
@@ -63,10 +60,10 @@ pub(in crate::mask) fn may_be_in(text: &str) -> bool {
     let bytes = text.as_bytes();
     let says = |run: &Range<usize>| begins_readable(bytes.get(run.clone()).unwrap_or_default());
     let mut position = 0;
-    while position < bytes.len() {
-        let run = run_from(bytes, position);
-        position = run.end.max(position + 1);
-        if run.len() >= SHORTEST && (says(&run) || parts(bytes, run).any(|part| says(&part))) {
+    while let Some(start) = long_run_from(bytes, position, base64::is_base64) {
+        let run = over_lines(bytes, start);
+        position = run.end;
+        if says(&run) || parts(bytes, run).any(|part| says(&part)) {
             return true;
         }
     }
@@ -90,10 +87,20 @@ fn begins_readable(letters: &[u8]) -> bool {
     std::str::from_utf8(decoded).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// The run of characters of base64 that begins at or after `position`, over the ends of long lines.
-fn run_from(bytes: &[u8], position: usize) -> Range<usize> {
-    let rest = bytes.get(position..).unwrap_or_default();
-    let start = position + rest.iter().take_while(|byte| !base64::is_base64(**byte)).count();
+/// Where at or after `position` the first run begins of at least [`SHORTEST`] bytes that `belongs` accepts. Such a run has no
+/// other byte in as many, so that they are looked at from their end, and most of a text is not looked at.
+fn long_run_from(bytes: &[u8], position: usize, belongs: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut start = position;
+    loop {
+        match bytes.get(start..start + SHORTEST)?.iter().rposition(|byte| !belongs(*byte)) {
+            Some(other) => start += other + 1,
+            None => return Some(start),
+        }
+    }
+}
+
+/// The run of characters of base64 that begins at `start`, over the ends of long lines.
+fn over_lines(bytes: &[u8], start: usize) -> Range<usize> {
     let mut end = line_end(bytes, start);
     let mut line = start;
     while end - line >= SHORTEST_LINE && (end - line).is_multiple_of(4) {
@@ -122,15 +129,10 @@ fn parts(bytes: &[u8], run: Range<usize>) -> impl Iterator<Item = Range<usize>> 
     let inside = bytes.get(run).unwrap_or_default();
     let mut done = 0;
     std::iter::from_fn(move || {
-        loop {
-            let rest = inside.get(done..).filter(|rest| !rest.is_empty())?;
-            let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let part = offset + done..offset + done + length;
-            done += length + 1;
-            if length >= SHORTEST {
-                return Some(part);
-            }
-        }
+        let start = long_run_from(inside, done, |byte| byte.is_ascii_alphanumeric())?;
+        let rest = inside.get(start..)?;
+        done = start + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        Some(offset + start..offset + done)
     })
 }
 

@@ -51,7 +51,9 @@ fn of_letters(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usiz
     };
     let pairs = inside.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(place, _)| place);
     let mut free_from = run.start;
-    for start in pairs.filter_map(|place| (run.start + place).checked_sub(2)) {
+    // One hyphen after another is what most runs with hyphens have not: identifiers, names, dates.
+    let has_next = |place: &usize| inside.get(place + 3) == Some(&b'-');
+    for start in pairs.filter(has_next).filter_map(|place| (run.start + place).checked_sub(2)) {
         if start < free_from {
             continue;
         }
@@ -69,12 +71,15 @@ fn address(text: &[u8], start: usize, separator: u8) -> Option<Range<usize>> {
         2 => *byte == separator,
         _ => byte.is_ascii_hexdigit(),
     };
+    if !bytes.iter().enumerate().all(is_in_place) {
+        return None;
+    }
     let is_uniform = bytes.chunks(3).all(|pair| pair.get(..2) == bytes.get(..2));
     let is_part_of_more = is_joined_before(text, start)
         || is_joined_after(text, range.end)
         || before(text, start) == Some(separator)
         || at(text, range.end) == Some(separator);
-    (bytes.iter().enumerate().all(is_in_place) && !is_uniform && !is_part_of_more).then_some(range)
+    (!is_uniform && !is_part_of_more).then_some(range)
 }
 
 #[cfg(test)]

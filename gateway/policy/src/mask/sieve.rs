@@ -11,7 +11,7 @@ use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
 use lychgate_gateway_mcp::message::Message;
 
 use super::decode::{Undo, View, encoded, may_be_split};
-use super::detect::{Finder, Sample, Wanted, name_in_label};
+use super::detect::{Finder, Hit, Sample, Wanted, name_in_label};
 use super::document::looks_like_json;
 use super::known::Known;
 use super::scan::{BLOCK, Block, Cursor};
@@ -22,8 +22,37 @@ use super::text::{Masker, is_number_to_look_at};
 pub(super) enum Sieve {
     /// All of them, for all that is known.
     All,
-    /// The entries with these numbers, in order, and no others.
-    Only(Vec<usize>),
+    /// These, and no others.
+    Only(Suspects),
+}
+
+/// What may change, and what was found in it.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    /// The numbers of their entries, in order.
+    entries: Vec<usize>,
+    /// The texts of some of them, in order.
+    searched: Vec<Searched>,
+    /// What was found in these.
+    hits: Vec<Hit>,
+}
+
+/// A text that was searched. It stands in the document without escapes, and is known by where that is.
+#[derive(Debug)]
+struct Searched {
+    text: Location,
+    label: Location,
+    /// What was found in it, of all that was found.
+    hits: Range<usize>,
+    has_run: bool,
+}
+
+/// Where a text stands in memory, and how long it is. It says which text it is as long as the text is there, as the document is
+/// that a sieve is of, and the names in it.
+type Location = (usize, usize);
+
+fn location(text: &str) -> Location {
+    if text.is_empty() { (0, 0) } else { (text.as_ptr().addr(), text.len()) }
 }
 
 impl Sieve {
@@ -32,8 +61,8 @@ impl Sieve {
         match self {
             Self::All => true,
             Self::Only(suspects) => {
-                let next = suspects.partition_point(|suspect| *suspect < entries.start);
-                suspects.get(next).is_some_and(|suspect| *suspect < entries.end)
+                let next = suspects.entries.partition_point(|suspect| *suspect < entries.start);
+                suspects.entries.get(next).is_some_and(|suspect| *suspect < entries.end)
             }
         }
     }
@@ -42,8 +71,20 @@ impl Sieve {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::All => false,
-            Self::Only(suspects) => suspects.is_empty(),
+            Self::Only(suspects) => suspects.entries.is_empty(),
         }
+    }
+
+    /// What was found in a text of the document that stands under a name, and whether it has a run of characters of tokens;
+    /// `None` if that is not known.
+    fn found_in(&self, text: &str, label: &str) -> Option<(&[Hit], bool)> {
+        let Self::Only(suspects) = self else { return None };
+        let text = location(text);
+        let index = suspects.searched.partition_point(|searched| searched.text < text);
+        let searched = suspects.searched.get(index)?;
+        let is_it = searched.text == text && searched.label == location(label);
+        let hits = suspects.hits.get(searched.hits.clone())?;
+        is_it.then_some((hits, searched.has_run))
     }
 }
 
@@ -57,6 +98,14 @@ impl Masker<'_> {
     /// need not be walked through.
     pub(super) fn prunes(&self) -> bool {
         !self.active.has_fields()
+    }
+
+    /// Searches a text for all that is wanted, or takes up what the sieve has found in it.
+    pub(super) fn search(&mut self, text: &str, label: &str) {
+        match self.sieve.found_in(text, label) {
+            Some((hits, has_run)) => self.finder.take_up(hits, has_run),
+            None => self.finder.find(Sample::new(text, label), self.active.wanted()),
+        }
     }
 
     /// Whether masking may change a value, or something in it. Nothing is said of what is masked because of its place.
@@ -86,7 +135,7 @@ impl Masker<'_> {
             has_numbers,
             labels: vec![Label::new(Cow::Borrowed(label), usize::MAX, wanted)],
             name: None,
-            suspects: Vec::new(),
+            suspects: Suspects::default(),
             suspect_until: 0,
         };
         for (index, (entry, value)) in document.entries().zip(document.root().walk()).enumerate() {
@@ -126,7 +175,7 @@ struct Sifting<'d> {
     labels: Vec<Label<'d>>,
     /// The name of the member whose value is next, and whether the name may change.
     name: Option<(Cow<'d, str>, bool)>,
-    suspects: Vec<usize>,
+    suspects: Suspects,
     /// Below a name that may change all may change, for the new name may speak of it.
     suspect_until: usize,
 }
@@ -140,7 +189,7 @@ impl<'d> Sifting<'d> {
             let (name, start) = self.string(entry, value);
             let may_change = self.may_change(&name, start, None);
             if may_change {
-                self.suspects.push(index);
+                self.suspects.entries.push(index);
             }
             self.name = Some((name, may_change));
             return;
@@ -172,7 +221,7 @@ impl<'d> Sifting<'d> {
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
         };
         if may_change {
-            self.suspects.push(index);
+            self.suspects.entries.push(index);
         }
     }
 
@@ -202,11 +251,29 @@ impl<'d> Sifting<'d> {
             None => self.finder.find(sample, wanted),
         }
         let has_run = self.finder.has_run();
-        !self.finder.hits().is_empty()
+        let may_change = !self.finder.hits().is_empty()
             || looks_like_json(text)
             || self.known.iter().any(|known| known.is_in_where(text, has_run))
             || (has_run && self.reads_base64 && encoded::may_be_in(text))
-            || (self.finder.may_be_disguised() && View::of(text, self.undo).is_some())
+            || (self.finder.may_be_disguised() && View::of(text, self.undo).is_some());
+        if may_change && start.is_some() && !text.is_empty() {
+            self.note(text, label, has_run);
+        }
+        may_change
+    }
+
+    /// Notes what the finder has found in a text of the document.
+    fn note(&mut self, text: &str, label: Option<&Label<'_>>, has_run: bool) {
+        let label = match label.map(|label| &label.name) {
+            Some(Cow::Borrowed(name)) => location(name_in_label(name)),
+            None => location(""),
+            // It is not there for long.
+            Some(Cow::Owned(_)) => return,
+        };
+        let Suspects { searched, hits, .. } = &mut self.suspects;
+        let first = hits.len();
+        hits.extend_from_slice(self.finder.hits());
+        searched.push(Searched { text: location(text), label, hits: first..hits.len(), has_run });
     }
 
     /// Whether nothing is to be found in a text that stands at `start`, by its bytes alone. Of a long text that is not

@@ -278,7 +278,7 @@ impl<'a> Masker<'a> {
     fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let mut findings = Vec::new();
         if !self.known.is_empty() || !self.active.wanted().is_empty() {
-            self.finder.find(Sample::new(text, place.label), self.active.wanted());
+            self.search(text, place.label);
             self.add_detected(text, place, &mut findings);
             let has_run = self.finder.has_run();
             self.find_known(text, !place.is_name, has_run, &mut findings);

@@ -41,7 +41,7 @@ mod url_credentials;
 mod vin;
 
 use crate::config::{DetectorGroup, DetectorType};
-pub(super) use engine::{Finder, is_token};
+pub(super) use engine::{Finder, Hit, is_token};
 use trigger::Trigger;
 pub(super) use trigger::{MINIMUM_RUN, Wanted};
 

@@ -138,12 +138,8 @@ fn parts(bytes: &[u8], run: Range<usize>) -> impl Iterator<Item = Range<usize>> 
 
 /// The text that a run says, if that is one.
 fn read(text: &str, run: &Range<usize>) -> Option<Encoded> {
-    /// Whole groups of four that are decoded before all of a run is.
-    const LOOK: usize = 12;
     let bytes = text.as_bytes();
-    let head: Vec<u8> = bytes.get(run.start..run.end.min(run.start + LOOK))?.to_vec();
-    let first = base64::decode_for_urls(&for_urls(&head))?;
-    if !first.iter().all(|&byte| is_readable(byte)) {
+    if !begins_readable(bytes.get(run.clone())?) {
         return None;
     }
     let letters: Vec<u8> =

@@ -59,9 +59,10 @@ impl Grams {
         let mut grams = Self(Zeroizing::new(vec![0; 1 << (Self::BITS - 6)]));
         for needle in needles.iter().filter(|needle| needle.text.len() >= Self::SHORTEST) {
             for gram in needle.text.as_bytes().windows(Self::LENGTH).filter_map(<[u8]>::first_chunk) {
-                let (word, bit) = Self::place(*gram);
-                if let Some(word) = grams.0.get_mut(word) {
-                    *word |= 1 << bit;
+                for (word, bit) in Self::places(*gram) {
+                    if let Some(word) = grams.0.get_mut(word) {
+                        *word |= 1 << bit;
+                    }
                 }
             }
         }
@@ -71,17 +72,23 @@ impl Grams {
     /// Whether a text may hold a long needle.
     fn may_be_in(&self, text: &[u8]) -> bool {
         text.as_chunks::<{ Self::LENGTH }>().0.iter().any(|gram| {
-            let (word, bit) = Self::place(*gram);
-            self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+            let is_noted =
+                |(word, bit): (usize, u32)| self.0.get(word).is_some_and(|word| word >> bit & 1 == 1);
+            Self::places(*gram).into_iter().all(is_noted)
         })
     }
 
+    /// Where a row of bytes is noted: in two places, for that one of them is noted by chance is frequent in a text of some
+    /// length, and then each needle is searched for.
     #[inline]
-    fn place(gram: [u8; Self::LENGTH]) -> (usize, u32) {
+    fn places(gram: [u8; Self::LENGTH]) -> [(usize, u32); 2] {
         /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let spread = u64::from_le_bytes(gram).wrapping_mul(SPREAD) >> (u64::BITS - Self::BITS);
-        (usize::try_from(spread >> 6).unwrap_or_default(), (spread & 63) as u32)
+        let spread = u64::from_le_bytes(gram).wrapping_mul(SPREAD);
+        [u64::BITS - Self::BITS, u64::BITS - 2 * Self::BITS].map(|shift| {
+            let place = spread >> shift & ((1 << Self::BITS) - 1);
+            (usize::try_from(place >> 6).unwrap_or_default(), (place & 63) as u32)
+        })
     }
 }
 

@@ -101,6 +101,8 @@ struct Rule {
     message_bytes: Option<u64>,
     fail_open: bool,
     detectors: Vec<(DetectorType, Action)>,
+    /// Where in `detectors` each kind is, by kind.
+    places: Vec<(DetectorType, usize)>,
     /// The same, as a text and as a number are searched for them.
     wanted: Wanted,
     wanted_in_numbers: Wanted,
@@ -161,6 +163,9 @@ impl Rule {
             let kinds = detector.group.into_iter().flat_map(detect::members);
             detectors.extend(kinds.chain(detector.kind).map(|kind| (kind, detector.action.clone())));
         }
+        let kinds = detectors.iter().enumerate().map(|(place, (kind, _))| (*kind, place));
+        let mut places: Vec<_> = kinds.collect();
+        places.sort_unstable();
         let path = |text: &String| Path::parse(text).ok();
         let paths = rule
             .fields
@@ -182,6 +187,7 @@ impl Rule {
             wanted_in_numbers: Wanted::of(
                 detectors.iter().map(|(kind, _)| *kind).filter(|kind| detect::can_be_number(*kind)),
             ),
+            places,
             detectors,
             paths: paths.collect(),
             keys: keys.collect(),
@@ -402,8 +408,12 @@ impl<'a> Active<'a> {
     /// Who wants values of a kind masked.
     pub(super) fn wishes_for_kind(&self, kind: DetectorType) -> impl Iterator<Item = Wish<'a>> {
         self.rules.iter().enumerate().flat_map(move |(rule, &compiled)| {
-            let own = compiled.detectors.iter().enumerate().filter(move |(_, (own, _))| *own == kind);
-            own.map(move |(place, (_, action))| Wish { rule, action, rank: (rule, place) })
+            let from = compiled.places.partition_point(|(own, _)| *own < kind);
+            let own = compiled.places.get(from..).unwrap_or_default();
+            own.iter().take_while(move |(own, _)| *own == kind).filter_map(move |&(_, place)| {
+                let (_, action) = compiled.detectors.get(place)?;
+                Some(Wish { rule, action, rank: (rule, place) })
+            })
         })
     }
 

@@ -15,19 +15,9 @@ pub(super) const UNREADABLE: &str = "unreadable";
 /// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
 /// and those that overlap made one.
 pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
-    let mut masks: Vec<Range<usize>> = text
-        .match_indices("[REDACTED:")
-        .filter_map(|(start, opening)| {
-            let rest = text.get(start + opening.len()..)?;
-            let name = mark_names()
-                .find(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']')))?;
-            Some(start..start + opening.len() + name.len() + 1)
-        })
+    let mut masks: Vec<Range<usize>> = memchr::memchr_iter(b'[', text.as_bytes())
+        .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?)?))
         .collect();
-    masks.extend(text.match_indices(keyed::MARK).filter_map(|(start, opening)| {
-        let length = keyed::rest_of_mark(text.get(start + opening.len()..)?)?;
-        Some(start..start + opening.len() + length)
-    }));
     for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
         masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
     }
@@ -52,6 +42,16 @@ pub(super) fn without_marks(text: &str) -> String {
     }
     output.push_str(text.get(done..).unwrap_or_default());
     output
+}
+
+/// How long the mark of our own is that `text` begins with, if it begins with one.
+fn length_of_mark(text: &str) -> Option<usize> {
+    const REDACTED: &str = "[REDACTED:";
+    if let Some(rest) = text.strip_prefix(REDACTED) {
+        let is_whole = |name: &&str| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'));
+        return Some(REDACTED.len() + mark_names().find(is_whole)?.len() + 1);
+    }
+    Some(keyed::MARK.len() + keyed::rest_of_mark(text.strip_prefix(keyed::MARK)?)?)
 }
 
 fn mark_names() -> impl Iterator<Item = &'static str> {

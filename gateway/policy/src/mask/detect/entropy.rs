@@ -47,6 +47,11 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
     if run.len() < *LENGTH.start() {
         return;
     }
+    // A part of a run behind a dot has no name before it but that of the member.
+    let is_labelled = says_secret(sample.label);
+    if !is_labelled && !is_behind_name(sample.text, run.start) {
+        return;
+    }
     let text = sample.text.as_bytes();
     let inside = text.get(run.clone()).unwrap_or_default();
     // What dots stand between are names and versions, and each is looked at by itself.
@@ -55,7 +60,7 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
         let range = start..start + part.len();
         start = range.end + 1;
         if LENGTH.contains(&part.len())
-            && is_called(sample, range.start)
+            && (is_labelled || range.start == run.start)
             && !is_joined_after(text, range.end)
             && is_random(part)
         {
@@ -64,22 +69,21 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
     }
 }
 
-/// Whether the value that begins at `start` is called a secret: by the name of the member, or by what stands right before it.
-fn is_called(sample: Sample<'_>, start: usize) -> bool {
+/// Whether the value that begins at `start` is called a secret by what stands right before it.
+fn is_behind_name(text: &str, start: usize) -> bool {
     /// The longest name that is read, with what stands between it and the value, in bytes.
     const REACH: usize = 48;
     let mut from = start.saturating_sub(REACH);
-    while !sample.text.is_char_boundary(from) {
+    while !text.is_char_boundary(from) {
         from += 1;
     }
-    let head = sample.text.get(from..start).unwrap_or_default();
+    let head = text.get(from..start).unwrap_or_default();
     let is_between = |character: char| matches!(character, ' ' | '"' | '\'' | '=' | ':' | '>' | '\\');
     let head = head.trim_end_matches(is_between);
     let head = [" is", "Bearer"].into_iter().find_map(|word| head.strip_suffix(word)).unwrap_or(head);
     let head = head.trim_end_matches(is_between);
     let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
-    let name = head.rsplit(|character| !is_name(character)).next().unwrap_or_default();
-    [name, sample.label].into_iter().any(says_secret)
+    says_secret(head.rsplit(|character| !is_name(character)).next().unwrap_or_default())
 }
 
 fn says_secret(name: &str) -> bool {

@@ -43,13 +43,13 @@ fn with_hyphens_word(sample: Sample<'_>, pair: &Range<usize>) -> Option<Range<us
 fn of_letters(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>) {
     let text = sample.text.as_bytes();
     let inside = text.get(run.clone()).unwrap_or_default();
-    if run.len() < LENGTH || !inside.contains(&b'-') {
+    if run.len() < LENGTH {
         return;
     }
     let has_digit = |range: &Range<usize>| {
         text.get(range.clone()).is_none_or(|bytes| bytes.iter().any(u8::is_ascii_digit))
     };
-    let pairs = inside.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(place, _)| place);
+    let pairs = memchr::memchr_iter(b'-', inside);
     let mut free_from = run.start;
     // One hyphen after another is what most runs with hyphens have not: identifiers, names, dates.
     let has_next = |place: &usize| inside.get(place + 3) == Some(&b'-');

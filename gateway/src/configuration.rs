@@ -1,14 +1,15 @@
 //! The connections that a gateway serves, each by a document: from the folder, and from the API server where the
 //! gateway watches.
 //!
-//! The folder is read again a few times a second; a kubelet swaps it as a whole. What the API server says is taken
+//! The folder is read again a few times a second, and as soon as a name in it has come or gone: a kubelet swaps it as a
+//! whole. What the API server says is taken
 //! up at once. Of the two the newer counts. A document that cannot be enforced never replaces one that can: the
 //! last good one stays, and the log says what is wrong. Without any good one the connection is refused with 503.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
@@ -20,11 +21,14 @@ use tokio::sync::watch;
 use crate::connection::{Connection, Shared};
 use crate::document::{self, Document};
 use crate::failure::Failure;
+use crate::secret::FileStamp;
 use crate::sightings::Sightings;
 use crate::values::Values;
 
-/// How often the folder is looked at.
+/// How often everything in the folder is read.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the folder is looked at, whether something in it has another name: a kubelet makes it so that way.
+const GLANCE_INTERVAL: Duration = Duration::from_millis(40);
 
 /// The connections at this moment.
 pub struct Configurations {
@@ -206,14 +210,23 @@ impl Configurations {
 
     /// Reads the documents again, whenever that may be needed, until the task is dropped.
     pub async fn watch(&self) {
-        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        let mut ticks = tokio::time::interval(GLANCE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut last, mut looked_at) = (None, Instant::now());
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => {
+                    let stamp = FileStamp::of(&self.folder);
+                    let is_same = stamp.is_some() && stamp == last;
+                    if is_same && looked_at.elapsed() < POLL_INTERVAL {
+                        continue;
+                    }
+                    last = stamp;
+                }
                 () = self.values.live().documents_changed() => {}
             }
             self.reload();
+            looked_at = Instant::now();
         }
     }
 

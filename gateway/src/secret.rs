@@ -99,9 +99,10 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// The stamp of the file at `path`, unless there is none or it was changed so lately that it could be changed once
-    /// more without a trace: times of files are as coarse as the kernel's clock tick.
-    fn of(path: &Path) -> Option<Self> {
+    /// The stamp of the file or folder at `path`, unless there is none or it was changed so lately that it could be
+    /// changed once more without a trace: times of files are as coarse as the kernel's clock tick.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos();

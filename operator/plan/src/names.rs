@@ -48,13 +48,6 @@ impl ChildName {
         format!("{}-keys-{}", self.0, hash(uid.unwrap_or_default(), VERSION_LENGTH))
     }
 
-    /// The name of the Secret with the key of a period that sessions are sealed with, and of the ConfigMap that owns it.
-    pub(crate) fn session_keys(&self, uid: Option<&str>, period: u64) -> String {
-        // No uid has a line end.
-        let version = format!("{}\nsession\n{period}", uid.unwrap_or_default());
-        format!("{}-keys-{}", self.0, hash(&version, VERSION_LENGTH))
-    }
-
     /// The name of the Secret with the certificate that the operator makes, and of the ConfigMap that owns
     /// it. It changes with everything in `version`.
     pub(crate) fn tls(&self, version: &str) -> String {
@@ -151,11 +144,7 @@ mod tests {
     #[test]
     fn nobody_can_choose_the_name_of_an_object_of_another() {
         let victim = ChildName::of("docs");
-        let of_sessions = victim.session_keys(Some("5a1c"), 680);
-        assert_ne!(of_sessions, victim.session_keys(Some("5a1c"), 681));
-        let names =
-            [victim.authority(), victim.tls("1"), victim.keys(None), victim.keys(Some("5a1c")), of_sessions];
-        for taken in names {
+        for taken in [victim.authority(), victim.tls("1"), victim.keys(None), victim.keys(Some("5a1c"))] {
             let imitation = ChildName::of(taken.trim_start_matches("lychgate-"));
             assert_ne!(imitation.as_str(), taken);
         }

@@ -142,41 +142,6 @@ fn a_certificate_has_another_name_when_anything_that_it_depends_on_changes() {
 }
 
 #[test]
-fn a_key_of_sessions_is_mounted_before_it_seals_while_it_seals_and_afterwards() {
-    let at = |connection: &ValidConnection, epoch: u64| {
-        let objects = render(connection, &RenderOptions { certificate_epoch: epoch, ..options() });
-        let sources = volume(&objects, "keys")["projected"]["sources"].as_array().unwrap().clone();
-        let file = |path: &str| {
-            let of = sources.iter().find(|source| source["secret"]["items"].to_string().contains(path))?;
-            Some(of["secret"]["name"].as_str().unwrap().to_owned())
-        };
-        let names = ["\"session\"}", "session.next", "session.previous"].map(file);
-        for name in names.iter().flatten() {
-            assert!(find(&objects, "ConfigMap", name).get("data").is_none(), "its owner");
-        }
-        for name in names[..2].iter().flatten() {
-            let secret = find(&objects, "Secret", name);
-            assert_eq!(secret["metadata"]["annotations"][OWNED_BY_ANNOTATION], **name);
-            assert_eq!(secret["metadata"]["annotations"][FILL_ANNOTATION], "session");
-        }
-        let [seals, next, previous] = names;
-        (previous, seals.unwrap(), next.unwrap(), file("signing").unwrap())
-    };
-    let docs = minimal_with(&[]);
-    let (first, second, third) = (at(&docs, 0), at(&docs, 1), at(&docs, 2));
-    assert_eq!(first.0, None, "before the first period there was none");
-    // Pods of two periods that follow one another know the keys of both.
-    for (earlier, later) in [(&first, &second), (&second, &third)] {
-        assert_eq!((Some(&earlier.1), &earlier.2), (later.0.as_ref(), &later.1));
-        assert_eq!(earlier.3, later.3, "what signs records and names things stays");
-    }
-    let distinct = BTreeSet::from([&first.1, &second.1, &third.1, &third.2, &first.3]);
-    assert_eq!(distinct.len(), 5, "{distinct:?}");
-    let anew = minimal_with(&[("McpConnection", "metadata.uid", json!("5a1c0f6e"))]);
-    assert_ne!(at(&anew, 1).1, second.1, "a connection that is made anew has keys of its own");
-}
-
-#[test]
 fn a_certificate_is_for_the_service_and_the_host_names() {
     let hostnames = json!({"hostnames": ["mcp.example.com", "mcp.example.com:8443", "10.0.0.7:443"]});
     let docs = minimal_with(&[("McpGateway", "spec.listener", hostnames)]);

@@ -22,6 +22,8 @@ const BEFORE: usize = 100;
 /// How many more are opened.
 const STREAMS: usize = 1000;
 const HELD_CALLS: usize = 500;
+/// How many streams of one caller are open; a caller may have 256.
+const STREAMS_EACH: usize = 200;
 /// How many calls of one caller wait; a caller may have a hundred.
 const CALLS_EACH: usize = 50;
 /// How long a process has to come to rest.
@@ -35,23 +37,30 @@ pub(crate) async fn run(stage: &Stage) -> Outcome<Figures> {
     let of_bare = bare.process.as_ref().map(Process::resident_bytes).transpose()?;
     let idle = [("ours".to_owned(), Some(gateway.process.resident_bytes()?)), (bare.name.clone(), of_bare)];
     figures.arms("memory.idle_bytes", idle.into_iter().filter_map(|(arm, bytes)| Some((arm, bytes?))));
-    figures.one("memory.per_open_stream_bytes", Some(streams(stage, &gateway).await?));
+    let mut of_streams = vec![("ours".to_owned(), streams(stage, &gateway.url, &gateway.process).await?)];
     drop(gateway);
+    if let Some(process) = &bare.process {
+        of_streams.push((bare.name, streams(stage, &bare.target.url, process).await?));
+    }
+    figures.arms("memory.per_open_stream_bytes", of_streams);
     figures.one("memory.per_held_call_bytes", Some(held_calls(stage).await?));
     Ok(figures)
 }
 
 /// Sessions, each with a stream of its own that stays open.
-async fn streams(stage: &Stage, gateway: &Gateway) -> Outcome<f64> {
-    let target = Target { url: gateway.url.clone(), token: stage.token.clone() };
+async fn streams(stage: &Stage, url: &str, process: &Process) -> Outcome<f64> {
     let more = if stage.is_quick { 50 } else { STREAMS };
-    let (mut open, mut before) = (Vec::new(), 0.0);
+    let (mut open, mut before, mut target) = (Vec::new(), 0.0, None);
     for number in 0..BEFORE + more {
         if number == BEFORE {
             tokio::time::sleep(SETTLE).await;
-            before = gateway.process.resident_bytes()?;
+            before = process.resident_bytes()?;
         }
-        let mut connection = Connection::open(&target).await?;
+        if number % STREAMS_EACH == 0 {
+            let token = stage.issuer.token(&format!("user{number}"), number)?;
+            target = Some(Target { url: url.to_owned(), token });
+        }
+        let mut connection = Connection::open(target.as_ref().told("a caller")?).await?;
         connection.speak(Era::Legacy, "", FIRST_ID).await?;
         let response = connection.send(Method::GET, Bytes::new()).await?;
         if !response.status().is_success() {
@@ -60,7 +69,7 @@ async fn streams(stage: &Stage, gateway: &Gateway) -> Outcome<f64> {
         open.push((connection, response));
     }
     tokio::time::sleep(SETTLE).await;
-    Ok((gateway.process.resident_bytes()? - before) / more as f64)
+    Ok((process.resident_bytes()? - before) / more as f64)
 }
 
 /// Calls that wait for people. Approvals lie in a folder, as `lychgate dev` has them; the gateway keeps what it has

@@ -2,6 +2,7 @@
 #![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
 
 mod action;
+mod custom;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
@@ -16,6 +17,7 @@ use crate::target::{Selector, TargetReference};
 use crate::text as format;
 
 pub use self::action::{Action, AddressPart, DatePart, Generalize, Hash, Nothing, Partial, Replacement};
+pub use self::custom::{Checksum, Custom};
 
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
@@ -88,6 +90,13 @@ pub struct MaskingRuleSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub detectors: Vec<Detector>,
+    /// What else is looked for in text, as the rule itself says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub custom: Vec<Custom>,
     /// What is masked by its place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 41] = [
+pub const RULES: [Rule; 42] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -52,6 +52,7 @@ pub const RULES: [Rule; 41] = [
     RULE_HOLDS_FOR_SOMETHING,
     VALUES_WITH_IN,
     DETECTOR_TYPE_OR_GROUP,
+    CUSTOM_REGEX_OR_TERMS,
     FIELD_PATH_OR_KEYS,
     ONE_ACTION,
     ONE_GENERALIZATION,
@@ -242,8 +243,9 @@ pub const SIZE_IN_RANGE: Rule = Rule {
 
 /// A rule that does nothing.
 pub const RULE_MASKS_SOMETHING: Rule = Rule {
-    expression: "(has(self.detectors) && size(self.detectors) > 0) || (has(self.fields) && size(self.fields) > 0)",
-    message: "nothing is looked for; add an entry here or under fields",
+    expression: "(has(self.detectors) && size(self.detectors) > 0) || (has(self.custom) && size(self.custom) > 0) || \
+                 (has(self.fields) && size(self.fields) > 0)",
+    message: "nothing is looked for; add an entry here, under custom or under fields",
     member: Some(".detectors"),
 };
 
@@ -266,6 +268,13 @@ pub const RULE_HOLDS_FOR_SOMETHING: Rule = Rule {
 pub const DETECTOR_TYPE_OR_GROUP: Rule = Rule {
     expression: "has(self.type) != has(self.group)",
     message: "write exactly one of type and group",
+    member: None,
+};
+
+/// One of two ways to describe what is looked for.
+pub const CUSTOM_REGEX_OR_TERMS: Rule = Rule {
+    expression: "has(self.regex) != (has(self.terms) && size(self.terms) > 0)",
+    message: "write exactly one of regex and terms",
     member: None,
 };
 

@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 29] = [
+pub const FORMATS: [Format; 33] = [
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -52,6 +52,10 @@ pub const FORMATS: [Format; 29] = [
     JSON_PATH,
     VALUE,
     REGEX,
+    PATTERN,
+    NAME_OF_KIND,
+    TERM,
+    KEYWORD,
     LABEL_KEY,
     LABEL_VALUE,
     NAME_OF_GROUP,
@@ -168,6 +172,26 @@ pub const VALUE: Format = Format::free(1024, "the whole value");
 
 /// A regular expression (RE2 syntax).
 pub const REGEX: Format = Format::free(512, "a regular expression that matches the whole value");
+
+/// A regular expression (RE2 syntax) that is looked for in texts.
+pub const PATTERN: Format = Format::free(512, r"a regular expression, such as E-\d{6}");
+
+/// The name of a kind of values that a rule describes itself.
+pub const NAME_OF_KIND: Format = Format::new(
+    r"^[A-Za-z][-_A-Za-z0-9]*$",
+    28,
+    "letters, digits, '-' and '_', beginning with a letter, such as employee-no",
+);
+
+/// A word that is looked for.
+pub const TERM: Format = Format::free(128, "a whole word or name, as it stands in texts");
+
+/// A word that says what a value is.
+pub const KEYWORD: Format = Format::new(
+    r"^[-_ ]*[A-Za-z0-9][-_ A-Za-z0-9]*$",
+    64,
+    "letters of ASCII and digits, with ' ', '-' or '_' between, such as staff no",
+);
 
 /// The key of a label (Kubernetes API, labels and selectors).
 pub const LABEL_KEY: Format = Format::new(

@@ -24,8 +24,8 @@ pub use command::{
     MaskedValueInRequest, OnUnknownTool, OnUnparseable,
 };
 pub use masking::{
-    Decode, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers, ExcludedValues,
-    Field, MaskingMatch, MaskingRule, Unicode,
+    Checksum, Custom, Decode, Detector, DetectorGroup, DetectorType, Direction, Exclude, ExcludedCallers,
+    ExcludedValues, Field, MaskingMatch, MaskingRule, Unicode,
 };
 pub use pinning::{PinningMode, ToolPinning};
 pub use upstream::{Transport, Upstream};

@@ -55,6 +55,7 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         directions,
         matching,
         detectors,
+        custom,
         fields,
         exclude,
         decode,
@@ -69,6 +70,7 @@ pub(crate) fn to_config(name: &str, spec: &MaskingRuleSpec) -> config::MaskingRu
         directions: directions.iter().copied().map(direction).collect(),
         matching: matching.as_ref().map(self::matching).unwrap_or_default(),
         detectors: detectors.iter().map(detector).collect(),
+        custom: custom.iter().map(self::custom).collect(),
         fields: fields.iter().map(field).collect(),
         exclude: exclude.as_ref().map(self::exclude).unwrap_or_default(),
         decode: decode.as_ref().map(self::decode).unwrap_or_default(),
@@ -174,6 +176,26 @@ fn detector_type(kind: masking::DetectorType) -> config::DetectorType {
         masking::DetectorType::Password => config::DetectorType::Password,
         masking::DetectorType::UsDriverLicense => config::DetectorType::UsDriverLicense,
         masking::DetectorType::HighEntropySecret => config::DetectorType::HighEntropySecret,
+    }
+}
+
+fn custom(custom: &masking::Custom) -> config::Custom {
+    let masking::Custom { name, regex, terms, ignore_case, keywords, window, checksum, action } = custom;
+    config::Custom {
+        name: name.clone(),
+        regex: regex.clone(),
+        terms: terms.clone(),
+        ignore_case: *ignore_case,
+        keywords: keywords.clone(),
+        // What is out of range is found by the check.
+        window: u32::try_from(*window).unwrap_or_default(),
+        checksum: match checksum {
+            masking::Checksum::None => config::Checksum::None,
+            masking::Checksum::Luhn => config::Checksum::Luhn,
+            masking::Checksum::Mod97 => config::Checksum::Mod97,
+            masking::Checksum::Verhoeff => config::Checksum::Verhoeff,
+        },
+        action: self::action(action),
     }
 }
 

@@ -28,6 +28,9 @@ pub struct MaskingRule {
     /// What is looked for in text.
     #[serde(default)]
     pub detectors: Vec<Detector>,
+    /// What else is looked for in text, as the rule itself says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom: Vec<Custom>,
     /// What is masked by its place.
     #[serde(default)]
     pub fields: Vec<Field>,
@@ -73,7 +76,9 @@ impl MaskingRule {
     /// The keys that the rule's actions need.
     pub fn keys(&self) -> impl Iterator<Item = &SecretKey> {
         let of_detectors = self.detectors.iter().map(|detector| &detector.action);
-        of_detectors.chain(self.fields.iter().map(|field| &field.action)).filter_map(Action::key)
+        let of_custom = self.custom.iter().map(|custom| &custom.action);
+        let of_fields = self.fields.iter().map(|field| &field.action);
+        of_detectors.chain(of_custom).chain(of_fields).filter_map(Action::key)
     }
 }
 
@@ -114,6 +119,52 @@ pub struct Detector {
     pub group: Option<DetectorGroup>,
     /// What becomes of it.
     pub action: Action,
+}
+
+/// A kind of sensitive text that the rule describes itself. Exactly one of `regex` and `terms` is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Custom {
+    /// As masks and counts show it.
+    pub name: String,
+    /// What it looks like, as a regular expression (RE2 syntax, linear time).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// Words that it may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<String>,
+    /// Whether capital and small letters are the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_case: bool,
+    /// Words of which one must stand nearby; none if it is known without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// How far away such a word may stand, in bytes.
+    #[serde(default = "default_window")]
+    pub window: u32,
+    /// What its letters and digits must fulfil.
+    #[serde(default)]
+    pub checksum: Checksum,
+    /// What becomes of it.
+    pub action: Action,
+}
+
+fn default_window() -> u32 {
+    40
+}
+
+/// What the letters and digits of a value fulfil.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Checksum {
+    /// Nothing.
+    #[default]
+    None,
+    /// The check of Luhn over the digits (ISO/IEC 7812-1).
+    Luhn,
+    /// Letters as 10 to 35, and digits, leave 1 modulo 97 (ISO 7064, MOD 97-10).
+    Mod97,
+    /// The check of Verhoeff over the digits.
+    Verhoeff,
 }
 
 /// A kind of sensitive text.

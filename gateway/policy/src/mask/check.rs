@@ -4,8 +4,10 @@
 //! gateway show one and the same text. Nothing is compiled for later here.
 
 mod actions;
+mod custom;
 
 use self::actions::{check_action, check_action_of_detector, check_action_of_field};
+use self::custom::check_customs;
 use super::program::whole_value;
 use crate::compile::{MESSAGE_BYTES, Problem};
 use crate::config::{Detector, Exclude, Field, MaskingRule};
@@ -35,12 +37,16 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
     check_names(&rule.matching.tools, "match.tools", "tool", &mut problems);
     check_names(&rule.matching.resources, "match.resources", "resource", &mut problems);
     when::check_without_arguments(rule.matching.when.as_deref(), "match.when", &mut problems);
-    if rule.detectors.is_empty() && rule.fields.is_empty() {
-        problems.push(Problem::new("detectors", "nothing is looked for; add an entry here or under fields"));
+    if rule.detectors.is_empty() && rule.custom.is_empty() && rule.fields.is_empty() {
+        problems.push(Problem::new(
+            "detectors",
+            "nothing is looked for; add an entry here, under custom or under fields",
+        ));
     }
     for (index, detector) in rule.detectors.iter().enumerate() {
         check_detector(detector, &format!("detectors[{index}]"), &mut problems);
     }
+    check_customs(&rule.custom, &mut problems);
     for (index, field) in rule.fields.iter().enumerate() {
         check_field(field, &format!("fields[{index}]"), &mut problems);
     }
@@ -277,7 +283,12 @@ mod tests {
             ),
             ("decode", r#"{"nestedJson":4}"#, "decode.nestedJson", "is 4; write 0 to 3"),
             ("messageBytes", "1023", "limits.messageBytes", "write a size between 1Ki and 64Mi"),
-            ("detectors", "[]", "detectors", "nothing is looked for; add an entry here or under fields"),
+            (
+                "detectors",
+                "[]",
+                "detectors",
+                "nothing is looked for; add an entry here, under custom or under fields",
+            ),
             (
                 "detectors",
                 r#"[{"action":{"redact":{}}}]"#,

@@ -8,7 +8,7 @@ use crate::config::{Field, MaskingRule};
 /// What is looked for because of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Kinds of values, in every text.
+    /// Kinds of values, in every text; those that the rule describes itself among them.
     pub detectors: usize,
     /// Paths and patterns over names, at every member.
     pub fields: usize,
@@ -22,7 +22,7 @@ pub fn cost(rule: &MaskingRule) -> Cost {
     let kinds: BTreeSet<_> = of_groups.chain(kinds).collect();
     let patterns = |field: &Field| usize::from(field.json_path.is_some()) + field.keys.len();
     let fields = rule.fields.iter().map(patterns).sum::<usize>() + rule.exclude.fields.len();
-    Cost { detectors: kinds.len(), fields }
+    Cost { detectors: kinds.len() + rule.custom.len(), fields }
 }
 
 #[cfg(test)]
@@ -40,9 +40,10 @@ mod tests {
                 r#"{"name":"r","directions":["Response"],"detectors":[
                     {"group":"PersonalData","action":{"redact":{}}},{"type":"Email","action":{"drop":{}}},
                     {"type":"NpmToken","action":{"redact":{}}}],
+                    "custom":[{"name":"a","regex":"b","action":{"redact":{}}}],
                     "fields":[{"keys":["a","b"],"action":{"redact":{}}},{"jsonPath":"$.c","action":{"redact":{}}}],
                     "exclude":{"fields":["$.d"]}}"#,
-                Cost { detectors: members(DetectorGroup::PersonalData).count() + 1, fields: 4 },
+                Cost { detectors: members(DetectorGroup::PersonalData).count() + 2, fields: 4 },
             ),
         ] {
             assert_eq!(cost(&serde_json::from_str(rule).unwrap()), expected, "{rule}");

@@ -253,7 +253,7 @@ impl<'a> Masker<'a> {
 
     /// A name as the rules' patterns are compared with it, if there are any.
     fn comparable(&self, name: &str) -> Option<String> {
-        self.active.has_keys().then(|| without_marks(name).to_lowercase())
+        self.active.has_keys().then(|| without_marks(name, self.active.marks()).to_lowercase())
     }
 
     /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if

@@ -153,6 +153,31 @@ const RESULT: [&str; 38] = [
     "ttlMs",
 ];
 
+/// Members of the protocol whose values are words of it, or times: what rules describe themselves is not looked for in
+/// them.
+const WORDS: [&str; 20] = [
+    "action",
+    "audience",
+    "cacheScope",
+    "createdAt",
+    "includeContext",
+    "lastModified",
+    "lastUpdatedAt",
+    "level",
+    "mimeType",
+    "mode",
+    "protocolVersion",
+    "resultType",
+    "role",
+    "sizes",
+    "status",
+    "stopReason",
+    "supportedVersions",
+    "taskSupport",
+    "theme",
+    "type",
+];
+
 /// Types of content blocks: an object without one of them under `content` is a filled form.
 const BLOCK_TYPES: [&str; 7] =
     ["text", "image", "audio", "resource", "resource_link", "tool_use", "tool_result"];
@@ -194,6 +219,7 @@ impl Masker<'_> {
                 self.forget(&noted);
             }
             Kind::String => {
+                self.is_word = WORDS.contains(&label);
                 let carried = self.carried(value);
                 let text = carried.as_deref().map(Cow::Borrowed).or_else(|| value.text()).unwrap_or_default();
                 let masked = match trust(region) {
@@ -201,6 +227,7 @@ impl Masker<'_> {
                     Trust::Handle => self.handle(&text),
                     Trust::Binary => self.binary(&text, label),
                 };
+                self.is_word = false;
                 let masked = masked.or(carried);
                 if let Some(masked) = masked {
                     edits.replace(value.span(), quote(&masked));
@@ -208,10 +235,12 @@ impl Masker<'_> {
             }
             Kind::Number => {
                 let spelled = String::from_utf8_lossy(value.raw());
+                self.is_word = true;
                 let masked = match trust(region) {
                     Trust::Text => self.number(&spelled, Place { label, ..Place::default() }, None),
                     Trust::Handle | Trust::Binary => None,
                 };
+                self.is_word = false;
                 if let Some(masked) = masked {
                     edits.replace(value.span(), masked);
                 }
@@ -232,10 +261,12 @@ impl Masker<'_> {
                 self.member(member, &Spot::default(), &mut names, edits);
                 continue;
             }
+            self.is_word = true;
             let renamed = match trust(region) {
                 Trust::Text => self.name(&name, &[], &mut names),
                 Trust::Handle | Trust::Binary => self.handle(&name).map(|masked| names.unique(masked)),
             };
+            self.is_word = false;
             if let Some(renamed) = &renamed {
                 edits.replace(member.key.span(), quote(renamed));
             }

@@ -32,11 +32,11 @@ pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
     masks
 }
 
-/// `text` without our own marks: what a name was before it was masked, as far as that can be said.
-pub(super) fn without_marks(text: &str) -> String {
+/// `text` without our own marks, and those of rules: what a name was before it was masked, as far as that can be said.
+pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
     let mut output = String::with_capacity(text.len());
     let mut done = 0;
-    for mark in masks(text, &[]) {
+    for mark in masks(text, marks) {
         output.push_str(text.get(done..mark.start).unwrap_or_default());
         done = mark.end;
     }
@@ -78,6 +78,7 @@ mod tests {
         assert!(
             !is_inside(&(1..5), &masks) && !is_inside(&(20..27), &masks) && !is_inside(&(30..31), &masks)
         );
-        assert_eq!(without_marks("x[REDACTED:Field]y[REDACTED:credential][HASH:0123456789ab]"), "xy");
+        let text = "x[REDACTED:Field]y[REDACTED:credential][HASH:0123456789ab][REDACTED:own]";
+        assert_eq!(without_marks(text, &["[REDACTED:own]"]), "xy");
     }
 }

@@ -14,6 +14,7 @@ mod action;
 mod base64;
 mod check;
 mod cost;
+mod custom;
 mod decode;
 mod detect;
 mod document;

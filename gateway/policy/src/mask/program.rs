@@ -10,6 +10,7 @@ use lychgate_gateway_condition::Scope;
 use regex::{Regex, RegexBuilder};
 
 use super::action::strength;
+use super::custom::{Custom, Gate};
 use super::decode::Undo;
 use super::detect::Wanted;
 use super::{Audience, Context, check, detect};
@@ -33,12 +34,26 @@ pub struct Program {
 
 /// Some of the rules, in the order of the configuration.
 #[derive(Debug, Default)]
-pub(super) struct Rules(Vec<Rule>);
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// What lets a text through in which a rule's own description may match.
+    gate: Gate,
+}
 
 impl Rules {
+    fn new(rules: &[&config::MaskingRule], condition: &dyn Fn(Option<&str>) -> When) -> Self {
+        Self {
+            rules: rules
+                .iter()
+                .map(|rule| Rule::new(rule, condition(rule.matching.when.as_deref())))
+                .collect(),
+            gate: Gate::new(rules.iter().flat_map(|rule| &rule.custom)),
+        }
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rules.is_empty()
     }
 }
 
@@ -75,8 +90,8 @@ fn compile_with(
     }
     if problems.is_empty() {
         let of = |audit: bool| {
-            let rules = rules.iter().filter(|rule| rule.audit == audit);
-            Rules(rules.map(|rule| Rule::new(rule, condition(rule.matching.when.as_deref()))).collect())
+            let rules: Vec<_> = rules.iter().filter(|rule| rule.audit == audit).collect();
+            Rules::new(&rules, condition)
         };
         Ok(Program { enforced: of(false), audited: of(true) })
     } else {
@@ -87,7 +102,7 @@ fn compile_with(
 impl Program {
     /// What becomes of values, by any rule.
     pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
-        self.enforced.0.iter().flat_map(Rule::actions)
+        self.enforced.rules.iter().flat_map(Rule::actions)
     }
 }
 
@@ -106,6 +121,7 @@ struct Rule {
     /// The same, as a text and as a number are searched for them.
     wanted: Wanted,
     wanted_in_numbers: Wanted,
+    customs: Vec<Custom>,
     paths: Vec<(Path, Action)>,
     keys: Vec<(Glob, Action)>,
     kept_paths: Vec<Path>,
@@ -189,6 +205,7 @@ impl Rule {
             ),
             places,
             detectors,
+            customs: rule.custom.iter().filter_map(Custom::new).collect(),
             paths: paths.collect(),
             keys: keys.collect(),
             kept_paths: rule.exclude.fields.iter().filter_map(path).collect(),
@@ -209,7 +226,8 @@ impl Rule {
         let detected = self.detectors.iter().map(|(_, action)| action);
         let placed = self.paths.iter().map(|(_, action)| action);
         let named = self.keys.iter().map(|(_, action)| action);
-        detected.chain(placed).chain(named)
+        let described = self.customs.iter().map(|custom| &custom.action);
+        detected.chain(described).chain(placed).chain(named)
     }
 
     /// Whether the rule counts for a message.
@@ -270,7 +288,7 @@ impl Names {
 }
 
 /// What one pattern may take when compiled, in bytes.
-const MAXIMUM_PATTERN_BYTES: usize = 1 << 20;
+pub(super) const MAXIMUM_PATTERN_BYTES: usize = 1 << 20;
 
 /// A pattern that matches nothing but a whole value. It is compiled alone first, so that no pattern can close
 /// the group around it.
@@ -288,10 +306,13 @@ pub(super) struct Active<'a> {
     /// What is looked for in texts, and in numbers.
     wanted: Wanted,
     wanted_in_numbers: Wanted,
+    customs: Vec<(&'a Custom, Wish<'a>)>,
+    gate: &'a Gate,
     keys: Vec<(&'a Glob, Wish<'a>)>,
     paths: Vec<&'a Path>,
     path_purposes: Vec<Purpose<'a>>,
     replacements: Vec<&'a str>,
+    marks: Vec<&'a str>,
     decode: Decode,
 }
 
@@ -325,16 +346,20 @@ pub(super) enum Purpose<'a> {
 
 impl<'a> Active<'a> {
     /// Those of `rules` that count in `context`.
-    pub(super) fn new(rules: &'a Rules, context: &Context<'_>) -> Self {
-        let rules: Vec<&Rule> = rules.0.iter().filter(|rule| rule.applies(context)).collect();
+    pub(super) fn new(all: &'a Rules, context: &Context<'_>) -> Self {
+        let rules: Vec<&Rule> = all.rules.iter().filter(|rule| rule.applies(context)).collect();
+        let gate = &all.gate;
         let mut active = Self {
             rules: Vec::new(),
             wanted: Wanted::default(),
             wanted_in_numbers: Wanted::default(),
+            customs: Vec::new(),
+            gate,
             keys: Vec::new(),
             paths: Vec::new(),
             path_purposes: Vec::new(),
             replacements: Vec::new(),
+            marks: Vec::new(),
             decode: Decode::default(),
         };
         for (rule, &compiled) in rules.iter().enumerate() {
@@ -350,6 +375,9 @@ impl<'a> Active<'a> {
         self.wanted_in_numbers = self.wanted_in_numbers | compiled.wanted_in_numbers;
         let mut ranks = compiled.detectors.len()..;
         let mut wish = |action| Wish { rule, action, rank: (rule, ranks.next().unwrap_or(usize::MAX)) };
+        self.customs.extend(compiled.customs.iter().map(|custom| (custom, wish(&custom.action))));
+        self.marks.extend(compiled.customs.iter().map(Custom::mark));
+        self.replacements.extend(compiled.customs.iter().flat_map(Custom::replacements));
         self.keys.extend(compiled.keys.iter().map(|(glob, action)| (glob, wish(action))));
         for (path, action) in &compiled.paths {
             self.paths.push(path);
@@ -405,6 +433,21 @@ impl<'a> Active<'a> {
         self.wanted_in_numbers
     }
 
+    /// What rules describe themselves, and what each wants of it.
+    pub(super) fn customs(&self) -> &[(&'a Custom, Wish<'a>)] {
+        &self.customs
+    }
+
+    /// What lets texts through that may hold any of that; none if there is nothing.
+    pub(super) fn gate(&self) -> Option<&'a Gate> {
+        (!self.customs.is_empty()).then_some(self.gate)
+    }
+
+    /// The marks of what rules describe themselves.
+    pub(super) fn marks(&self) -> &[&'a str] {
+        &self.marks
+    }
+
     /// Who wants values of a kind masked.
     pub(super) fn wishes_for_kind(&self, kind: DetectorType) -> impl Iterator<Item = Wish<'a>> {
         self.rules.iter().enumerate().flat_map(move |(rule, &compiled)| {
@@ -429,10 +472,7 @@ impl<'a> Active<'a> {
 
     /// Whether any rule masks values because of their place.
     pub(super) fn has_fields(&self) -> bool {
-        let masks = |purpose: &Purpose<'_>| match purpose {
-            Purpose::Mask(_) => true,
-            Purpose::Keep(_) => false,
-        };
+        let masks = |purpose: &Purpose<'_>| matches!(purpose, Purpose::Mask(_));
         self.has_keys() || self.path_purposes.iter().any(masks)
     }
 
@@ -447,7 +487,7 @@ impl<'a> Active<'a> {
         if path.length() == done { self.path_purposes.get(index).copied() } else { None }
     }
 
-    /// The texts that rules put in the place of values: they are no values themselves.
+    /// The texts that rules put in the place of values, and marks of theirs: they are no values themselves.
     pub(super) fn replacements(&self) -> &[&'a str] {
         &self.replacements
     }

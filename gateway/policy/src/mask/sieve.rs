@@ -2,7 +2,8 @@
 //! passed over, and a message without one is not read a second time.
 //!
 //! What is let through is looked at again by who masks it, with all that a rule says; so the sieve may let through too
-//! much, and never too little. It knows what detectors and credentials find in a text, and nothing of rules about places.
+//! much, and never too little. It knows what detectors, credentials and rules' own
+//! descriptions find in a text, and nothing of rules about places.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
 use lychgate_gateway_mcp::message::Message;
 
+use super::custom::Gate;
 use super::decode::{Undo, View, encoded, may_be_split};
 use super::detect::{Finder, Hit, Sample, Wanted, name_in_label};
 use super::document::looks_like_json;
@@ -122,7 +124,9 @@ impl Masker<'_> {
     /// The sieve of a document that stands under the name `label`.
     pub(super) fn sieve_of(&mut self, document: &Document, label: &str) -> Sieve {
         let Ok(text) = std::str::from_utf8(document.bytes()) else { return Sieve::All };
-        let has_numbers = !self.active.wanted_in_numbers().is_empty() || !self.known.is_empty();
+        let gate = self.active.gate();
+        let has_numbers =
+            !self.active.wanted_in_numbers().is_empty() || !self.known.is_empty() || gate.is_some();
         let wanted = self.active.wanted();
         let mut sifting = Sifting {
             text,
@@ -132,6 +136,7 @@ impl Masker<'_> {
             wanted,
             undo: self.active.decode().undo,
             reads_base64: self.active.decode().base64,
+            gate,
             has_numbers,
             labels: vec![Label::new(Cow::Borrowed(label), usize::MAX, wanted)],
             name: None,
@@ -169,6 +174,8 @@ struct Sifting<'d> {
     wanted: Wanted,
     undo: Undo,
     reads_base64: bool,
+    /// What rules describe themselves, if they do.
+    gate: Option<&'d Gate>,
     /// Whether anything is looked for in numbers.
     has_numbers: bool,
     /// The names that the entry stands under, the innermost last; the document's own is first.
@@ -211,7 +218,8 @@ impl<'d> Sifting<'d> {
             }
             Kind::Number => {
                 let Span { start, end } = entry.span;
-                self.has_numbers && self.text.get(start..end).is_none_or(is_number_to_look_at)
+                let is_looked_at = |spelled| self.gate.is_some() || is_number_to_look_at(spelled);
+                self.has_numbers && self.text.get(start..end).is_none_or(is_looked_at)
             }
             // What is split over its items is found in none of them.
             Kind::Array if !self.wanted.is_empty() && may_be_split(value) => {
@@ -237,6 +245,9 @@ impl<'d> Sifting<'d> {
 
     /// Whether masking may change a text.
     fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<&Label<'_>>) -> bool {
+        if self.gate.is_some_and(|gate| gate.lets_through(text)) {
+            return true;
+        }
         let is_telling = label.is_some_and(|label| label.is_telling);
         if let Some(start) = start
             && !is_telling

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::action::{apply_to_number, apply_to_text, mark, strength};
+use super::custom;
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
 use super::integer::integer_digits;
@@ -43,6 +44,8 @@ pub(super) struct Masker<'a> {
     counts: BTreeMap<String, u32>,
     /// In how many texts in base64 the current one stands.
     pub(super) depth: usize,
+    /// Whether the current text or number is a word of the protocol, which no rule's own description is about.
+    pub(super) is_word: bool,
     /// Whether something could not be masked, so that nothing may be shown.
     pub(super) has_failed: bool,
     /// The kinds of what blocks the message.
@@ -80,16 +83,19 @@ const FIRST: Rank = (0, 0);
 #[derive(Clone, Copy, Debug)]
 enum Kind<'a> {
     Detected(DetectorType),
+    /// What a rule describes itself.
+    Custom(&'a str),
     Field,
     Credential(&'a str),
     /// A text in base64, masked inside and encoded again.
     Encoded,
 }
 
-impl Kind<'_> {
+impl<'a> Kind<'a> {
     /// What stands in the mask.
-    fn name(self) -> &'static str {
+    fn name(self) -> &'a str {
         match self {
+            Self::Custom(name) => name,
             Self::Detected(kind) => detect::name(kind),
             Self::Field => FIELD,
             Self::Credential(_) => CREDENTIAL,
@@ -108,6 +114,7 @@ impl<'a> Masker<'a> {
             carried: HashMap::new(),
             counts: BTreeMap::new(),
             depth: 0,
+            is_word: false,
             has_failed: false,
             blocked: BTreeSet::new(),
             trail: None,
@@ -183,7 +190,7 @@ impl<'a> Masker<'a> {
             *self.counts.entry(name).or_default() += 1;
         }
         if matches!(action, Action::Block {}) {
-            self.blocked.insert(kind.name().to_owned());
+            self.blocked.insert(count_name(kind));
         }
     }
 
@@ -237,7 +244,7 @@ impl<'a> Masker<'a> {
         };
         let blocking = [field.map(|action| (Kind::Field, action)), detected].into_iter().flatten();
         for (kind, _) in blocking.filter(|(_, action)| matches!(action, Action::Block {})) {
-            self.blocked.insert(kind.name().to_owned());
+            self.blocked.insert(count_name(kind));
         }
         if settled == spelled {
             return None;
@@ -252,32 +259,38 @@ impl<'a> Masker<'a> {
         if let Some(known) = self.known.iter().find(|known| !known.is_short() && known.is_in(spelled)) {
             return Some((Kind::Credential(known.name()), &REDACT));
         }
+        let described = self.customs_of_number(spelled, place).into_iter();
+        let described = described.map(|(name, wish)| (Kind::Custom(name), wish));
+        let wishes = self.detect_digits(spelled, place).into_iter().chain(described);
+        let weight = |(_, wish): &(Kind<'a>, Wish<'a>)| (strength(wish.action), Reverse(wish.rank));
+        wishes.max_by_key(weight).map(|(kind, wish)| (kind, wish.action))
+    }
+
+    /// Which detectors find a number, and what is wanted of it.
+    fn detect_digits(&mut self, spelled: &str, place: Place<'_>) -> Vec<(Kind<'a>, Wish<'a>)> {
         let wanted = self.active.wanted_in_numbers();
         if wanted.is_empty() || !is_number_to_look_at(spelled) {
-            return None;
+            return Vec::new();
         }
-        let digits = integer_digits(spelled)?;
+        let Some(digits) = integer_digits(spelled) else { return Vec::new() };
         let Self { active, finder, .. } = self;
         finder.find(Sample::new(&digits, place.label), wanted);
-        let mut best: Option<(Kind<'a>, Wish<'a>)> = None;
+        let mut found = Vec::new();
         for hit in finder.hits().iter().filter(|hit| hit.range == (0..digits.len())) {
             let is_granted = |wish: &Wish<'a>| {
                 let keeps = |value| active.keeps_value(wish.rule, value);
                 !place.kept_by.contains(&wish.rule) && !keeps(spelled) && !keeps(&digits)
             };
-            let Some(wish) = strongest(active.wishes_for_kind(hit.kind).filter(is_granted)) else { continue };
-            let weight = |wish: &Wish<'_>| (strength(wish.action), Reverse(wish.rank));
-            if best.is_none_or(|(_, earlier)| weight(&wish) > weight(&earlier)) {
-                best = Some((Kind::Detected(hit.kind), wish));
-            }
+            let wish = strongest(active.wishes_for_kind(hit.kind).filter(is_granted));
+            found.extend(wish.map(|wish| (Kind::Detected(hit.kind), wish)));
         }
-        best.map(|(kind, wish)| (kind, wish.action))
+        found
     }
 
     /// One round of masking.
     fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let mut findings = Vec::new();
-        if !self.known.is_empty() || !self.active.wanted().is_empty() {
+        if !self.known.is_empty() || !self.active.wanted().is_empty() || !self.active.customs().is_empty() {
             self.search(text, place.label);
             self.add_detected(text, place, &mut findings);
             let has_run = self.finder.has_run();
@@ -313,6 +326,9 @@ impl<'a> Masker<'a> {
                     if place.is_name && matches!(action, Action::Drop {}) { &REDACT } else { action };
                 findings.push(Finding { range: hit.range.clone(), action, kind, rank, becomes: None });
             }
+        }
+        for custom::Found { name, range, wish: Wish { action, rank, .. } } in self.customs(text, place) {
+            findings.push(Finding { range, action, kind: Kind::Custom(name), rank, becomes: None });
         }
         if !findings.is_empty() {
             let masks = masks(text, self.active.replacements());
@@ -369,7 +385,7 @@ impl<'a> Masker<'a> {
         }
         if findings.len() > first {
             // A credential may be a word of our own masks; nothing is gained by masking those for ever.
-            let masks = masks(text, &[]);
+            let masks = masks(text, self.active.marks());
             let mut index = 0;
             findings.retain(|finding| {
                 index += 1;
@@ -421,7 +437,7 @@ impl<'a> Masker<'a> {
 fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
     match finding.kind {
         Kind::Encoded => (0, Reverse(0)),
-        Kind::Detected(_) | Kind::Field | Kind::Credential(_) => strength(finding.action),
+        Kind::Detected(_) | Kind::Custom(_) | Kind::Field | Kind::Credential(_) => strength(finding.action),
     }
 }
 
@@ -435,6 +451,7 @@ pub(super) fn is_number_to_look_at(spelled: &str) -> bool {
 fn count_name(kind: Kind<'_>) -> String {
     match kind {
         Kind::Credential(name) => format!("{CREDENTIAL}:{name}"),
+        Kind::Custom(name) => format!("custom:{name}"),
         Kind::Detected(_) | Kind::Field | Kind::Encoded => kind.name().to_owned(),
     }
 }

@@ -45,7 +45,6 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         ("McpConnection", "spec.access[].when") => condition(value, Scope::Access),
         ("McpConnection" | "MaskingRule", "spec.limits.messageBytes") => message_bytes(value),
         ("McpConnection", "spec.toolPinning.pins") => pins(value),
-        ("MaskingRule", "spec") => holds_for_something(value),
         (_, "spec.connectionSelector.matchLabels" | "spec.namespaceSelector.matchLabels") => {
             label_keys(value)
         }
@@ -54,31 +53,45 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
         }
         ("ApprovalPolicy", _) => approval_policy(place, value),
         ("CommandRule", _) => command_rule(place, value),
-        ("MaskingRule", "spec.match") => names_something(value),
-        ("MaskingRule", "spec.match.tools[]" | "spec.match.resources[]") => violated(
+        ("MaskingRule", _) => masking_rule(place, value),
+        _ => Found::new(),
+    }
+}
+
+/// Those of MaskingRules.
+fn masking_rule(place: &str, value: &Value) -> Found {
+    match place {
+        "spec" => holds_for_something(value),
+        "spec.match" => names_something(value),
+        "spec.match.tools[]" | "spec.match.resources[]" => violated(
             content(value) == "!" || content(value).starts_with("!!"),
             rule::TOOL_PATTERN_NAMES_SOMETHING,
         ),
-        ("MaskingRule", "spec.exclude.callers.groups[]") => {
-            violated(content(value) == "*", rule::GROUP_IS_NO_PATTERN)
-        }
-        ("MaskingRule", "spec.detectors[]") => {
+        "spec.exclude.callers.groups[]" => violated(content(value) == "*", rule::GROUP_IS_NO_PATTERN),
+        "spec.detectors[]" => {
             violated(has(value, "type") == has(value, "group"), rule::DETECTOR_TYPE_OR_GROUP)
         }
-        ("MaskingRule", "spec.fields[]") => {
+        "spec.custom[]" => {
+            violated(has(value, "regex") == is_filled(value, "terms"), rule::CUSTOM_REGEX_OR_TERMS)
+        }
+        "spec.fields[]" => {
             violated(has(value, "jsonPath") == is_filled(value, "keys"), rule::FIELD_PATH_OR_KEYS)
         }
-        ("MaskingRule", "spec.detectors[].action" | "spec.fields[].action") => {
+        "spec.detectors[].action" | "spec.custom[].action" | "spec.fields[].action" => {
             let actions = ["block", "drop", "redact", "replace", "hash", "generalize", "partial"];
             let written = actions.into_iter().filter(|action| has(value, action));
             violated(written.count() != 1, rule::ONE_ACTION)
         }
-        ("MaskingRule", "spec.detectors[].action.generalize" | "spec.fields[].action.generalize") => {
+        "spec.detectors[].action.generalize"
+        | "spec.custom[].action.generalize"
+        | "spec.fields[].action.generalize" => {
             let forms = ["bucket", "date", "ipAddress", "keepFirst"];
             let written = forms.into_iter().filter(|form| has(value, form));
             violated(written.count() != 1, rule::ONE_GENERALIZATION)
         }
-        ("MaskingRule", "spec.detectors[].action.replace" | "spec.fields[].action.replace") => {
+        "spec.detectors[].action.replace"
+        | "spec.custom[].action.replace"
+        | "spec.fields[].action.replace" => {
             violated(has(value, "string") == has(value, "number"), rule::ONE_REPLACEMENT)
         }
         _ => Found::new(),

@@ -2,9 +2,15 @@
 
 use serde_json::json;
 
-use super::{Row, long};
+use super::{Row, long, many};
 
 pub(super) fn rows() -> Vec<Row> {
+    let mut rows = built_in_rows();
+    rows.extend(custom_rows());
+    rows
+}
+
+fn built_in_rows() -> Vec<Row> {
     let redact = || json!({"redact": {}});
     vec![
         ("spec.mode", json!("audit"), "", "did you mean Audit?"),
@@ -129,5 +135,64 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.decode.base64", json!("yes"), "", "write true or false"),
         ("spec.decode.unicode", json!("fold"), "", "did you mean Fold?"),
         ("spec.decode.escapes", json!(1), "", "write true or false"),
+    ]
+}
+
+/// Of what a rule describes itself.
+fn custom_rows() -> Vec<Row> {
+    vec![
+        ("spec.custom", json!("E-1"), "", "write a list"),
+        ("spec.custom[1].name", json!("employee-no"), "", "stands twice"),
+        ("spec.custom[0].name", json!("employee no"), "", "such as employee-no"),
+        ("spec.custom[0].name", json!("email"), "", "is what masks of the gateway's own are called"),
+        ("spec.custom[0].name", long(29), "", "write at most 28"),
+        (
+            "spec.custom[0]",
+            json!({"name": "a", "action": json!({"redact": {}})}),
+            "",
+            "exactly one of regex and terms",
+        ),
+        ("spec.custom[1].regex", json!("a"), "spec.custom[1]", "exactly one of regex and terms"),
+        ("spec.custom[0].regex", json!("E-("), "", "is no regular expression (unclosed group)"),
+        ("spec.custom[0].regex", json!("(a+)+$"), "", "may match a text of any length"),
+        ("spec.custom[0].regex", json!(r"(\w{1000}){1000}"), "", "bytes when compiled"),
+        ("spec.custom[0].regex", json!("a*"), "", "may match nothing at all"),
+        ("spec.custom[0].regex", long(513), "", "write at most 512"),
+        ("spec.custom[1].terms", json!("Heron"), "", "write a list"),
+        ("spec.custom[1].terms", many(1001), "", "write at most 1000"),
+        ("spec.custom[1].terms[0]", json!(""), "", "is empty"),
+        ("spec.custom[1].terms[0]", long(129), "", "write at most 128"),
+        ("spec.custom[0].ignoreCase", json!("yes"), "", "write true or false"),
+        ("spec.custom[0].keywords", json!("employee"), "", "write a list"),
+        ("spec.custom[0].keywords", many(33), "", "write at most 32"),
+        ("spec.custom[0].keywords[0]", json!("größe"), "", "letters of ASCII and digits"),
+        ("spec.custom[0].window", json!(0), "", "between 1 and 200"),
+        ("spec.custom[0].window", json!("40"), "", "write a whole number"),
+        ("spec.custom[0].checksum", json!("luhn"), "", "did you mean Luhn?"),
+        (
+            "spec.custom[0].action",
+            json!({"generalize": {"date": "Year"}}),
+            "spec.custom[0].action.generalize",
+            "has no known form",
+        ),
+        ("spec.custom[0].action", json!({}), "", "exactly one of redact"),
+        ("spec.custom[0].action.redact", json!(true), "", "write a mapping"),
+        ("spec.custom[0].action.block", json!([]), "", "write a mapping"),
+        ("spec.custom[0].action.drop", json!(true), "", "write a mapping"),
+        ("spec.custom[0].action.partial", json!(4), "", "write a mapping"),
+        ("spec.custom[0].action.partial.keepLast", json!(9), "", "between 1 and 8"),
+        ("spec.custom[1].action.replace", json!({}), "", "exactly one of string and number"),
+        ("spec.custom[1].action.replace.number", json!("1"), "", "write a whole number"),
+        ("spec.custom[1].action.replace.string", long(257), "", "write at most 256"),
+        ("spec.custom[0].action.hash", json!(1), "", "write a mapping"),
+        ("spec.custom[0].action.hash.length", json!(65), "", "between 8 and 64"),
+        ("spec.custom[0].action.hash.keyRef", json!("k1"), "", "write a mapping"),
+        ("spec.custom[0].action.hash.keyRef.name", json!("Mask Key"), "", "lower-case letters"),
+        ("spec.custom[0].action.hash.keyRef.key", json!("../k"), "", "letters"),
+        ("spec.custom[0].action.generalize", json!({}), "", "exactly one of bucket, date"),
+        ("spec.custom[0].action.generalize.bucket", json!(1), "", "between 2 and 1000000000000"),
+        ("spec.custom[0].action.generalize.date", json!("year"), "", "did you mean Year?"),
+        ("spec.custom[0].action.generalize.ipAddress", json!("/24"), "", "write one of Network"),
+        ("spec.custom[0].action.generalize.keepFirst", json!(0), "", "between 1 and 4"),
     ]
 }

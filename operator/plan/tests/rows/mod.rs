@@ -338,7 +338,7 @@ pub(crate) fn combined_rows() -> Vec<CombinedRow> {
         ),
         (
             "MaskingRule",
-            vec![("spec.detectors", None), ("spec.fields", None)],
+            vec![("spec.detectors", None), ("spec.custom", None), ("spec.fields", None)],
             "spec.detectors",
             "nothing is looked for",
         ),

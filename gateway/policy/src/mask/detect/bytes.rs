@@ -99,7 +99,7 @@ pub(super) fn around<'a>(text: &'a str, range: &Range<usize>, reach: usize) -> (
 }
 
 /// Lower-case letters and digits of a text alone, so that `Secret-Access_Key` and `secretAccessKey` are one.
-pub(super) fn condensed(text: &str) -> String {
+pub(in crate::mask) fn condensed(text: &str) -> String {
     text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| char::from(byte.to_ascii_lowercase())).collect()
 }
 

@@ -18,10 +18,20 @@ const LONGEST_MASK: usize = 40;
 /// Whether one of `names` is said of the value at `range`. Names are of lower-case letters and digits alone; they
 /// stand for all ways to write them: `taxid` for `tax id`, `tax_id` and `TaxID`.
 pub(super) fn is_named(sample: Sample<'_>, range: &Range<usize>, names: &[&str]) -> bool {
+    is_near(sample, range, names, REACH)
+}
+
+/// The same, with names up to `reach` bytes away.
+pub(in crate::mask) fn is_near<N: AsRef<str>>(
+    sample: Sample<'_>,
+    range: &Range<usize>,
+    names: &[N],
+    reach: usize,
+) -> bool {
     if says_any(sample.label, names) {
         return true;
     }
-    let (behind, ahead) = around(sample.text, range, REACH);
+    let (behind, ahead) = around(sample.text, range, reach);
     says_any(without_cut(sample.text, range.start, behind), names) || says_any(ahead, names)
 }
 
@@ -46,11 +56,15 @@ fn without_cut<'t>(text: &'t str, end: usize, behind: &'t str) -> &'t str {
 }
 
 /// Whether a text has one of these names in it.
-fn says_any(text: &str, names: &[&str]) -> bool {
+fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
     let mut rest = text;
     while let Some((part, behind)) = next_part(rest) {
         let begins = part.as_bytes().first().map(u8::to_ascii_lowercase);
-        if names.iter().any(|name| name.as_bytes().first().copied() == begins && reads(rest, name)) {
+        if names
+            .iter()
+            .map(AsRef::as_ref)
+            .any(|name| name.as_bytes().first().copied() == begins && reads(rest, name))
+        {
             return true;
         }
         rest = behind;

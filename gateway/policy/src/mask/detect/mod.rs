@@ -11,6 +11,7 @@ mod aws;
 mod azure;
 mod bytes;
 mod card;
+mod checksum;
 mod context;
 mod crypto_wallet;
 mod date_of_birth;
@@ -41,6 +42,9 @@ mod url_credentials;
 mod vin;
 
 use crate::config::{DetectorGroup, DetectorType};
+pub(super) use bytes::condensed;
+pub(super) use checksum::passes;
+pub(super) use context::is_near;
 pub(super) use engine::{Finder, Hit, is_token};
 use trigger::Trigger;
 pub(super) use trigger::{MINIMUM_RUN, Wanted};

@@ -6,6 +6,7 @@
 mod actions;
 mod clean;
 mod credentials;
+mod custom;
 mod disguises;
 mod places;
 mod properties;

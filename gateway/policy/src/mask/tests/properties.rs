@@ -11,7 +11,7 @@ use crate::mask::{Known, mask_plainly};
 const CREDENTIAL: &str = "correct-horse-battery";
 
 /// Pieces of which texts and names are made: values, their neighbours, and what masks leave behind.
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 52] = [
     "4111111111111111",
     "4111 1111 1111 1111",
     "3782-822463-10005",
@@ -35,6 +35,10 @@ const PIECES: [&str; 48] = [
     "176123198",
     "born 1980-02-29",
     CREDENTIAL,
+    "E-123456",
+    "heron",
+    "[REDACTED:own]",
+    "E%2D654321",
     "[REDACTED:Email]",
     "[REDACTED:",
     "nobody@example.com",
@@ -125,6 +129,25 @@ fn action_of_field() -> impl Strategy<Value = Value> {
     prop_oneof![3 => action(), 2 => generalize.prop_map(|generalize| json!({"generalize": generalize}))]
 }
 
+/// What a rule describes itself.
+fn custom() -> impl Strategy<Value = Value> {
+    let looks = prop::sample::select(
+        &[
+            r#""regex":"\\bE-[0-9]{6}\\b""#,
+            r#""regex":"[0-9]{4}""#,
+            r#""regex":"\\b[0-9]{9}\\b","keywords":["pin","a"],"window":20"#,
+            r#""regex":"[0-9]{1,19}","checksum":"Luhn""#,
+            r#""terms":["heron","born","x"],"ignoreCase":true"#,
+        ][..],
+    );
+    (looks, action()).prop_map(|(looks, action)| {
+        let mut custom: Value = serde_json::from_str(&format!("{{{looks}}}")).unwrap();
+        custom["name"] = "own".into();
+        custom["action"] = action;
+        custom
+    })
+}
+
 fn rule() -> impl Strategy<Value = Value> {
     let kinds = [
         "CreditCard",
@@ -154,17 +177,19 @@ fn rule() -> impl Strategy<Value = Value> {
     let kept = prop::sample::select(&["$.kept", "$.rows"][..]);
     (
         detectors,
+        prop::option::of(custom()),
         prop::option::of((keys, action_of_field())),
         prop::option::of((paths, action_of_field())),
         prop::option::of(kept),
     )
-        .prop_map(|(detectors, keys, path, kept)| {
+        .prop_map(|(detectors, custom, keys, path, kept)| {
             let detectors: Vec<_> =
                 detectors.into_iter().map(|(kind, action)| json!({"type": kind, "action": action})).collect();
             let mut fields: Vec<_> =
                 keys.into_iter().map(|(keys, action)| json!({"keys": [keys], "action": action})).collect();
             fields.extend(path.map(|(path, action)| json!({"jsonPath": path, "action": action})));
-            json!({"detectors": detectors, "fields": fields, "exclude": {"fields": Vec::from_iter(kept)}})
+            json!({"detectors": detectors, "custom": Vec::from_iter(custom), "fields": fields,
+                "exclude": {"fields": Vec::from_iter(kept)}})
         })
 }
 

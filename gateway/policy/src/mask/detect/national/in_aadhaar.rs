@@ -33,7 +33,7 @@ fn is_valid(number: &[u8; 12]) -> bool {
 }
 
 /// Sums up digits in the dihedral group of ten elements, each permuted as often as its place from the end says.
-fn passes_verhoeff(number: &[u8]) -> bool {
+pub(in crate::mask::detect) fn passes_verhoeff(number: &[u8]) -> bool {
     let mut sum = 0;
     for (place, &digit) in number.iter().rev().enumerate() {
         let permuted = (0..place % 8).fold(digit, |digit, _| permute(digit));

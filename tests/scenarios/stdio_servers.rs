@@ -16,7 +16,8 @@ const CLIENTS: [Client; 4] = [Client::TypeScript, Client::TypeScriptAuto, Client
 /// `lychgate dev` before a server, with masking of what goes either way.
 async fn serve(server: &Server, access: &str) -> Dev {
     let manifests = Manifests { upstream: &server.url, access, more: MASKING, ..Manifests::default() };
-    Dev::start(&manifests.to_yaml()).await
+    // Some of these servers start programs for each call, which takes a while on a busy machine.
+    Dev::start(&manifests.to_yaml().replace("call: 5s", "call: 30s")).await
 }
 
 /// What a client gets for each step, that of the connection left out.

@@ -11,7 +11,7 @@ use crate::support::approval_server::ApprovalServer;
 use crate::support::counterparts::{Server, fixture, identity_provider, logged, many_sided, minted};
 use crate::support::eventually;
 use crate::support::gateway::{document, folders, write_document};
-use crate::support::http::{Answer, Ask, tool_call};
+use crate::support::http::{Answer, Ask, knowing_tasks, tool_call};
 use crate::support::replicas::{Replicas, Session, event_ids};
 
 /// Replicas before a server that does what a server may do.
@@ -126,31 +126,13 @@ async fn a_stream_that_broke_off_goes_on_at_another_replica_after_the_last_event
     assert!(resumed.until("tools/list_changed").await.contains("list_changed"), "nor does a new process");
 }
 
-/// A request of a client of MCP 2026-07-28 that knows of tasks.
-pub fn modern(url: &str, method: &str, mut params: Value) -> Ask {
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {
-            "elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}},
-        },
-    });
-    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
-    let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    let ask = Ask::post(url, message.to_string())
-        .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", method);
-    match name {
-        Some(name) => ask.header("mcp-name", &name),
-        None => ask,
-    }
-}
-
 #[tokio::test]
 async fn a_task_has_one_handle_at_every_replica_and_is_answered_and_cancelled_at_any() {
     let stage = Stage::start(3).await;
     let url = &stage.replicas.url;
     let begin = async |tool: &str, arguments: Value| {
-        let begun = modern(url, "tools/call", json!({"name": tool, "arguments": arguments})).send().await;
+        let begun =
+            knowing_tasks(url, "tools/call", json!({"name": tool, "arguments": arguments})).send().await;
         let result = begun.message()["result"].take();
         assert_eq!(result["resultType"], "task", "{result}");
         result["taskId"].as_str().unwrap().to_owned()
@@ -159,7 +141,7 @@ async fn a_task_has_one_handle_at_every_replica_and_is_answered_and_cancelled_at
     let mut met = BTreeSet::new();
     let mut get = async |status: &str| {
         eventually(status, async || {
-            let told = modern(url, "tasks/get", json!({"taskId": handle})).send().await;
+            let told = knowing_tasks(url, "tasks/get", json!({"taskId": handle})).send().await;
             met.insert(stage.replicas.which(&told));
             let result = told.message()["result"].take();
             assert_eq!(result["taskId"], handle, "the same task has the same handle everywhere: {result}");
@@ -172,14 +154,15 @@ async fn a_task_has_one_handle_at_every_replica_and_is_answered_and_cancelled_at
     }
     let answers = json!({"confirm": {"action": "accept", "content": {"confirm": true}}});
     let update = json!({"taskId": handle, "inputResponses": answers});
-    let updated = modern(url, "tasks/update", update).send().await;
+    let updated = knowing_tasks(url, "tasks/update", update).send().await;
     assert_eq!(updated.message()["result"], json!({"resultType": "complete"}), "{}", updated.text);
     let done = get("completed").await;
     assert_eq!(done["result"]["content"][0]["text"], "The answer was true");
     assert_eq!(met, BTreeSet::from([0, 1, 2]));
 
     let other = begin("slow_compute", json!({"seconds": 600})).await;
-    let cancelled = modern(&stage.replicas.url_of(1), "tasks/cancel", json!({"taskId": other})).send().await;
+    let cancelled =
+        knowing_tasks(&stage.replicas.url_of(1), "tasks/cancel", json!({"taskId": other})).send().await;
     assert_eq!(cancelled.message()["result"], json!({"resultType": "complete"}), "{}", cancelled.text);
     stage.cancelled("slow_compute").await;
 }
@@ -217,7 +200,7 @@ async fn a_call_at_one_replica_is_cancelled_at_another() {
 
     // In MCP 2026-07-28 who leaves has cancelled, through a balancer, too.
     let params = json!({"name": "test_streaming_elicitation", "arguments": {}});
-    drop(modern(&stage.replicas.url, "tools/call", params).open().await);
+    drop(knowing_tasks(&stage.replicas.url, "tools/call", params).open().await);
     assert!(stage.server.process.output().contains("ready"));
 }
 
@@ -319,7 +302,7 @@ async fn the_legs_of_a_call_that_waits_are_taken_by_whichever_replica_they_meet(
     let mut params = json!({"name": "echo", "arguments": {"message": "hi"}});
     let mut met = BTreeSet::new();
     for leg in 1..=3 {
-        let ask = modern(&stage.replicas.url, "tools/call", params.clone()).token(&stage.token);
+        let ask = knowing_tasks(&stage.replicas.url, "tools/call", params.clone()).token(&stage.token);
         let told = ask.send().await;
         met.insert(stage.replicas.which(&told));
         let result = told.message()["result"].take();
@@ -329,7 +312,7 @@ async fn the_legs_of_a_call_that_waits_are_taken_by_whichever_replica_they_meet(
     }
     assert_eq!(met.len(), 3);
     stage.api.approve();
-    let ask = modern(&stage.replicas.url, "tools/call", params).token(&stage.token);
+    let ask = knowing_tasks(&stage.replicas.url, "tools/call", params).token(&stage.token);
     let answer = ask.send().await;
     assert_eq!(answer.message()["result"]["structuredContent"]["arguments"]["message"], "hi", "{answer:?}");
     assert_eq!(stage.made(), 1);

@@ -4,8 +4,9 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::replicas::{Stage, modern};
+use crate::replicas::Stage;
 use crate::support::http::Ask;
+use crate::support::http::knowing_tasks;
 use crate::support::replicas::{Session, event_ids};
 
 /// What a client holds that was sealed with the key of some time.
@@ -22,7 +23,7 @@ async fn begin(stage: &Stage, number: usize) -> Held {
     let call = session.call(1, "test_tool_with_logging", json!({})).send().await;
     let event = event_ids(&call.text)[0].to_owned();
     let task = json!({"name": "slow_compute", "arguments": {"seconds": 600}});
-    let begun = modern(&url, "tools/call", task).send().await;
+    let begun = knowing_tasks(&url, "tools/call", task).send().await;
     let handle = begun.message()["result"]["taskId"].as_str().unwrap().to_owned();
     Held { session, event, handle }
 }
@@ -35,7 +36,7 @@ async fn standing(stage: &Stage, held: &Held, number: usize) -> [(StatusCode, Va
         |answer: &crate::support::http::Answer| (answer.status, answer.message()["error"]["code"].clone());
     let called = session.call(2, "greet", json!({"name": "again"})).send().await;
     let resumed = session.stream(Some(&held.event)).send().await;
-    let told = modern(&url, "tasks/get", json!({"taskId": held.handle})).send().await;
+    let told = knowing_tasks(&url, "tasks/get", json!({"taskId": held.handle})).send().await;
     [error(&called), error(&resumed), error(&told)]
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::counterparts::{Server, everything, logged, many_sided};
 use crate::support::dev::Dev;
 use crate::support::eventually;
-use crate::support::http::{Answer, Ask};
+use crate::support::http::{Answer, Ask, knowing_tasks};
 use crate::support::manifests::Manifests;
 
 const ACCESS: &str = r#"[{users: [alice, bob], tools: ["*"]}]"#;
@@ -97,23 +97,8 @@ fn manifests(upstream: &str, access: &str, connection: &str, more: &str) -> Stri
 }
 
 /// A request of a client of MCP 2026-07-28 that knows of tasks.
-fn modern(url: &str, token: &str, method: &str, mut params: Value) -> Ask {
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {
-            "elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}},
-        },
-    });
-    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
-    let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    let ask = Ask::post(url, message.to_string())
-        .token(token)
-        .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", method);
-    match name {
-        Some(name) => ask.header("mcp-name", &name),
-        None => ask,
-    }
+fn modern(url: &str, token: &str, method: &str, params: Value) -> Ask {
+    knowing_tasks(url, method, params).token(token)
 }
 
 fn handle(result: &Value) -> String {

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A request under construction.
 pub struct Ask {
@@ -151,4 +151,23 @@ pub fn tool_call(name: &str, arguments: &Value) -> String {
         "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments},
     })
     .to_string()
+}
+
+/// A request of a client of MCP 2026-07-28 that knows of tasks.
+pub fn knowing_tasks(url: &str, method: &str, mut params: Value) -> Ask {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {
+            "elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}},
+        },
+    });
+    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let ask = Ask::post(url, message.to_string())
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", method);
+    match name {
+        Some(name) => ask.header("mcp-name", &name),
+        None => ask,
+    }
 }

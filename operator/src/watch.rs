@@ -217,15 +217,23 @@ fn pod(object: &CorePod) -> Option<(Key, Seen)> {
     let status = object.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
     let volumes = object.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
-    let secret = |volume: &Volume| volume.secret.as_ref()?.secret_name.clone();
     let pod = Pod {
         uid: object.uid()?,
         instance: object.labels().get(INSTANCE_LABEL)?.clone(),
         address: status.and_then(|status| status.pod_ip.clone()),
-        secrets: volumes.into_iter().flatten().filter_map(secret).collect(),
+        secrets: volumes.into_iter().flatten().flat_map(secrets).collect(),
         ending: object.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")),
     };
     Some((key("Pod", object), Seen::Pod(pod)))
+}
+
+/// The Secrets that a volume is made of.
+fn secrets(volume: &Volume) -> Vec<String> {
+    let whole = volume.secret.as_ref().and_then(|secret| secret.secret_name.clone());
+    let sources = volume.projected.as_ref().and_then(|projected| projected.sources.as_ref());
+    let projected =
+        sources.into_iter().flatten().filter_map(|source| Some(source.secret.as_ref()?.name.clone()));
+    whole.into_iter().chain(projected).collect()
 }
 
 /// Where a Service leads, and nothing else of it: there may be thousands that nobody names.

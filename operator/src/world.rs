@@ -93,7 +93,7 @@ pub struct Pod {
     pub address: Option<String>,
     /// Whether it is about to end.
     pub ending: bool,
-    /// The Secrets that it mounts, each as a volume of its own.
+    /// The Secrets that its volumes are made of.
     pub secrets: BTreeSet<String>,
 }
 

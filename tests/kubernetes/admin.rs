@@ -66,7 +66,8 @@ async fn the_metrics_are_those_of_the_documentation_and_count_what_was_done() {
         (format!("lychgate_operator_objects{}", labels("MaskingRule", "False")), 1.0),
         // Not a Deployment: a policy that is seen after its connection changes that of a gateway once more.
         ("lychgate_operator_applies_total{kind=\"Service\",outcome=\"applied\"}".to_owned(), 1.0),
-        ("lychgate_operator_applies_total{kind=\"Secret\",outcome=\"created\"}".to_owned(), 2.0),
+        // Keys that stay, those of sessions of this period and the next, and a certificate.
+        ("lychgate_operator_applies_total{kind=\"Secret\",outcome=\"created\"}".to_owned(), 4.0),
         ("lychgate_operator_leader".to_owned(), 1.0),
         ("lychgate_operator_approvals_guarded".to_owned(), 1.0),
         (format!("lychgate_operator_approvals_waiting{{namespace=\"{}\"}}", tenant.name()), 1.0),

@@ -241,23 +241,49 @@ async fn a_connection_made_anew_takes_over_what_an_earlier_one_left_and_shares_n
         let old = before.get(&(*kind, name.clone()));
         match (*kind, old) {
             ("Secret", Some(_)) => {}
-            // The old certificate stays until the old pods have rolled over.
-            (_, Some(_)) if name.contains("-tls-") => {}
+            // The old certificate and keys of sessions stay until the old pods have rolled over.
+            ("ConfigMap", Some(_)) if owns_secrets(name) => {}
             ("Secret", None) => assert_ne!(child["metadata"]["ownerReferences"], Value::Null, "{name}"),
             (_, Some(old)) => {
                 assert_eq!(child["metadata"]["uid"], old["metadata"]["uid"], "{kind} {name} is the same one");
                 assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], owner, "{kind} {name}");
                 taken += 1;
             }
-            (_, None) => assert!(name.starts_with("lychgate-db-tls-"), "{kind} {name}"),
+            (_, None) => assert!(*kind == "ConfigMap" && owns_secrets(name), "{kind} {name}"),
         }
     }
     assert_eq!(taken, 9);
     let deployment = &after[&("Deployment", "lychgate-db".to_owned())];
     let volumes = deployment["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
-    let mounted = volumes.iter().filter_map(|volume| volume["secret"]["secretName"].as_str());
+    let sources = volumes.iter().filter_map(|volume| volume["projected"]["sources"].as_array()).flatten();
+    let of_keys = sources.map(|source| &source["secret"]).filter(|secret| secret["optional"] != true);
+    let whole = volumes.iter().filter_map(|volume| volume["secret"]["secretName"].as_str());
+    let mounted: Vec<&str> = whole.chain(of_keys.filter_map(|secret| secret["name"].as_str())).collect();
+    assert_eq!(mounted.len(), 4, "a certificate, keys that stay, and two of sessions: {mounted:?}");
     for secret in mounted {
         let key = ("Secret", secret.to_owned());
         assert!(after.contains_key(&key) && !before.contains_key(&key), "{secret} is the new one's own");
     }
+
+    // Old pods may be started again until the last of them is gone, and need what they mount.
+    let owners: Vec<&String> =
+        before.keys().map(|(_, name)| name).filter(|name| owns_secrets(name)).collect();
+    let is_there = |name: &str| after.contains_key(&("ConfigMap", name.to_owned()));
+    assert!(owners.len() >= 4 && owners.iter().all(|name| is_there(name)), "{owners:?}");
+    tenant.rolls_over("lychgate-db").await;
+    lychgate_tests_cluster::eventually(
+        "what old pods mounted to be gone",
+        crate::support::PATIENCE,
+        async || {
+            let children = tenant.children("db").await;
+            let mut left = children.keys().filter(|(_, name)| owners.contains(&name));
+            left.next().map_or(Ok(()), |left| Err(format!("{left:?}")))
+        },
+    )
+    .await;
+}
+
+/// Whether a ConfigMap of this name is there to own Secrets.
+fn owns_secrets(name: &str) -> bool {
+    ["lychgate-db-tls-", "lychgate-db-session-"].into_iter().any(|owner| name.starts_with(owner))
 }

@@ -20,6 +20,9 @@ const LONGEST_PAUSE: u64 = 250;
 /// Set it to the seed of an earlier run to make the same changes and kills.
 const SEED: &str = "LYCHGATE_TESTS_SEED";
 
+/// What stands before the version in the names of Secrets and of their owners.
+const VERSIONED: [&str; 3] = ["-keys-", "-session-", "-tls-"];
+
 /// Numbers that follow from a seed (xorshift64).
 struct Dice(u64);
 
@@ -80,9 +83,10 @@ async fn make(tenant: &Tenant<'_>, change: &Change) {
     }
 }
 
-/// What stands, without what differs from namespace to namespace and from life to life.
-async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
-    let mut standing = BTreeMap::new();
+/// What stands, without what differs from namespace to namespace and from life to life. Of objects whose names differ in
+/// a version alone there may be several.
+async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Vec<Value>> {
+    let mut standing: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for object in tenant.list("McpConnection").await {
         names.insert(name(&object));
@@ -91,7 +95,7 @@ async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
         let told: Vec<String> =
             conditions.iter().map(|told| format!("{} {}", told["type"], told["reason"])).collect();
         let key = format!("status of {}", object["metadata"]["name"]);
-        standing.insert(key, json!([of_generation, told, object["status"]["policies"]]));
+        standing.insert(key, vec![json!([of_generation, told, object["status"]["policies"]])]);
     }
     let mut mounted = String::new();
     for deployment in tenant.list("Deployment").await {
@@ -100,7 +104,8 @@ async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
     for kind in CHILD_KINDS {
         for object in tenant.list(kind).await {
             // It stays until pods have rolled over, which nobody does here.
-            if name(&object).contains("-tls-") && !mounted.contains(&name(&object)) {
+            let is_of_a_version = VERSIONED.iter().any(|mark| name(&object).contains(mark));
+            if is_of_a_version && !mounted.contains(&name(&object)) {
                 continue;
             }
             let Some(connection) = object["metadata"]["annotations"]["lychgate.dev/connection"].as_str()
@@ -124,7 +129,8 @@ async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
             }
             let text = said.to_string().replace(tenant.name(), "NAMESPACE");
             let said: Value = serde_json::from_str(&without_versions(&text)).unwrap();
-            standing.insert(format!("{orphan}{kind} {}", said["metadata"]["name"]), said);
+            let key = format!("{orphan}{kind} {}", said["metadata"]["name"]);
+            standing.entry(key).or_default().push(said);
         }
     }
     standing
@@ -132,14 +138,14 @@ async fn standing(tenant: &Tenant<'_>) -> BTreeMap<String, Value> {
 
 /// Takes the versions out of the names of Secrets and of their owners.
 fn without_versions(text: &str) -> String {
-    let mut parts = ["-keys-", "-tls-"].iter().fold(vec![text.to_owned()], |parts, mark| {
+    let mut parts = VERSIONED.iter().fold(vec![text.to_owned()], |parts, mark| {
         parts
             .iter()
             .flat_map(|part| part.split_inclusive(mark).map(str::to_owned).collect::<Vec<_>>())
             .collect()
     });
     for index in 1..parts.len() {
-        let is_version = parts[index - 1].ends_with("-keys-") || parts[index - 1].ends_with("-tls-");
+        let is_version = VERSIONED.iter().any(|mark| parts[index - 1].ends_with(mark));
         if is_version && parts[index].len() >= 8 {
             parts[index] = parts[index][8..].to_owned();
         }
@@ -186,7 +192,7 @@ async fn an_operator_that_is_killed_at_any_moment_ends_where_one_that_lives_ends
         match expected.iter().find(|(key, value)| found[*key] != **value) {
             None if expected.len() > 20 => Ok(()),
             None => Err(format!("only {}", expected.len())),
-            Some((key, value)) => Err(format!("{key}: {}\n is not {value}", found[key])),
+            Some((key, value)) => Err(format!("{key}: {}\n is not {}", json!(found[key]), json!(value))),
         }
     })
     .await;

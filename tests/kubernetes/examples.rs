@@ -1,5 +1,6 @@
 //! What stands in the cluster is what was written, and what `lychgate render` shows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -75,22 +76,45 @@ async fn differs_in_nothing(tenant: &Tenant<'_>, objects: &[Value], manager: &st
     .await;
 }
 
-/// What the operator adds to a rendered object, which it alone can know: the owner, the names of what is made once,
-/// and the sequence.
-fn complete(mut rendered: Value, connection: &Value, live: &[Value]) -> Value {
+/// The names of Secrets that a Deployment mounts, in the order in which it does.
+fn mounted(deployment: &Value) -> Vec<String> {
+    let volumes = deployment["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    let of_volume = |volume: &Value| {
+        let sources = volume["projected"]["sources"].as_array().cloned().unwrap_or_default();
+        let projected = sources.iter().map(|source| source["secret"]["name"].clone());
+        [volume["secret"]["secretName"].clone()].into_iter().chain(projected).collect::<Vec<_>>()
+    };
+    volumes.iter().flat_map(of_volume).filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// How what is made anew from time to time is called where it stands, by what it is called where it was rendered: at
+/// another time, by another authority.
+fn versions(rendered: &[&Value], live: &[Value]) -> BTreeMap<String, String> {
+    let deployment = rendered.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let standing = live.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let (shown, there) = (mounted(deployment), mounted(standing));
+    assert_eq!(shown.len(), there.len(), "{shown:?} {there:?}");
+    let pairs = shown.into_iter().zip(there);
+    pairs.filter(|(shown, there)| shown != there).collect()
+}
+
+/// What the operator adds to a rendered object, which it alone can know: the owner, the names of what is made anew from
+/// time to time, and the sequence.
+fn complete(
+    rendered: &Value,
+    connection: &Value,
+    live: &[Value],
+    versions: &BTreeMap<String, String>,
+) -> Value {
+    let mut text = rendered.to_string();
+    for (shown, there) in versions {
+        text = text.replace(shown.as_str(), there);
+    }
+    let mut rendered: Value = serde_json::from_str(&text).unwrap();
     let own = name(&rendered);
-    let child = live.iter().find(|child| {
-        let is_version = |prefix: &str| {
-            own.rsplit_once(prefix)
-                .is_some_and(|(begin, _)| name(child).starts_with(&format!("{begin}{prefix}")))
-        };
-        child["kind"] == rendered["kind"]
-            && (name(child) == own || is_version("-keys-") || is_version("-tls-"))
-    });
+    let child = live.iter().find(|child| child["kind"] == rendered["kind"] && name(child) == own);
     let child = child.unwrap_or_else(|| panic!("{} {own} is not there", rendered["kind"]));
-    rendered["metadata"]["name"] = json!(name(child));
     if rendered["metadata"]["annotations"]["lychgate.dev/owned-by-config-map"].is_string() {
-        rendered["metadata"]["annotations"]["lychgate.dev/owned-by-config-map"] = json!(name(child));
         rendered["metadata"]["ownerReferences"] = child["metadata"]["ownerReferences"].clone();
     } else {
         rendered["metadata"]["ownerReferences"] = json!([{
@@ -110,13 +134,6 @@ fn complete(mut rendered: Value, connection: &Value, live: &[Value]) -> Value {
             *document = json!(text.replace("\"sequence\":1,", &format!("\"sequence\":{number},")));
         }
         rendered["metadata"]["annotations"]["lychgate.dev/sequence"] = sequence;
-    }
-    let volumes = rendered.pointer_mut("/spec/template/spec/volumes").and_then(Value::as_array_mut);
-    for secret in volumes.into_iter().flatten().filter_map(|volume| volume.pointer_mut("/secret/secretName"))
-    {
-        let (begin, _) = secret.as_str().unwrap().rsplit_once('-').unwrap();
-        let named = live.iter().find(|child| child["kind"] == "Secret" && name(child).starts_with(begin));
-        *secret = json!(name(named.unwrap()));
     }
     rendered
 }
@@ -155,10 +172,12 @@ async fn nothing_that_stands_differs_from_the_examples_or_from_what_render_shows
             let owner = tenant.get("McpConnection", connection).await;
             let live: Vec<Value> = tenant.children(connection).await.into_values().collect();
             made += live.len();
-            let of_connection = rendered.iter().filter(|object| {
+            let is_its_own = |object: &&Value| {
                 object["metadata"]["annotations"]["lychgate.dev/connection"] == connection.as_str()
-            });
-            expected.extend(of_connection.map(|object| complete(object.clone(), &owner, &live)));
+            };
+            let of_connection: Vec<&Value> = rendered.iter().filter(is_its_own).collect();
+            let versions = versions(&of_connection, &live);
+            expected.extend(of_connection.iter().map(|object| complete(object, &owner, &live, &versions)));
         }
         assert_eq!(expected.len(), rendered.len(), "each belongs to a connection");
         assert_eq!(made, rendered.len() + connections.len(), "and beside them the authority alone is made");

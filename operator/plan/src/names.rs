@@ -48,6 +48,13 @@ impl ChildName {
         format!("{}-keys-{}", self.0, hash(uid.unwrap_or_default(), VERSION_LENGTH))
     }
 
+    /// The name of the Secret with the key that sessions are sealed with in a period, and of the ConfigMap that owns it.
+    pub(crate) fn session(&self, uid: Option<&str>, period: u64) -> String {
+        // No uid has a line end.
+        let version = format!("{}\n{period}", uid.unwrap_or_default());
+        format!("{}-session-{}", self.0, hash(&version, VERSION_LENGTH))
+    }
+
     /// The name of the Secret with the certificate that the operator makes, and of the ConfigMap that owns
     /// it. It changes with everything in `version`.
     pub(crate) fn tls(&self, version: &str) -> String {
@@ -86,7 +93,7 @@ fn looks_made(name: &str) -> bool {
         end.len() == length && end.chars().all(|character| character.is_ascii_hexdigit())
     };
     let (rest, end) = name.rsplit_once('-').unwrap_or(("", name));
-    let is_versioned = ["-keys", "-tls"].into_iter().any(|suffix| rest.ends_with(suffix));
+    let is_versioned = ["-keys", "-session", "-tls"].into_iter().any(|suffix| rest.ends_with(suffix));
     let is_version = is_versioned && is_hash(end, VERSION_LENGTH);
     is_hash(end, HASH_LENGTH)
         || is_version
@@ -144,7 +151,11 @@ mod tests {
     #[test]
     fn nobody_can_choose_the_name_of_an_object_of_another() {
         let victim = ChildName::of("docs");
-        for taken in [victim.authority(), victim.tls("1"), victim.keys(None), victim.keys(Some("5a1c"))] {
+        let of_sessions = victim.session(Some("5a1c"), 680);
+        assert_ne!(of_sessions, victim.session(Some("5a1c"), 681));
+        let names =
+            [victim.authority(), victim.tls("1"), victim.keys(None), victim.keys(Some("5a1c")), of_sessions];
+        for taken in names {
             let imitation = ChildName::of(taken.trim_start_matches("lychgate-"));
             assert_ne!(imitation.as_str(), taken);
         }

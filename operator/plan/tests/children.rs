@@ -142,6 +142,56 @@ fn a_certificate_has_another_name_when_anything_that_it_depends_on_changes() {
 }
 
 #[test]
+fn a_key_of_sessions_is_mounted_before_it_seals_while_it_seals_and_afterwards() {
+    let at = |connection: &ValidConnection, epoch: u64| {
+        let objects = render(connection, &RenderOptions { certificate_epoch: epoch, ..options() });
+        let sources = volume(&objects, "keys")["projected"]["sources"].as_array().unwrap().clone();
+        let file = |path: &str| {
+            let has = |source: &&Value| {
+                let items = source["secret"]["items"].as_array().unwrap();
+                items.iter().any(|item| item["path"] == path)
+            };
+            let secret = &sources.iter().find(has).unwrap()["secret"];
+            // A pod that waited for a key of before would never start.
+            assert_eq!(secret["optional"] == true, path == "session.previous", "{path}");
+            secret["name"].as_str().unwrap().to_owned()
+        };
+        let names = ["session.previous", "session", "session.next"].map(file);
+        for name in &names {
+            assert!(find(&objects, "ConfigMap", name).get("data").is_none(), "its owner");
+        }
+        for name in &names[1..] {
+            let secret = find(&objects, "Secret", name);
+            assert_eq!(secret["metadata"]["annotations"][OWNED_BY_ANNOTATION], **name);
+            assert_eq!(secret["metadata"]["annotations"][FILL_ANNOTATION], "session");
+        }
+        let is_filled_anew = objects.iter().any(|object| {
+            object["kind"] == "Secret" && object["metadata"]["name"].as_str() == Some(names[0].as_str())
+        });
+        assert!(!is_filled_anew, "another key than the one that sealed would open nothing");
+        let lasting = file("signing");
+        assert_eq!(file("names"), lasting);
+        let annotations = &find(&objects, "Secret", &lasting)["metadata"]["annotations"];
+        assert_eq!(annotations[FILL_ANNOTATION], "session,signing");
+        (names, lasting)
+    };
+    let docs = minimal_with(&[]);
+    let periods = [0, 1, 2].map(|epoch| at(&docs, epoch));
+    // Pods of two periods that follow one another know the keys with which either seals.
+    for [(earlier, lasting), (later, still)] in [[&periods[0], &periods[1]], [&periods[1], &periods[2]]] {
+        assert_eq!(earlier[1..], later[..2]);
+        assert_eq!(lasting, still, "what signs records and names things stays");
+    }
+    let all: BTreeSet<&String> =
+        periods.iter().flat_map(|(names, lasting)| names.iter().chain([lasting])).collect();
+    assert_eq!(all.len(), 6, "{all:?}");
+    let anew = minimal_with(&[("McpConnection", "metadata.uid", json!("5a1c0f6e"))]);
+    let (names, lasting) = at(&anew, 1);
+    let shared = names.iter().chain([&lasting]).filter(|name| all.contains(name)).count();
+    assert_eq!(shared, 0, "a connection that is made anew has keys of its own");
+}
+
+#[test]
 fn a_certificate_is_for_the_service_and_the_host_names() {
     let hostnames = json!({"hostnames": ["mcp.example.com", "mcp.example.com:8443", "10.0.0.7:443"]});
     let docs = minimal_with(&[("McpGateway", "spec.listener", hostnames)]);

@@ -25,6 +25,7 @@ async fn nobody_makes_a_gateways_account_or_gets_its_token() {
         ("create token lychgate-billing-db", String::new(), "only kubelets get tokens of it"),
         ("create --dry-run=server -f -", secret("kept", "lychgate-billing-db"), kept),
         ("create secret generic lychgate-docs-keys-0a1b2c3d --dry-run=server", String::new(), reserved),
+        ("create secret generic lychgate-docs-session-0a1b2c3d --dry-run=server", String::new(), reserved),
         ("create secret generic lychgate-docs-tls-0a1b2c3d --dry-run=server", String::new(), reserved),
     ] {
         pair.refuses(&erin, &Attack { command, input: &input, policy: "accounts", says }).await;
@@ -56,6 +57,7 @@ async fn nobody_makes_a_gateways_account_or_gets_its_token() {
         "create token default",
         "create secret generic lychgate-registry --dry-run=server",
         "create secret generic lychgate-docs-keys --dry-run=server",
+        "create secret generic lychgate-docs-session --dry-run=server",
     ] {
         pair.admits(&erin, command, "").await;
     }

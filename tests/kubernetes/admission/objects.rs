@@ -10,9 +10,15 @@ use crate::support::eventually;
 
 /// What the operator has made, and a change to each. Whoever changes roles must hold what they grant, and nobody but
 /// the operator and administrators of the cluster holds `serve`.
-const CHANGES: [(&str, &str); 9] = [
+const CHANGES: [(&str, &str); 14] = [
     ("serviceaccount/lychgate-billing-db", r#"{"automountServiceAccountToken":true}"#),
     ("secret/lychgate-billing-db-keys-fe2247da", r#"{"stringData":{"session":"known"}}"#),
+    // With the owners of keys of sessions the keys would go.
+    ("configmap/lychgate-billing-db-session-87ce0fb2", r#"{"data":{"a":"b"}}"#),
+    ("configmap/lychgate-billing-db-session-b98643ec", r#"{"data":{"a":"b"}}"#),
+    ("configmap/lychgate-billing-db-session-19074a35", r#"{"data":{"a":"b"}}"#),
+    ("secret/lychgate-billing-db-session-b98643ec", r#"{"stringData":{"session":"known"}}"#),
+    ("secret/lychgate-billing-db-session-19074a35", r#"{"stringData":{"session":"known"}}"#),
     ("configmap/lychgate-billing-db", r#"{"data":{"billing-db.json":"{}"}}"#),
     ("role/lychgate-billing-db", r#"{"rules":[]}"#),
     ("rolebinding/lychgate-billing-db", r#"{"subjects":[]}"#),
@@ -65,10 +71,9 @@ async fn what_the_operator_made_is_changed_and_deleted_by_nobody_else() {
         }
         is_refused(&pair, &caller, &format!("delete {object} --dry-run=server"), &says).await;
     }
-    let mut made: Vec<String> = objects(&pair.gateway(&pair.open).await).iter().map(kind).collect();
+    let mut made: Vec<String> = objects(&pair.gateway(&pair.open).await).iter().map(object_name).collect();
     made.sort_unstable();
-    let mut changed: Vec<&str> =
-        CHANGES.iter().map(|(object, _)| object.split_once('/').unwrap().0).collect();
+    let mut changed = CHANGES.map(|(object, _)| object);
     changed.sort_unstable();
     assert_eq!(made, changed, "everything that the operator makes");
 
@@ -81,8 +86,10 @@ async fn what_the_operator_made_is_changed_and_deleted_by_nobody_else() {
     is_refused(&pair, &adam, &format!("annotate replicaset {OF_GATEWAY} a=b --dry-run=server"), says).await;
 }
 
-fn kind(object: &Value) -> String {
-    object["kind"].as_str().unwrap().to_lowercase()
+/// An object as kubectl names it.
+fn object_name(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    format!("{}/{}", text(&object["kind"]).to_lowercase(), text(&object["metadata"]["name"]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,10 +170,13 @@ async fn nobody_passes_his_own_for_the_operators_and_the_operator_takes_over_not
     assert!(both.contains("evil.json") && both.contains("billing-db.json"), "{both}");
     let gateway = pair.gateway(&pair.guarded).await;
     for squatter in objects(SQUATTERS) {
-        let name = squatter["kind"].as_str().unwrap();
-        let own = gateway.split("---\n").find(|object| object.contains(&format!("kind: {name}\n"))).unwrap();
+        let kind = squatter["kind"].as_str().unwrap();
+        let is_in_its_place = |object: &&str| {
+            object.contains(&format!("kind: {kind}\n")) && object.contains("  name: lychgate-billing-db\n")
+        };
+        let own = gateway.split("---\n").find(is_in_its_place).unwrap();
         let error = pair.apply(&account(OPERATOR), &pair.guarded, own).await.expect_err("somebody's own");
-        let says = format!("{name} lychgate-billing-db was there before, and the operator has not made it");
+        let says = format!("{kind} lychgate-billing-db was there before, and the operator has not made it");
         assert!(error.contains(&says), "{error}");
     }
     pair.admits(&adam, "delete -f -", SQUATTERS).await;

@@ -1,4 +1,4 @@
-//! What a gateway reads: its configuration and its keys.
+//! What a gateway reads: its configuration, and Secrets as they are before they are filled.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,6 @@ use crate::valid::ValidConnection;
 
 /// The longest key of a ConfigMap.
 const MAXIMUM_KEY_LENGTH: usize = 253;
-
-/// The Secret with the keys that all replicas share: for sessions and the digests of calls
-/// that wait for people, and to sign records.
-pub(super) fn keys(connection: &ValidConnection) -> Secret {
-    filled(connection, connection.child.keys(connection.uid()), "session,signing")
-}
 
 /// A Secret that the operator fills with some keys.
 pub(super) fn filled(connection: &ValidConnection, name: String, keys: &str) -> Secret {

@@ -8,6 +8,7 @@
 mod account;
 mod certificate;
 mod configuration;
+mod keys;
 mod network;
 mod server;
 mod volumes;
@@ -84,7 +85,7 @@ pub struct RenderOptions {
     /// The authority that signs the operator's certificates, which clients need to know. Without it, nothing
     /// is published.
     pub certificate_authority: Option<CertificateAuthority>,
-    /// Raised when certificates are to be made anew; see [`certificate_epoch`].
+    /// Raised when certificates, and the keys of sessions, are to be made anew; see [`certificate_epoch`].
     pub certificate_epoch: u64,
     /// Secrets, in each connection's namespace, with which the image is pulled.
     pub image_pull_secrets: Vec<String>,
@@ -123,8 +124,9 @@ impl RenderOptions {
 /// The objects that should exist for a connection, in the order in which they are applied.
 #[must_use]
 pub fn render(connection: &ValidConnection, options: &RenderOptions) -> Vec<Value> {
-    let mut objects =
-        vec![value(&account::service_account(connection)), value(&configuration::keys(connection))];
+    let mut objects = vec![value(&account::service_account(connection)), value(&keys::lasting(connection))];
+    objects.extend(keys::owners(connection, options).iter().map(value));
+    objects.extend(keys::of_sessions(connection, options).iter().map(value));
     if connection.wants_certificate() {
         let name = certificate::name(connection, options);
         objects.push(value(&certificate::owner(connection, &name)));

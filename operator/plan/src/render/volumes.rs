@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{RenderOptions, certificate};
+use super::{RenderOptions, certificate, keys};
 use crate::valid::{Tls, ValidConnection, ValidCredential, ValidSource};
 
 pub(super) const CONFIG_DIRECTORY: &str = "/etc/lychgate/config";
@@ -43,12 +43,14 @@ pub(super) fn volumes(
     connection: &ValidConnection,
     options: &RenderOptions,
 ) -> (Vec<Volume>, Vec<VolumeMount>) {
-    let keys = connection.child.keys(connection.uid());
     let mut pairs = vec![
         read_only(CONFIG_DIRECTORY, config(connection)),
         read_only(SECRETS_DIRECTORY, projected("secrets", secrets(connection), Some(SECRET_FILE_MODE))),
         read_only(CONFIG_MAPS_DIRECTORY, projected("config-maps", authorities(connection), None)),
-        read_only(KEYS_DIRECTORY, secret("keys", keys, &["session", "signing"])),
+        read_only(
+            KEYS_DIRECTORY,
+            projected("keys", keys::projections(connection, options), Some(SECRET_FILE_MODE)),
+        ),
     ];
     let certificate = match &connection.gateway.tls {
         Tls::Operator => Some(certificate::name(connection, options)),

@@ -3,6 +3,7 @@
 
 mod action;
 mod custom;
+mod field;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
@@ -18,6 +19,7 @@ use crate::text as format;
 
 pub use self::action::{Action, AddressPart, DatePart, Generalize, Hash, Nothing, Partial, Replacement};
 pub use self::custom::{Checksum, Custom};
+pub use self::field::{Exclude, ExcludedCallers, ExcludedValues, Field};
 
 /// What is masked in which messages of which connections. Every rule that matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, CustomResource)]
@@ -319,65 +321,6 @@ pub enum DetectorGroup {
     All,
 }
 
-/// Values masked by their place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::FIELD_PATH_OR_KEYS])))]
-pub struct Field {
-    /// A path such as `$.rows[*].salary` from the root of structured content, of JSON in a text, or of the
-    /// arguments: all of RFC 9535 but filters. Write either jsonPath or keys.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "json_path")]
-    pub json_path: Option<String>,
-    /// Patterns over the names of members at any depth, compared without case. An asterisk stands for any
-    /// run of characters. Write either jsonPath or keys.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "globs")]
-    pub keys: Vec<String>,
-    /// What becomes of the value.
-    pub action: Action,
-}
-
-/// What stays although a rule would mask it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Exclude {
-    /// Paths as in `fields[].jsonPath`. What stands there, and below, stays.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "json_paths")]
-    pub fields: Vec<String>,
-    /// Values that stay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub values: Option<ExcludedValues>,
-    /// Callers who see everything. The record stays masked all the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callers: Option<ExcludedCallers>,
-}
-
-/// Values that stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExcludedValues {
-    /// Whole values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "values")]
-    pub exact: Vec<String>,
-    /// Regular expressions that match a whole value (RE2 syntax).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "regexes")]
-    pub regex: Vec<String>,
-}
-
-/// Callers for whom a rule does not count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExcludedCallers {
-    /// Groups of which the caller must have one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "groups")]
-    pub groups: Vec<String>,
-}
-
 /// Which disguises of values are undone before they are looked for. What one of several rules for a message asks
 /// for is done for all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -469,28 +412,4 @@ fn tools(_: &mut SchemaGenerator) -> Schema {
 
 fn condition(_: &mut SchemaGenerator) -> Schema {
     text(&format::CONDITION)
-}
-
-fn globs(_: &mut SchemaGenerator) -> Schema {
-    set(64, &text(&format::GLOB))
-}
-
-fn json_path(_: &mut SchemaGenerator) -> Schema {
-    text(&format::JSON_PATH)
-}
-
-fn json_paths(_: &mut SchemaGenerator) -> Schema {
-    set(64, &text(&format::JSON_PATH))
-}
-
-fn values(_: &mut SchemaGenerator) -> Schema {
-    set(256, &text(&format::VALUE))
-}
-
-fn regexes(_: &mut SchemaGenerator) -> Schema {
-    set(64, &text(&format::REGEX))
-}
-
-fn groups(_: &mut SchemaGenerator) -> Schema {
-    set(64, &with_rules(text(&format::NAME_OF_CALLER), &[rule::GROUP_IS_NO_PATTERN]))
 }

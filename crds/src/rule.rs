@@ -53,7 +53,7 @@ pub const RULES: [Rule; 42] = [
     VALUES_WITH_IN,
     DETECTOR_TYPE_OR_GROUP,
     CUSTOM_REGEX_OR_TERMS,
-    FIELD_PATH_OR_KEYS,
+    FIELD_PATH_KEYS_OR_COLUMNS,
     ONE_ACTION,
     ONE_GENERALIZATION,
     ONE_REPLACEMENT,
@@ -278,10 +278,11 @@ pub const CUSTOM_REGEX_OR_TERMS: Rule = Rule {
     member: None,
 };
 
-/// One of two ways to say where a value stands.
-pub const FIELD_PATH_OR_KEYS: Rule = Rule {
-    expression: "has(self.jsonPath) != (has(self.keys) && size(self.keys) > 0)",
-    message: "write exactly one of jsonPath and keys",
+/// One of three ways to say where a value stands.
+pub const FIELD_PATH_KEYS_OR_COLUMNS: Rule = Rule {
+    expression: "[has(self.jsonPath), has(self.keys) && size(self.keys) > 0, \
+                 has(self.columns) && size(self.columns) > 0].filter(written, written).size() == 1",
+    message: "write exactly one of jsonPath, keys and columns",
     member: None,
 };
 

@@ -200,8 +200,13 @@ fn custom(custom: &masking::Custom) -> config::Custom {
 }
 
 fn field(field: &masking::Field) -> config::Field {
-    let masking::Field { json_path, keys, action } = field;
-    config::Field { json_path: json_path.clone(), keys: keys.clone(), action: self::action(action) }
+    let masking::Field { json_path, keys, columns, action } = field;
+    config::Field {
+        json_path: json_path.clone(),
+        keys: keys.clone(),
+        columns: columns.clone(),
+        action: self::action(action),
+    }
 }
 
 /// An action. Where it is not exactly one, which is found by the schema's rules, it is redacted.

@@ -287,7 +287,7 @@ pub enum DetectorGroup {
     All,
 }
 
-/// Values masked by their place. Exactly one of `jsonPath` and `keys` is set.
+/// Values masked by their place. Exactly one of `jsonPath`, `keys` and `columns` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Field {
@@ -298,6 +298,9 @@ pub struct Field {
     /// Globs over member names at any depth, compared without case.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Globs over the names of columns of tables in texts, compared without case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// What becomes of the value.
     pub action: Action,
 }

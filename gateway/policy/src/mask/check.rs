@@ -8,7 +8,7 @@ mod custom;
 
 use self::actions::{check_action, check_action_of_detector, check_action_of_field};
 use self::custom::check_customs;
-use super::program::whole_value;
+use super::rule::whole_value;
 use crate::compile::{MESSAGE_BYTES, Problem};
 use crate::config::{Detector, Exclude, Field, MaskingRule};
 use crate::path::Path;
@@ -102,25 +102,26 @@ fn check_detector(detector: &Detector, path: &str, problems: &mut Vec<Problem>) 
 }
 
 fn check_field(field: &Field, path: &str, problems: &mut Vec<Problem>) {
-    match (&field.json_path, field.keys.is_empty()) {
-        (None, true) => problems.push(Problem::new(path, "says not which values; add jsonPath or keys")),
-        (Some(_), false) => {
-            problems.push(Problem::new(
-                path,
-                "has both jsonPath and keys; write two entries, or remove one of them",
-            ));
-        }
-        (Some(_), true) | (None, false) => {}
+    let ways = [field.json_path.is_some(), !field.keys.is_empty(), !field.columns.is_empty()];
+    match ways.into_iter().filter(|is_written| *is_written).count() {
+        0 => problems.push(Problem::new(path, "says not which values; add jsonPath, keys or columns")),
+        1 => {}
+        _ => problems.push(Problem::new(
+            path,
+            "has more than one of jsonPath, keys and columns; write an entry for each",
+        )),
     }
     if let Some(text) = &field.json_path {
         check_path(text, format!("{path}.jsonPath"), problems);
     }
-    for (index, _) in field.keys.iter().enumerate().filter(|(_, pattern)| pattern.is_empty()) {
-        let path = format!("{path}.keys[{index}]");
-        problems.push(Problem::new(
-            path,
-            "is empty, which matches no name; write a name or a pattern such as *password*",
-        ));
+    for (list, patterns) in [("keys", &field.keys), ("columns", &field.columns)] {
+        for (index, _) in patterns.iter().enumerate().filter(|(_, pattern)| pattern.is_empty()) {
+            let path = format!("{path}.{list}[{index}]");
+            problems.push(Problem::new(
+                path,
+                "is empty, which matches no name; write a name or a pattern such as *password*",
+            ));
+        }
     }
     check_action(&field.action, &format!("{path}.action"), problems);
     check_action_of_field(field, &format!("{path}.action"), problems);
@@ -329,13 +330,13 @@ mod tests {
                 "fields",
                 r#"[{"action":{"redact":{}}}]"#,
                 "fields[0]",
-                "says not which values; add jsonPath or keys",
+                "says not which values; add jsonPath, keys or columns",
             ),
             (
                 "fields",
                 r#"[{"jsonPath":"$.a","keys":["a"],"action":{"redact":{}}}]"#,
                 "fields[0]",
-                "has both jsonPath and keys; write two entries, or remove one of them",
+                "has more than one of jsonPath, keys and columns; write an entry for each",
             ),
             (
                 "fields",
@@ -348,6 +349,18 @@ mod tests {
                 r#"[{"keys":["a",""],"action":{"redact":{}}}]"#,
                 "fields[0].keys[1]",
                 "is empty, which matches no name; write a name or a pattern such as *password*",
+            ),
+            (
+                "fields",
+                r#"[{"columns":[""],"action":{"redact":{}}}]"#,
+                "fields[0].columns[0]",
+                "is empty, which matches no name; write a name or a pattern such as *password*",
+            ),
+            (
+                "fields",
+                r#"[{"columns":["a"],"keys":["a"],"action":{"redact":{}}}]"#,
+                "fields[0]",
+                "has more than one of jsonPath, keys and columns; write an entry for each",
             ),
             (
                 "exclude",

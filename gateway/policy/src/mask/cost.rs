@@ -10,7 +10,7 @@ use crate::config::{Field, MaskingRule};
 pub struct Cost {
     /// Kinds of values, in every text; those that the rule describes itself among them.
     pub detectors: usize,
-    /// Paths and patterns over names, at every member.
+    /// Paths and patterns over names, at every member and in every table.
     pub fields: usize,
 }
 
@@ -20,7 +20,8 @@ pub fn cost(rule: &MaskingRule) -> Cost {
     let of_groups = rule.detectors.iter().filter_map(|detector| detector.group).flat_map(detect::members);
     let kinds = rule.detectors.iter().filter_map(|detector| detector.kind);
     let kinds: BTreeSet<_> = of_groups.chain(kinds).collect();
-    let patterns = |field: &Field| usize::from(field.json_path.is_some()) + field.keys.len();
+    let patterns =
+        |field: &Field| usize::from(field.json_path.is_some()) + field.keys.len() + field.columns.len();
     let fields = rule.fields.iter().map(patterns).sum::<usize>() + rule.exclude.fields.len();
     Cost { detectors: kinds.len() + rule.custom.len(), fields }
 }
@@ -41,9 +42,10 @@ mod tests {
                     {"group":"PersonalData","action":{"redact":{}}},{"type":"Email","action":{"drop":{}}},
                     {"type":"NpmToken","action":{"redact":{}}}],
                     "custom":[{"name":"a","regex":"b","action":{"redact":{}}}],
-                    "fields":[{"keys":["a","b"],"action":{"redact":{}}},{"jsonPath":"$.c","action":{"redact":{}}}],
+                    "fields":[{"keys":["a","b"],"action":{"redact":{}}},
+                    {"columns":["e","f"],"action":{"redact":{}}},{"jsonPath":"$.c","action":{"redact":{}}}],
                     "exclude":{"fields":["$.d"]}}"#,
-                Cost { detectors: members(DetectorGroup::PersonalData).count() + 2, fields: 4 },
+                Cost { detectors: members(DetectorGroup::PersonalData).count() + 2, fields: 6 },
             ),
         ] {
             assert_eq!(cost(&serde_json::from_str(rule).unwrap()), expected, "{rule}");

@@ -11,7 +11,8 @@ use regex_syntax::ParserBuilder;
 use super::detect::{Sample, condensed, is_near, passes};
 use super::integer::integer_digits;
 use super::marks::masks;
-use super::program::{MAXIMUM_PATTERN_BYTES, Wish};
+use super::program::Wish;
+use super::rule::MAXIMUM_PATTERN_BYTES;
 use super::text::{Masker, Place, REDACT};
 use crate::config::{self, Action, Checksum};
 

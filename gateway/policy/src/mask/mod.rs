@@ -13,6 +13,7 @@
 mod action;
 mod base64;
 mod check;
+mod columns;
 mod cost;
 mod custom;
 mod decode;
@@ -24,9 +25,12 @@ mod integer;
 mod keyed;
 mod known;
 mod marks;
+mod number;
 mod program;
+mod rule;
 mod scan;
 mod sieve;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;

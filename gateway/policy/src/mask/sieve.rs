@@ -11,13 +11,15 @@ use std::ops::Range;
 use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
 use lychgate_gateway_mcp::message::Message;
 
+use super::columns::may_hold_table;
 use super::custom::Gate;
 use super::decode::{Undo, View, encoded, may_be_split};
 use super::detect::{Finder, Hit, Sample, Wanted, name_in_label};
 use super::document::looks_like_json;
 use super::known::Known;
+use super::number::is_number_to_look_at;
 use super::scan::{BLOCK, Block, Cursor};
-use super::text::{Masker, is_number_to_look_at};
+use super::text::Masker;
 
 /// The values of one document that may change.
 #[derive(Debug)]
@@ -138,6 +140,7 @@ impl Masker<'_> {
             reads_base64: self.active.decode().base64,
             gate,
             has_numbers,
+            has_columns: self.active.has_columns(),
             labels: vec![Label::new(Cow::Borrowed(label), usize::MAX, wanted)],
             name: None,
             suspects: Suspects::default(),
@@ -178,6 +181,8 @@ struct Sifting<'d> {
     gate: Option<&'d Gate>,
     /// Whether anything is looked for in numbers.
     has_numbers: bool,
+    /// Whether cells of tables are masked.
+    has_columns: bool,
     /// The names that the entry stands under, the innermost last; the document's own is first.
     labels: Vec<Label<'d>>,
     /// The name of the member whose value is next, and whether the name may change.
@@ -245,7 +250,8 @@ impl<'d> Sifting<'d> {
 
     /// Whether masking may change a text.
     fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<&Label<'_>>) -> bool {
-        if self.gate.is_some_and(|gate| gate.lets_through(text)) {
+        if self.gate.is_some_and(|gate| gate.lets_through(text)) || (self.has_columns && may_hold_table(text))
+        {
             return true;
         }
         let is_telling = label.is_some_and(|label| label.is_telling);

@@ -1,4 +1,4 @@
-//! Masking one text, or one number: what the rules find in it, which rule wins, and what it becomes.
+//! Masking one text: what the rules find in it, which rule wins, and what it becomes.
 //!
 //! A text is masked until masking it again would change nothing, so that masking twice is masking once,
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
@@ -7,27 +7,24 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::action::{apply_to_number, apply_to_text, mark, strength};
+use super::action::{apply_to_text, mark, strength};
 use super::custom;
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
-use super::integer::integer_digits;
 use super::known::Known;
 use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
 use super::program::{Active, Rank, Wish, strongest};
 use super::sieve::Sieve;
+use super::table::Form;
 use super::trail::Trail;
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
 /// one that masks and one that finds nothing more.
-const MAXIMUM_ROUNDS: usize = 8;
+pub(super) const MAXIMUM_ROUNDS: usize = 8;
 
 /// What is counted that could not be masked and passed.
 pub(super) const UNMASKED: &str = "unmasked";
-
-/// A shorter JSON number is no value that is looked for, as it is spelled, unless it has an exponent.
-const MINIMUM_NUMBER: usize = 8;
 
 /// What is masked by the gateway itself is redacted.
 pub(super) const REDACT: Action = Action::Redact {};
@@ -49,7 +46,7 @@ pub(super) struct Masker<'a> {
     /// Whether something could not be masked, so that nothing may be shown.
     pub(super) has_failed: bool,
     /// The kinds of what blocks the message.
-    blocked: BTreeSet<String>,
+    pub(super) blocked: BTreeSet<String>,
     /// Where values are found, if somebody asks.
     pub(super) trail: Option<Trail>,
 }
@@ -75,13 +72,15 @@ struct Finding<'a> {
     rank: Rank,
     /// What the range becomes if it is masked alone, where that is not what the action makes of it.
     becomes: Option<String>,
+    /// How what it becomes is written, where it is a cell of a table.
+    form: Option<Form>,
 }
 
 /// The rank of what no rule has asked for, and of what a rule has done to a whole value.
 const FIRST: Rank = (0, 0);
 
 #[derive(Clone, Copy, Debug)]
-enum Kind<'a> {
+pub(super) enum Kind<'a> {
     Detected(DetectorType),
     /// What a rule describes itself.
     Custom(&'a str),
@@ -183,7 +182,7 @@ impl<'a> Masker<'a> {
     }
 
     /// Counts a value. What is masked inside a text in base64 was counted there.
-    fn count(&mut self, kind: Kind<'_>, action: &Action, range: Option<Range<usize>>) {
+    pub(super) fn count(&mut self, kind: Kind<'_>, action: &Action, range: Option<Range<usize>>) {
         if !matches!(kind, Kind::Encoded) {
             let name = count_name(kind);
             self.found(&name, range);
@@ -199,98 +198,11 @@ impl<'a> Masker<'a> {
         self.count(Kind::Detected(kind), action, None);
     }
 
-    /// What a JSON number becomes, if it changes; both as they are spelled.
-    pub(super) fn number(
-        &mut self,
-        spelled: &str,
-        place: Place<'_>,
-        field: Option<&'a Action>,
-    ) -> Option<String> {
-        let mut masked = self.number_round(spelled, place, field)?;
-        for _ in 1..MAXIMUM_ROUNDS {
-            match self.number_round(&masked, place, field) {
-                Some(next) => masked = next,
-                None => return Some(masked),
-            }
-        }
-        Some("0".to_owned())
-    }
-
-    /// One round of masking a number.
-    ///
-    /// What hides the whole number at a field settles it. A field's partial mask, and one that generalizes, yield to any
-    /// stronger action, by 0: no mark could tell the next reader what has been done.
-    fn number_round(&mut self, spelled: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
-        let detected = self.detect_number(spelled, place);
-        let settled = match (field, detected) {
-            (None, None) => return None,
-            (None, Some((_, action))) => apply_to_number(action, spelled),
-            (
-                Some(
-                    action @ (Action::Block {}
-                    | Action::Drop {}
-                    | Action::Redact {}
-                    | Action::Replace(_)
-                    | Action::Hash(_)),
-                ),
-                _,
-            ) => apply_to_number(action, spelled),
-            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), Some((_, action)))
-                if strength(action) > strength(weak) =>
-            {
-                "0".to_owned()
-            }
-            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), _) => apply_to_number(weak, spelled),
-        };
-        let blocking = [field.map(|action| (Kind::Field, action)), detected].into_iter().flatten();
-        for (kind, _) in blocking.filter(|(_, action)| matches!(action, Action::Block {})) {
-            self.blocked.insert(count_name(kind));
-        }
-        if settled == spelled {
-            return None;
-        }
-        let kind = detected.filter(|_| field.is_none()).map_or(Kind::Field, |(kind, _)| kind);
-        self.count(kind, &REDACT, Some(0..spelled.len()));
-        Some(settled)
-    }
-
-    /// The strongest action for a number that as a whole is a sensitive value.
-    fn detect_number(&mut self, spelled: &str, place: Place<'_>) -> Option<(Kind<'a>, &'a Action)> {
-        if let Some(known) = self.known.iter().find(|known| !known.is_short() && known.is_in(spelled)) {
-            return Some((Kind::Credential(known.name()), &REDACT));
-        }
-        let described = self.customs_of_number(spelled, place).into_iter();
-        let described = described.map(|(name, wish)| (Kind::Custom(name), wish));
-        let wishes = self.detect_digits(spelled, place).into_iter().chain(described);
-        let weight = |(_, wish): &(Kind<'a>, Wish<'a>)| (strength(wish.action), Reverse(wish.rank));
-        wishes.max_by_key(weight).map(|(kind, wish)| (kind, wish.action))
-    }
-
-    /// Which detectors find a number, and what is wanted of it.
-    fn detect_digits(&mut self, spelled: &str, place: Place<'_>) -> Vec<(Kind<'a>, Wish<'a>)> {
-        let wanted = self.active.wanted_in_numbers();
-        if wanted.is_empty() || !is_number_to_look_at(spelled) {
-            return Vec::new();
-        }
-        let Some(digits) = integer_digits(spelled) else { return Vec::new() };
-        let Self { active, finder, .. } = self;
-        finder.find(Sample::new(&digits, place.label), wanted);
-        let mut found = Vec::new();
-        for hit in finder.hits().iter().filter(|hit| hit.range == (0..digits.len())) {
-            let is_granted = |wish: &Wish<'a>| {
-                let keeps = |value| active.keeps_value(wish.rule, value);
-                !place.kept_by.contains(&wish.rule) && !keeps(spelled) && !keeps(&digits)
-            };
-            let wish = strongest(active.wishes_for_kind(hit.kind).filter(is_granted));
-            found.extend(wish.map(|wish| (Kind::Detected(hit.kind), wish)));
-        }
-        found
-    }
-
     /// One round of masking.
     fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let mut findings = Vec::new();
-        if !self.known.is_empty() || !self.active.wanted().is_empty() || !self.active.customs().is_empty() {
+        let is_searched = !self.active.wanted().is_empty() || !self.active.customs().is_empty();
+        if is_searched || !self.known.is_empty() || self.active.has_columns() {
             self.search(text, place.label);
             self.add_detected(text, place, &mut findings);
             let has_run = self.finder.has_run();
@@ -304,7 +216,13 @@ impl<'a> Masker<'a> {
                 kind: Kind::Field,
                 rank: FIRST,
                 becomes: None,
+                form: None,
             });
+        } else if field.is_none() {
+            for (cell, action) in self.cells(text, place) {
+                let (kind, form) = (Kind::Field, Some(cell.form));
+                findings.push(Finding { range: cell.range, action, kind, rank: FIRST, becomes: None, form });
+            }
         }
         self.splice(text, findings)
     }
@@ -324,11 +242,19 @@ impl<'a> Masker<'a> {
                 // A member whose name goes away would be another member.
                 let action =
                     if place.is_name && matches!(action, Action::Drop {}) { &REDACT } else { action };
-                findings.push(Finding { range: hit.range.clone(), action, kind, rank, becomes: None });
+                findings.push(Finding {
+                    range: hit.range.clone(),
+                    action,
+                    kind,
+                    rank,
+                    becomes: None,
+                    form: None,
+                });
             }
         }
         for custom::Found { name, range, wish: Wish { action, rank, .. } } in self.customs(text, place) {
-            findings.push(Finding { range, action, kind: Kind::Custom(name), rank, becomes: None });
+            let kind = Kind::Custom(name);
+            findings.push(Finding { range, action, kind, rank, becomes: None, form: None });
         }
         if !findings.is_empty() {
             let masks = masks(text, self.active.replacements());
@@ -344,7 +270,8 @@ impl<'a> Masker<'a> {
         if has_run {
             for Rewritten { range, text } in self.rewritten(text, place) {
                 let (action, kind) = (&REDACT, Kind::Encoded);
-                findings.push(Finding { range, action, kind, rank: FIRST, becomes: Some(text) });
+                let becomes = Some(text);
+                findings.push(Finding { range, action, kind, rank: FIRST, becomes, form: None });
             }
         }
     }
@@ -380,7 +307,8 @@ impl<'a> Masker<'a> {
             ranges.clear();
             known.find_where(text, has_run, &mut ranges);
             let kind = Kind::Credential(known.name());
-            let finding = |range| Finding { range, action: &REDACT, kind, rank: FIRST, becomes: None };
+            let finding =
+                |range| Finding { range, action: &REDACT, kind, rank: FIRST, becomes: None, form: None };
             findings.extend(ranges.drain(..).map(finding));
         }
         if findings.len() > first {
@@ -395,7 +323,7 @@ impl<'a> Masker<'a> {
     }
 
     /// Whether a text is what this or another rule has made of a value. Redacting goes over everything.
-    fn is_done(&self, text: &str, action: &Action) -> bool {
+    pub(super) fn is_done(&self, text: &str, action: &Action) -> bool {
         match action {
             Action::Block {} | Action::Drop {} | Action::Redact {} => false,
             Action::Replace(_) | Action::Hash(_) | Action::Generalize(_) | Action::Partial(_) => {
@@ -416,9 +344,11 @@ impl<'a> Masker<'a> {
         let mut has_changed = false;
         for finding in united(findings) {
             let value = text.get(finding.range.clone()).unwrap_or_default();
-            let masked = match finding.becomes {
-                Some(masked) => masked,
-                None => apply_to_text(finding.action, finding.kind.name(), value, self.known),
+            let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.known);
+            let masked = match (finding.becomes, finding.form) {
+                (Some(masked), _) => masked,
+                (None, Some(form)) => form.written(&apply(&form.read(value))),
+                (None, None) => apply(value),
             };
             if masked != value {
                 has_changed = true;
@@ -441,14 +371,8 @@ fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
     }
 }
 
-/// Whether a JSON number may be a value that is looked for, by its length. No credential that is looked for in numbers is
-/// shorter.
-pub(super) fn is_number_to_look_at(spelled: &str) -> bool {
-    spelled.len() >= MINIMUM_NUMBER || spelled.contains(['e', 'E'])
-}
-
 /// By what name a kind is counted: a credential by its own, so that a record says which was shown.
-fn count_name(kind: Kind<'_>) -> String {
+pub(super) fn count_name(kind: Kind<'_>) -> String {
     match kind {
         Kind::Credential(name) => format!("{CREDENTIAL}:{name}"),
         Kind::Custom(name) => format!("custom:{name}"),
@@ -464,7 +388,14 @@ fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
         let length = finding.range.len();
         match united.last_mut() {
             Some((last, winner_length)) if finding.range.start < last.range.end => {
-                last.range.end = last.range.end.max(finding.range.end);
+                let end = last.range.end.max(finding.range.end);
+                // What is more than a cell is written as it is.
+                last.form = match (last.form, finding.form) {
+                    (Some(form), _) if end == last.range.end => Some(form),
+                    (_, Some(form)) if finding.range == (last.range.start..end) => Some(form),
+                    (Some(_) | None, Some(_) | None) => None,
+                };
+                last.range.end = end;
                 last.becomes = None;
                 if (weight(&finding), length) > (weight(last), *winner_length) {
                     last.action = finding.action;

@@ -75,7 +75,9 @@ fn masking_rule(place: &str, value: &Value) -> Found {
             violated(has(value, "regex") == is_filled(value, "terms"), rule::CUSTOM_REGEX_OR_TERMS)
         }
         "spec.fields[]" => {
-            violated(has(value, "jsonPath") == is_filled(value, "keys"), rule::FIELD_PATH_OR_KEYS)
+            let ways =
+                [has(value, "jsonPath"), is_filled(value, "keys"), is_filled(value, "columns")].into_iter();
+            violated(ways.filter(|way| *way).count() != 1, rule::FIELD_PATH_KEYS_OR_COLUMNS)
         }
         "spec.detectors[].action" | "spec.custom[].action" | "spec.fields[].action" => {
             let actions = ["block", "drop", "redact", "replace", "hash", "generalize", "partial"];

@@ -5,6 +5,7 @@
 
 mod actions;
 mod clean;
+mod columns;
 mod credentials;
 mod custom;
 mod disguises;

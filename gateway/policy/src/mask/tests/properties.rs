@@ -11,7 +11,7 @@ use crate::mask::{Known, mask_plainly};
 const CREDENTIAL: &str = "correct-horse-battery";
 
 /// Pieces of which texts and names are made: values, their neighbours, and what masks leave behind.
-const PIECES: [&str; 52] = [
+const PIECES: [&str; 58] = [
     "4111111111111111",
     "4111 1111 1111 1111",
     "3782-822463-10005",
@@ -49,6 +49,12 @@ const PIECES: [&str; 52] = [
     "2026-11-23T12:34:56Z",
     "****",
     "[HASH:0123456789ab]",
+    "id,pin\n1,",
+    "| x | pin |\n|---|---|\n| ",
+    " | ",
+    ",",
+    "\n2,\"",
+    "; ",
     "~2",
     " ",
     ".",
@@ -173,20 +179,23 @@ fn rule() -> impl Strategy<Value = Value> {
     let detector = prop_oneof![6 => (prop::sample::select(kinds.to_vec()), action()), 1 => generalized];
     let detectors = prop::collection::vec(detector, 1..6);
     let keys = prop::sample::select(&["pin", "*email*", "*", "*gone*"][..]);
+    let columns = prop::sample::select(&["pin", "*", "*i*"][..]);
     let paths = prop::sample::select(&["$.pin", "$.rows[*]", "$..x", "$.*", "$"][..]);
     let kept = prop::sample::select(&["$.kept", "$.rows"][..]);
     (
         detectors,
         prop::option::of(custom()),
         prop::option::of((keys, action_of_field())),
+        prop::option::of((columns, action_of_field())),
         prop::option::of((paths, action_of_field())),
         prop::option::of(kept),
     )
-        .prop_map(|(detectors, custom, keys, path, kept)| {
+        .prop_map(|(detectors, custom, keys, columns, path, kept)| {
             let detectors: Vec<_> =
                 detectors.into_iter().map(|(kind, action)| json!({"type": kind, "action": action})).collect();
             let mut fields: Vec<_> =
                 keys.into_iter().map(|(keys, action)| json!({"keys": [keys], "action": action})).collect();
+            fields.extend(columns.map(|(columns, action)| json!({"columns": [columns], "action": action})));
             fields.extend(path.map(|(path, action)| json!({"jsonPath": path, "action": action})));
             json!({"detectors": detectors, "custom": Vec::from_iter(custom), "fields": fields,
                 "exclude": {"fields": Vec::from_iter(kept)}})

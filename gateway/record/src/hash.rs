@@ -23,6 +23,15 @@ impl Hash {
         Self(bytes)
     }
 
+    /// The text form.
+    pub(crate) fn digits(self) -> [u8; 64] {
+        let mut digits = [b'0'; 64];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 0xF].map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 });
+        }
+        digits
+    }
+
     /// Reads the text form. Upper case is refused, because a writer never makes it and one value
     /// must have one form.
     #[must_use]
@@ -38,7 +47,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex::encode(self.0))
+        formatter.write_str(str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 

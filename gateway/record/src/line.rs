@@ -215,13 +215,25 @@ pub(crate) fn write_line(
     kind: &str,
     body: &[u8],
 ) {
-    let envelope = format!(
-        r#"{{"v":{FORMAT_VERSION},"sequence":{sequence},"time":"{time}","previous":"{previous}","kind":"{kind}","body":"#
-    );
-    line.reserve(envelope.len() + body.len() + 2);
-    line.extend_from_slice(envelope.as_bytes());
-    line.extend_from_slice(body);
-    line.push(b'}');
+    line.reserve(ENVELOPE_BYTES_MAXIMUM + body.len());
+    let (version, sequence) = (FORMAT_VERSION.to_string(), sequence.to_string());
+    for part in [
+        br#"{"v":"#.as_slice(),
+        version.as_bytes(),
+        br#","sequence":"#,
+        sequence.as_bytes(),
+        br#","time":""#,
+        &time.text(),
+        br#"","previous":""#,
+        &previous.digits(),
+        br#"","kind":""#,
+        kind.as_bytes(),
+        br#"","body":"#,
+        body,
+        b"}",
+    ] {
+        line.extend_from_slice(part);
+    }
 }
 
 /// The bytes of a signed head's line without its newline. The signature covers the line up to the

@@ -11,6 +11,8 @@ const DAYS_TO_EPOCH: u64 = 719_468;
 const DAYS_PER_CYCLE: u64 = 146_097;
 /// 9999-12-31T23:59:59.999999Z: RFC 3339 knows four digits of a year.
 const MAXIMUM: u64 = 253_402_300_799_999_999;
+/// The bytes of the text form.
+const LENGTH: usize = 27;
 
 /// A moment in microseconds since 1970-01-01T00:00:00Z, between the years 1970 and 9999.
 ///
@@ -51,6 +53,31 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The text form. Every line of a journal has one, so it is made without formatting.
+    pub(crate) fn text(self) -> [u8; LENGTH] {
+        let seconds = self.unix_microseconds / MICROSECONDS_PER_SECOND;
+        let (year, month, day) = date_from_days(seconds / SECONDS_PER_DAY);
+        let parts = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, seconds / 3600 % 24),
+            (14..16, seconds / 60 % 60),
+            (17..19, seconds % 60),
+            (20..26, self.unix_microseconds % MICROSECONDS_PER_SECOND),
+        ];
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        for (place, mut number) in parts {
+            for digit in text.get_mut(place).into_iter().flatten().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        text
+    }
+}
+
 impl From<SystemTime> for Timestamp {
     /// What lies before 1970 becomes the epoch, and what lies beyond 9999 its end.
     fn from(time: SystemTime) -> Self {
@@ -61,11 +88,7 @@ impl From<SystemTime> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.unix_microseconds / MICROSECONDS_PER_SECOND;
-        let microsecond = self.unix_microseconds % MICROSECONDS_PER_SECOND;
-        let (year, month, day) = date_from_days(seconds / SECONDS_PER_DAY);
-        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        write!(formatter, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{microsecond:06}Z")
+        formatter.write_str(str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 

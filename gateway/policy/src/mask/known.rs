@@ -238,8 +238,15 @@ impl Known {
 
 /// Whether `value` has a run of characters of tokens that escaping leaves whole; JSON may escape a slash.
 fn has_run_when_escaped(value: &str) -> bool {
-    let mut pieces = value.split(|byte: char| byte == '/' || !u8::try_from(byte).is_ok_and(is_token));
-    pieces.any(|piece| piece.len() >= MINIMUM_RUN)
+    has_run_of(value, |byte| byte != b'/' && is_token(byte))
+}
+
+fn has_run_of(value: &str, belongs: impl Fn(u8) -> bool) -> bool {
+    let mut length = 0;
+    value.bytes().any(|byte| {
+        length = if belongs(byte) { length + 1 } else { 0 };
+        length >= MINIMUM_RUN
+    })
 }
 
 fn needles(value: &str) -> Vec<Needle> {
@@ -258,8 +265,7 @@ fn needles(value: &str) -> Vec<Needle> {
     let mut needles: Vec<Needle> = Vec::new();
     for needle in plain.chain(encoded) {
         if !needle.text.is_empty() && needles.iter().all(|earlier| earlier.text != needle.text) {
-            let has_run = needle.text.split(|byte: char| !u8::try_from(byte).is_ok_and(is_token));
-            let has_run = has_run.map(str::len).any(|length| length >= MINIMUM_RUN);
+            let has_run = has_run_of(&needle.text, is_token);
             needles.push(Needle { has_run, ..needle });
         }
     }

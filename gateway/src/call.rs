@@ -221,7 +221,8 @@ fn facts<'a>(
     decided: Verdict<'_>,
 ) -> RequestFacts<'a> {
     decided.count(visit);
-    RequestFacts { caller: &visit.authenticated.caller, subject, revision, decision: decided.recorded() }
+    let (caller, masked) = (&visit.authenticated.caller, decided.masked());
+    RequestFacts { caller, subject, revision, decision: decided.recorded(), masked }
 }
 
 /// Reads the body, no further than the connection's limit.

@@ -49,6 +49,8 @@ pub struct RequestFacts<'a> {
     pub revision: String,
     /// What policy decided.
     pub decision: Decision,
+    /// The message as the record has it, if it was masked for it already.
+    pub masked: Option<Masked>,
 }
 
 /// What a request asks: a call, or the stream or the end of a session, which have no message.
@@ -117,7 +119,7 @@ impl Ticket {
             request: None,
         };
         let asked = match facts.subject {
-            Subject::Call(call) => asked(policy, call, known),
+            Subject::Call(call) => asked(policy, call, known, facts.masked),
             Subject::Session(method) => Asked { method: method.as_str().to_owned(), ..Asked::default() },
         };
         ticket.request = Some(Entry::Request(Box::new(record::Request {
@@ -337,9 +339,10 @@ struct Asked {
 
 /// A call for the record. Method and target are read from the masked message, so that neither tells what the
 /// message hides.
-fn asked(policy: &Policy, call: &Call, known: &[Known]) -> Asked {
+fn asked(policy: &Policy, call: &Call, known: &[Known], masked: Option<Masked>) -> Asked {
     let message = call.message();
-    let masked = for_record(policy, MaskDirection::Request, Some(call.operation()), known, message);
+    let mask = || for_record(policy, MaskDirection::Request, Some(call.operation()), known, message);
+    let masked = masked.unwrap_or_else(mask);
     let (method, target) = if std::ptr::eq::<[u8]>(masked.bytes().as_ref(), message.bytes().as_ref()) {
         named(message, Some(call.operation()))
     } else {
@@ -432,6 +435,7 @@ mod tests {
             subject: Subject::Session(EmptyMethod::Get),
             revision: String::new(),
             decision,
+            masked: None,
         };
         Ticket::begin(recorder, &policy, "session", facts, &[]).unwrap()
     }

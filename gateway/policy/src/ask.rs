@@ -7,6 +7,7 @@ use crate::approval::Terms;
 use crate::call::Call;
 use crate::command::Commands;
 use crate::decide::{Caller, Permit};
+use crate::mask::Masked;
 
 /// How far the clocks of gateway, operator and API server may differ, in milliseconds.
 pub const SKEW_MILLISECONDS: u64 = 30_000;
@@ -87,6 +88,12 @@ pub enum Unapproved {
 impl Ask {
     pub(crate) fn new(permit: Permit, terms: Terms) -> Self {
         Self { permit, terms }
+    }
+
+    /// The call as the record has it.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Masked> {
+        self.permit.recorded()
     }
 
     /// The call as it was received.

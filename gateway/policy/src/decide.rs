@@ -14,9 +14,10 @@ use crate::ask::Ask;
 use crate::call::{Call, Operation};
 use crate::command::{self, Commands, Subject, Verdict};
 use crate::compile::Policy;
-use crate::config::{Closed, CommandAction, Direction};
+use crate::config::{Closed, CommandAction};
 use crate::denial::DenialReason;
-use crate::mask::{self, Audience, Context, Known};
+use crate::mask::{Known, Masked};
+use crate::shown;
 use crate::when::Asked;
 
 /// Who calls, as the gateway has verified it.
@@ -72,6 +73,7 @@ pub struct Permit {
     commands: Commands,
     credentials: Vec<String>,
     chosen: Option<String>,
+    recorded: Option<Masked>,
 }
 
 impl Permit {
@@ -85,6 +87,12 @@ impl Permit {
     #[must_use]
     pub fn outbound(&self) -> &Bytes {
         &self.outbound
+    }
+
+    /// The call as the record has it.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Masked> {
+        self.recorded.as_ref()
     }
 
     /// The grants that allow it, such as `access[0]`, the CommandRules that look at it, and the ApprovalPolicies that
@@ -121,6 +129,7 @@ pub struct Denial {
     sentence: Option<String>,
     commands: Commands,
     rules: Vec<String>,
+    recorded: Option<Masked>,
 }
 
 impl Denial {
@@ -128,6 +137,12 @@ impl Denial {
     #[must_use]
     pub fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// The call as the record has it, if it was masked before it was denied.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Masked> {
+        self.recorded.as_ref()
     }
 
     /// Why.
@@ -187,12 +202,14 @@ impl From<NoGrant> for Refused {
 /// call holds one, the permitted bytes hold a mask in its place. What is judged is what would be sent.
 #[must_use]
 pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now: u64) -> Decision {
-    let mut commands = Commands::default();
-    match weigh(policy, caller, &call, known, now, &mut commands) {
+    let mut seen = Seen::default();
+    let weighed = weigh(policy, caller, &call, known, now, &mut seen);
+    let Seen { commands, recorded } = seen;
+    match weighed {
         Ok((sent, terms)) => {
             let Sent { outbound, rules, chosen } = sent;
             let credentials = access::credentials(policy, chosen.as_deref());
-            let permit = Permit { call, outbound, rules, commands, credentials, chosen };
+            let permit = Permit { call, outbound, rules, commands, credentials, chosen, recorded };
             match terms {
                 None => Decision::Allow(permit),
                 Some(terms) => Decision::Ask(Box::new(Ask::new(permit, *terms))),
@@ -201,7 +218,7 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now
         Err(Refused { reason, sentence }) => {
             let rules = commands.enforced.as_ref().filter(|verdict| verdict.denial() == Some(reason));
             let rules = rules.map(Verdict::deciding).unwrap_or_default();
-            Decision::Deny(Denial { call, reason, sentence, commands, rules })
+            Decision::Deny(Denial { call, reason, sentence, commands, rules, recorded })
         }
     }
 }
@@ -213,25 +230,27 @@ struct Sent {
     chosen: Option<String>,
 }
 
-/// What would be sent, and what it takes of people. What is found of its commands is left in `commands`.
+/// What was found of a call, whatever becomes of it.
+#[derive(Default)]
+struct Seen {
+    commands: Commands,
+    recorded: Option<Masked>,
+}
+
+/// What would be sent, and what it takes of people. What is found of the call is left in `seen`.
 fn weigh(
     policy: &Policy,
     caller: &Caller,
     call: &Call,
     known: &[Known],
     now: u64,
-    commands: &mut Commands,
+    seen: &mut Seen,
 ) -> Result<(Sent, Option<Box<Terms>>), Refused> {
     let operation = call.operation();
     let granted = access::candidates(policy, caller, operation)?;
-    let context = Context {
-        audience: Audience::Upstream(caller),
-        direction: Direction::Request,
-        operation: Some(operation),
-        known,
-        now,
-    };
-    let masked = mask::mask(policy.masking(), &context, call.message());
+    let shown::Sent { upstream: masked, record } =
+        shown::send(policy, caller, operation, known, call.message(), now);
+    seen.recorded = Some(record);
     if !masked.blocked().is_empty() {
         let kinds = masked.blocked().join(", ");
         let sentence = format!(
@@ -257,7 +276,7 @@ fn weigh(
     let mut granted = granted.hold(&asked)?;
     ask_about_tasks(policy, caller, operation, now, &mut granted)?;
     let Some(tool) = operation.tool_name() else {
-        let terms = people(policy, caller, call, &asked, commands, &mut granted.rules)?;
+        let terms = people(policy, caller, call, &asked, &seen.commands, &mut granted.rules)?;
         return Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms));
     };
     if let Some(reason) = policy.pinning().refuses(tool) {
@@ -265,15 +284,15 @@ fn weigh(
     }
     let received = call.message().params().and_then(|params| params.get("arguments"));
     let subject = Subject { tool, asked, received, masking: policy.masking() };
-    *commands = policy.commands().judge(&subject);
-    if let Some(verdict) = &commands.enforced {
+    seen.commands = policy.commands().judge(&subject);
+    if let Some(verdict) = &seen.commands.enforced {
         if let Some(reason) = verdict.denial() {
             return Err(Refused { reason, sentence: command::sentence(verdict) });
         }
         granted.rules.extend(verdict.deciding());
         granted.credential = verdict.credential().map(str::to_owned).or(granted.credential);
     }
-    let terms = people(policy, caller, call, &subject.asked, commands, &mut granted.rules)?;
+    let terms = people(policy, caller, call, &subject.asked, &seen.commands, &mut granted.rules)?;
     Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms))
 }
 

@@ -1,8 +1,9 @@
-//! What the server sends, as its caller sees it and as the record has it.
+//! A message as it goes on, and as the record has it.
 //!
 //! The record is masked by every rule. Where every rule also holds for this caller and this way, which is the
-//! common case, both see the same, and the message is masked once. What is blocked for the caller is masked for the
-//! record.
+//! common case, both see the same, and an answer is masked once. What is blocked for the caller is masked for the
+//! record. Of a request, in which hardly ever anything is masked, the record's rules say so for the fewer ones that hold
+//! on its way to the server.
 
 use lychgate_gateway_mcp::message::Message;
 
@@ -44,6 +45,36 @@ pub fn show(
     Shown { caller: for_caller, record }
 }
 
+/// A message of the client that was masked for both who will see it.
+pub(crate) struct Sent {
+    /// For the server.
+    pub(crate) upstream: Masked,
+    /// For the record.
+    pub(crate) record: Masked,
+}
+
+/// Masks what a caller asks, for the server and for the record.
+pub(crate) fn send(
+    policy: &Policy,
+    caller: &Caller,
+    operation: &Operation,
+    known: &[Known],
+    message: &Message,
+    now: u64,
+) -> Sent {
+    let operation = Some(operation);
+    let direction = Direction::Request;
+    // For the record, no condition is asked.
+    let context = Context { audience: Audience::Record, direction, operation, known, now: 0 };
+    let record = mask(policy.masking(), &context, message);
+    let upstream = if record.is_clean() {
+        record.clone()
+    } else {
+        mask(policy.masking(), &Context { audience: Audience::Upstream(caller), now, ..context }, message)
+    };
+    Sent { upstream, record }
+}
+
 fn excepts(rule: &MaskingRule, caller: &Caller) -> bool {
     rule.exclude.callers.groups.iter().any(|group| caller.groups.contains(group))
 }
@@ -52,11 +83,11 @@ fn excepts(rule: &MaskingRule, caller: &Caller) -> bool {
 mod tests {
     use lychgate_gateway_mcp::message::Message;
 
-    use super::show;
+    use super::{Sent, send, show};
     use crate::call::Operation;
     use crate::compile::Policy;
     use crate::config::{Action, Detector, DetectorType, Direction, Exclude, ExcludedCallers, MaskingRule};
-    use crate::mask::{Audience, Context, mask};
+    use crate::mask::{Audience, Context, Masked, mask};
     use crate::testing::{caller, message, policy};
 
     const BOTH: [Direction; 2] = [Direction::Request, Direction::Response];
@@ -130,6 +161,42 @@ mod tests {
                 "{:?}",
                 policy.config().masking
             );
+        }
+    }
+
+    #[test]
+    fn server_and_record_are_sent_what_each_would_be_sent_alone() {
+        let (email, iban) = (DetectorType::Email, DetectorType::Iban);
+        let audited = MaskingRule { audit: true, ..rule(email, &BOTH, &[]) };
+        let short = MaskingRule { message_bytes: Some(1024), ..rule(iban, &[Direction::Request], &[]) };
+        let query = Operation::Tool { name: "query".to_owned() };
+        let alice = caller("alice", &["support"]);
+        let seen = |masked: &Masked| {
+            (masked.bytes().clone(), masked.counts().clone(), masked.is_refusal(), masked.blocked().to_vec())
+        };
+        for rules in [
+            vec![],
+            vec![rule(email, &[Direction::Response], &[])],
+            vec![rule(email, &BOTH, &["support"]), rule(iban, &BOTH, &[])],
+            vec![audited],
+            vec![short],
+        ] {
+            let policy = policy(|config| config.masking = rules);
+            let long = "a word ".repeat(200);
+            for argument in ["a word", "erin@example.com, DE89370400440532013000", &long] {
+                let call = message(&format!(
+                    r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"query","arguments":{{"sql":"{argument}"}}}}}}"#
+                ));
+                let alone = |audience| {
+                    let (direction, operation) = (Direction::Request, Some(&query));
+                    let context = Context { audience, direction, operation, known: &[], now: 0 };
+                    seen(&mask(policy.masking(), &context, &call))
+                };
+                let Sent { upstream, record } = send(&policy, &alice, &query, &[], &call, 0);
+                let rules = &policy.config().masking;
+                assert_eq!(seen(&upstream), alone(Audience::Upstream(&alice)), "{argument} {rules:?}");
+                assert_eq!(seen(&record), alone(Audience::Record), "{argument} {rules:?}");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use lychgate_gateway_policy::command::{self, Commands};
 use lychgate_gateway_policy::config::CommandAction;
+use lychgate_gateway_policy::mask::Masked;
 use lychgate_gateway_policy::{Ask, Denial, DenialReason, Permit, StreamPermit};
 use lychgate_gateway_record::{self as record, Outcome};
 
@@ -36,6 +37,17 @@ impl Verdict<'_> {
             commands: commands.and_then(|commands| commands.enforced.as_ref()).map(recorded),
             audited: commands.and_then(|commands| commands.audited.as_ref()).map(recorded),
         }
+    }
+
+    /// The call as the record has it, if it was masked for it already.
+    pub(super) fn masked(self) -> Option<Masked> {
+        let masked = match self {
+            Self::Allow(permit) => permit.recorded(),
+            Self::Ask(ask) => ask.recorded(),
+            Self::Deny(denial) => denial.recorded(),
+            Self::Stream(_) | Self::NoStream(_) => None,
+        };
+        masked.cloned()
     }
 
     /// Counts the decision, and what audited command rules would have made of it.

@@ -102,6 +102,7 @@ pub struct Masked {
     counts: BTreeMap<String, u32>,
     audited: BTreeMap<String, u32>,
     is_refusal: bool,
+    is_clean: bool,
     blocked: Vec<String>,
 }
 
@@ -137,6 +138,11 @@ impl Masked {
         self.is_refusal
     }
 
+    /// Whether no rule that counts has anything to say of the message, nor would any of fewer rules. It is as it came.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_clean
+    }
+
     /// The kinds of the values for which a rule blocks the message; none if nothing does.
     #[must_use]
     pub fn blocked(&self) -> &[String] {
@@ -145,7 +151,8 @@ impl Masked {
 
     fn own(bytes: Bytes) -> Self {
         let counts = BTreeMap::new();
-        Self { bytes, counts: counts.clone(), audited: counts, is_refusal: false, blocked: Vec::new() }
+        let (is_refusal, is_clean) = (false, false);
+        Self { bytes, counts: counts.clone(), audited: counts, is_refusal, is_clean, blocked: Vec::new() }
     }
 }
 
@@ -191,11 +198,13 @@ fn follow(
 ) -> (Masked, Option<Trail>) {
     let audited = audit(sift, program, context, message);
     let active = Active::new(&program.enforced, context);
+    let limit = active.message_bytes().filter(|limit| exceeds(message, *limit));
+    let is_clean = limit.is_none();
+    let clean = |audited| Masked { audited, is_clean, ..Masked::own(message.bytes().clone()) };
     if active.is_empty() && context.known.is_empty() {
-        return (Masked { audited, ..Masked::own(message.bytes().clone()) }, trail);
+        return (clean(audited), trail);
     }
-    let limit = active.message_bytes().filter(|_| !matches!(context.audience, Audience::Record));
-    if let Some(limit) = limit.filter(|limit| exceeds(message, *limit)) {
+    if let Some(limit) = limit.filter(|_| !matches!(context.audience, Audience::Record)) {
         let counts = BTreeMap::from([(OVERSIZED.to_owned(), 1)]);
         let blocked = blocked(message, vec![format!("more than {limit} bytes")], counts);
         return (Masked { audited, ..blocked }, trail);
@@ -203,7 +212,7 @@ fn follow(
     let mut masker = Masker::new(active, context.known);
     sift(&mut masker, message);
     if masker.sieve.is_empty() && masker.prunes() {
-        return (Masked { audited, ..Masked::own(message.bytes().clone()) }, trail);
+        return (clean(audited), trail);
     }
     masker.trail = trail;
     let mut edits = Edits::new();

@@ -97,6 +97,7 @@ impl Page {
             subject: Subject::Call(&self.call),
             revision: MODERN.to_owned(),
             decision,
+            masked: None,
         };
         let opened = Ticket::begin(&self.recorder, &self.policy, "session", facts, &self.known);
         let mut ticket = opened.told("a request in the record")?;

@@ -17,7 +17,7 @@ use crate::schema::{set, text, with_rules};
 use crate::target::{Selector, TargetReference};
 use crate::text as format;
 
-pub use self::action::{Action, AddressPart, DatePart, Generalize, Hash, Nothing, Partial, Replacement};
+pub use self::action::{Action, AddressPart, DatePart, Fpe, Generalize, Hash, Nothing, Partial, Replacement};
 pub use self::custom::{Checksum, Custom};
 pub use self::field::{Exclude, ExcludedCallers, ExcludedValues, Field};
 

@@ -7,7 +7,7 @@ use crate::connection::SecretKeyReference;
 use crate::rule::{self, validations};
 
 /// What becomes of a sensitive value: exactly one action. Where several rules ask for the same value, the
-/// strongest counts: block, drop, redact, replace, hash, generalize, partial, in this order.
+/// strongest counts: block, drop, redact, replace, hash, fpe, generalize, partial, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
@@ -30,6 +30,11 @@ pub struct Action {
     /// yours); a number becomes 0. Without its key, the value is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<Hash>,
+    /// The value becomes another of the same form (FF1 with AES-256 under a key of yours): digits and letters of
+    /// ASCII become others of the same class, all else stays. What has fewer than a million forms, or other
+    /// letters, is redacted, and so is everything without the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fpe: Option<Fpe>,
     /// The value becomes one that many share: a rounded number, the year of a date, the network of an
     /// address. What is not of that form is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +74,15 @@ pub struct Hash {
     #[serde(default = "default_length")]
     #[schemars(range(min = 8, max = 64))]
     pub length: i32,
+}
+
+/// How a value is enciphered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fpe {
+    /// The Secret with the key: `lmk_` and 32 to 64 random bytes in base64. It is one of the connection's own namespace,
+    /// also for a rule that stands elsewhere.
+    pub key_ref: SecretKeyReference,
 }
 
 fn default_length() -> i32 {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, AddressPart, DatePart, Generalize, Hash, Partial, Replacement};
+pub use action::{Action, AddressPart, DatePart, Fpe, Generalize, Hash, Partial, Replacement};
 pub use approval::{
     ApprovalConfig, ApprovalMatch, ApprovalPolicy, Notification, NotificationEvent, NotificationTemplate,
 };

@@ -211,7 +211,7 @@ fn field(field: &masking::Field) -> config::Field {
 
 /// An action. Where it is not exactly one, which is found by the schema's rules, it is redacted.
 fn action(action: &masking::Action) -> config::Action {
-    let masking::Action { block, drop, redact, replace, hash, generalize, partial } = action;
+    let masking::Action { block, drop, redact, replace, hash, fpe, generalize, partial } = action;
     let written = [
         block.map(|masking::Nothing {}| config::Action::Block {}),
         drop.map(|masking::Nothing {}| config::Action::Drop {}),
@@ -219,12 +219,14 @@ fn action(action: &masking::Action) -> config::Action {
         replace.as_ref().map(|masking::Replacement { string, number }| {
             config::Action::Replace(config::Replacement { string: string.clone(), number: *number })
         }),
-        hash.as_ref().map(|masking::Hash { key_ref: SecretKeyReference { name, key }, length }| {
+        hash.as_ref().map(|masking::Hash { key_ref, length }| {
             config::Action::Hash(config::Hash {
-                key: config::SecretKey { secret: name.clone(), key: key.clone() },
+                key: secret_key(key_ref),
                 length: u32::try_from(*length).unwrap_or_default(),
             })
         }),
+        fpe.as_ref()
+            .map(|masking::Fpe { key_ref }| config::Action::Fpe(config::Fpe { key: secret_key(key_ref) })),
         generalize.as_ref().map(self::generalize),
         partial.as_ref().map(|masking::Partial { keep_last }| {
             config::Action::Partial(config::Partial {
@@ -237,6 +239,10 @@ fn action(action: &masking::Action) -> config::Action {
         (Some(action), None) => action,
         (Some(_), Some(_)) | (None, _) => config::Action::Redact {},
     }
+}
+
+fn secret_key(SecretKeyReference { name, key }: &SecretKeyReference) -> config::SecretKey {
+    config::SecretKey { secret: name.clone(), key: key.clone() }
 }
 
 fn generalize(generalize: &masking::Generalize) -> config::Action {

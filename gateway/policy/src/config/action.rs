@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretKey;
 
-/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, hash, generalize,
-/// partial.
+/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, hash, fpe,
+/// generalize, partial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
@@ -19,6 +19,8 @@ pub enum Action {
     Replace(Replacement),
     /// The value becomes `[HASH:<digits>]`, the same for the same value; a number becomes 0.
     Hash(Hash),
+    /// The value becomes another of the same form.
+    Fpe(Fpe),
     /// The value becomes one that many share.
     Generalize(Generalize),
     /// All but the last characters become `*`; separators stay.
@@ -30,7 +32,7 @@ impl Action {
     #[must_use]
     pub fn key(&self) -> Option<&SecretKey> {
         match self {
-            Self::Hash(Hash { key, .. }) => Some(key),
+            Self::Hash(Hash { key, .. }) | Self::Fpe(Fpe { key }) => Some(key),
             Self::Block {}
             | Self::Drop {}
             | Self::Redact {}
@@ -61,6 +63,14 @@ pub struct Hash {
     pub key: SecretKey,
     /// How many hexadecimal digits are shown, 8 to 64.
     pub length: u32,
+}
+
+/// How a value is enciphered (FF1 with AES-256).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fpe {
+    /// Where the key is.
+    pub key: SecretKey,
 }
 
 /// How much of a value a `partial` action shows.

@@ -1,24 +1,25 @@
 //! What becomes of a value: each action on text and on JSON numbers, and which of two is stronger.
 //!
-//! Every action leaves what it has made as it is, so that masking twice is masking once. For a partly shown
+//! Every action but `fpe` leaves what it has made as it is, so that masking twice is masking once. For a partly shown
 //! text that holds because a `*` counts as a character that was there; for a number, because it keeps its
 //! length; for a coarser value, because it stands for itself too.
 
 use std::cmp::Reverse;
 
 use super::known::Known;
-use super::{generalize, keyed};
+use super::{fpe, generalize, keyed};
 use crate::config::{Action, DatePart, Generalize, Hash, Partial};
 
 /// How much an action hides: the greater, the more. Of two partial or generalizing ones, that which shows less.
 pub(super) fn strength(action: &Action) -> (u8, Reverse<u32>) {
     match action {
-        Action::Block {} => (7, Reverse(0)),
-        Action::Drop {} => (6, Reverse(0)),
-        Action::Redact {} => (5, Reverse(0)),
-        Action::Replace(_) => (4, Reverse(0)),
+        Action::Block {} => (8, Reverse(0)),
+        Action::Drop {} => (7, Reverse(0)),
+        Action::Redact {} => (6, Reverse(0)),
+        Action::Replace(_) => (5, Reverse(0)),
         // The shorter, the more values share it.
-        Action::Hash(Hash { length, .. }) => (3, Reverse(*length)),
+        Action::Hash(Hash { length, .. }) => (4, Reverse(*length)),
+        Action::Fpe(_) => (3, Reverse(0)),
         Action::Generalize(generalize) => (2, Reverse(detail(generalize))),
         Action::Partial(Partial { keep_last }) => (1, Reverse(*keep_last)),
     }
@@ -52,6 +53,7 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[K
             (None, None) => mark(kind),
         },
         Action::Hash(hash) => keyed::hash(hash, kind, value, known).unwrap_or_else(|| mark(kind)),
+        Action::Fpe(fpe) => fpe::of_text(fpe, kind, value, known).unwrap_or_else(|| mark(kind)),
         Action::Generalize(generalize) => {
             generalize::of_text(generalize, value).unwrap_or_else(|| mark(kind))
         }
@@ -59,12 +61,13 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[K
     }
 }
 
-/// What becomes of a JSON number, given and returned as it is spelled. A number has no place for text: where
+/// What becomes of a JSON number of this kind, given and returned as it is spelled. A number has no place for text: where
 /// a string is given as the replacement, or for a hash, it becomes 0.
-pub(super) fn apply_to_number(action: &Action, value: &str) -> String {
+pub(super) fn apply_to_number(action: &Action, kind: &str, value: &str, known: &[Known]) -> String {
     match action {
         Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Hash(_) => "0".to_owned(),
         Action::Replace(replacement) => replacement.number.unwrap_or(0).to_string(),
+        Action::Fpe(fpe) => fpe::of_number(fpe, kind, value, known).unwrap_or_else(|| "0".to_owned()),
         Action::Generalize(generalize) => {
             generalize::of_number(generalize, value).unwrap_or_else(|| "0".to_owned())
         }
@@ -134,7 +137,7 @@ fn partial_number(value: &str, keep_last: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::{apply_to_number, apply_to_text, strength};
-    use crate::config::{Action, DatePart, Generalize, Hash, Partial, Replacement, SecretKey};
+    use crate::config::{Action, DatePart, Fpe, Generalize, Hash, Partial, Replacement, SecretKey};
 
     fn partial(keep_last: u32) -> Action {
         Action::Partial(Partial { keep_last })
@@ -201,21 +204,22 @@ mod tests {
             (partial(4), "0.57", "0.07"),
             (partial(4), "1.5e10", "0"),
         ] {
-            let masked = apply_to_number(&action, value);
+            let masked = apply_to_number(&action, "CreditCard", value, &[]);
             assert_eq!(masked, expected, "{value}");
-            assert_eq!(apply_to_number(&action, &masked), masked, "{value} twice");
+            assert_eq!(apply_to_number(&action, "CreditCard", &masked, &[]), masked, "{value} twice");
         }
     }
 
     #[test]
-    fn actions_in_order_of_strength_are_partial_generalize_hash_replace_redact_drop_block() {
-        let hash =
-            |length| Action::Hash(Hash { key: SecretKey { secret: "s".into(), key: "k".into() }, length });
+    fn actions_in_order_of_strength_are_partial_generalize_fpe_hash_replace_redact_drop_block() {
+        let key = || SecretKey { secret: "s".into(), key: "k".into() };
+        let hash = |length| Action::Hash(Hash { key: key(), length });
         let in_order = [
             partial(8),
             partial(1),
             date(DatePart::Month),
             date(DatePart::Year),
+            Action::Fpe(Fpe { key: key() }),
             hash(64),
             hash(8),
             replace(Some("x"), None),

@@ -53,6 +53,7 @@ impl Custom {
                 | Action::Drop {}
                 | Action::Redact {}
                 | Action::Hash(_)
+                | Action::Fpe(_)
                 | Action::Generalize(_)
                 | Action::Partial(_) => None,
             },
@@ -242,6 +243,7 @@ fn in_name(wish: Wish<'_>) -> Wish<'_> {
         | Action::Redact {}
         | Action::Replace(_)
         | Action::Hash(_)
+        | Action::Fpe(_)
         | Action::Generalize(_)
         | Action::Partial(_) => Wish { action: &REDACT, ..wish },
     }

@@ -64,6 +64,7 @@ impl<'a> Masker<'a> {
             | Action::Redact {}
             | Action::Replace(_)
             | Action::Hash(_)
+            | Action::Fpe(_)
             | Action::Generalize(_)
             | Action::Partial(_) => action,
         });

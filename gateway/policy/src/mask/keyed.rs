@@ -44,12 +44,17 @@ fn name(SecretKey { secret, key }: &SecretKey) -> String {
     format!("key:{secret}/{key}")
 }
 
+/// The key that an action names. None if it is not there or is none.
+pub(super) fn key(reference: &SecretKey, known: &[Known]) -> Option<Zeroizing<Vec<u8>>> {
+    let name = name(reference);
+    let key = known.iter().find(|known| known.name() == name)?;
+    masking_key(key.value()).ok()
+}
+
 /// The mark of a value of a kind: equal for equal values of one kind under one key. None if the key is not there or is
 /// none.
 pub(super) fn hash(hash: &Hash, kind: &str, value: &str, known: &[Known]) -> Option<String> {
-    let name = name(&hash.key);
-    let key = known.iter().find(|known| known.name() == name)?;
-    let key = masking_key(key.value()).ok()?;
+    let key = key(&hash.key, known)?;
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
     for part in ["lychgate masked value", kind, value] {
         context.update(part.as_bytes());

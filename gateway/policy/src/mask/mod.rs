@@ -20,6 +20,7 @@ mod decode;
 mod detect;
 mod document;
 mod envelope;
+mod fpe;
 mod generalize;
 mod integer;
 mod keyed;

@@ -5,12 +5,20 @@ use std::cmp::Reverse;
 use super::action::{apply_to_number, strength};
 use super::detect::Sample;
 use super::integer::integer_digits;
+use super::marks::FIELD;
 use super::program::{Wish, strongest};
 use super::text::{Kind, MAXIMUM_ROUNDS, Masker, Place, REDACT, count_name};
 use crate::config::Action;
 
 /// A shorter JSON number is no value that is looked for, as it is spelled, unless it has an exponent.
 const MINIMUM_NUMBER: usize = 8;
+
+/// What a number has become.
+struct Settled {
+    spelled: String,
+    /// Whether it stands for a value, and may look like one.
+    is_enciphered: bool,
+}
 
 impl<'a> Masker<'a> {
     /// What a JSON number becomes, if it changes; both as they are spelled.
@@ -22,9 +30,13 @@ impl<'a> Masker<'a> {
     ) -> Option<String> {
         let mut masked = self.number_round(spelled, place, field)?;
         for _ in 1..MAXIMUM_ROUNDS {
-            match self.number_round(&masked, place, field) {
+            // What is enciphered may look like a value, and is none.
+            if masked.is_enciphered {
+                return Some(masked.spelled);
+            }
+            match self.number_round(&masked.spelled, place, field) {
                 Some(next) => masked = next,
-                None => return Some(masked),
+                None => return Some(masked.spelled),
             }
         }
         Some("0".to_owned())
@@ -32,13 +44,20 @@ impl<'a> Masker<'a> {
 
     /// One round of masking a number.
     ///
-    /// What hides the whole number at a field settles it. A field's partial mask, and one that generalizes, yield to any
-    /// stronger action, by 0: no mark could tell the next reader what has been done.
-    fn number_round(&mut self, spelled: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+    /// What hides the whole number at a field settles it. A field's partial mask, and one that generalizes or enciphers,
+    /// yield to any stronger action, by 0: no mark could tell the next reader what has been done.
+    fn number_round(
+        &mut self,
+        spelled: &str,
+        place: Place<'_>,
+        field: Option<&'a Action>,
+    ) -> Option<Settled> {
         let detected = self.detect_number(spelled, place);
-        let settled = match (field, detected) {
+        let (settling, settled) = match (field, detected) {
             (None, None) => return None,
-            (None, Some((_, action))) => apply_to_number(action, spelled),
+            (None, Some((kind, action))) => {
+                (action, apply_to_number(action, kind.name(), spelled, self.known))
+            }
             (
                 Some(
                     action @ (Action::Block {}
@@ -48,13 +67,14 @@ impl<'a> Masker<'a> {
                     | Action::Hash(_)),
                 ),
                 _,
-            ) => apply_to_number(action, spelled),
-            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), Some((_, action)))
-                if strength(action) > strength(weak) =>
-            {
-                "0".to_owned()
+            ) => (action, apply_to_number(action, FIELD, spelled, self.known)),
+            (
+                Some(weak @ (Action::Fpe(_) | Action::Generalize(_) | Action::Partial(_))),
+                Some((_, action)),
+            ) if strength(action) > strength(weak) => (&REDACT, "0".to_owned()),
+            (Some(weak @ (Action::Fpe(_) | Action::Generalize(_) | Action::Partial(_))), _) => {
+                (weak, apply_to_number(weak, FIELD, spelled, self.known))
             }
-            (Some(weak @ (Action::Generalize(_) | Action::Partial(_))), _) => apply_to_number(weak, spelled),
         };
         let blocking = [field.map(|action| (Kind::Field, action)), detected].into_iter().flatten();
         for (kind, _) in blocking.filter(|(_, action)| matches!(action, Action::Block {})) {
@@ -65,7 +85,8 @@ impl<'a> Masker<'a> {
         }
         let kind = detected.filter(|_| field.is_none()).map_or(Kind::Field, |(kind, _)| kind);
         self.count(kind, &REDACT, Some(0..spelled.len()));
-        Some(settled)
+        let is_enciphered = matches!(settling, Action::Fpe(_)) && settled != "0";
+        Some(Settled { spelled: settled, is_enciphered })
     }
 
     /// The strongest action for a number that as a whole is a sensitive value.

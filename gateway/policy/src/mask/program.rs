@@ -203,6 +203,7 @@ impl<'a> Active<'a> {
                 | Action::Drop {}
                 | Action::Redact {}
                 | Action::Hash(_)
+                | Action::Fpe(_)
                 | Action::Generalize(_)
                 | Action::Partial(_) => {}
             }

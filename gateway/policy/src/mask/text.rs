@@ -39,6 +39,8 @@ pub(super) struct Masker<'a> {
     /// What texts have become in which a part of a split value is, by the address of the JSON that they were.
     pub(super) carried: HashMap<usize, String>,
     counts: BTreeMap<String, u32>,
+    /// Where in the current text something enciphered stands: it may look like a value, and is none.
+    enciphered: Vec<Range<usize>>,
     /// In how many texts in base64 the current one stands.
     pub(super) depth: usize,
     /// Whether the current text or number is a word of the protocol, which no rule's own description is about.
@@ -92,7 +94,7 @@ pub(super) enum Kind<'a> {
 
 impl<'a> Kind<'a> {
     /// What stands in the mask.
-    fn name(self) -> &'a str {
+    pub(super) fn name(self) -> &'a str {
         match self {
             Self::Custom(name) => name,
             Self::Detected(kind) => detect::name(kind),
@@ -112,6 +114,7 @@ impl<'a> Masker<'a> {
             sieve: Sieve::All,
             carried: HashMap::new(),
             counts: BTreeMap::new(),
+            enciphered: Vec::new(),
             depth: 0,
             is_word: false,
             has_failed: false,
@@ -132,6 +135,14 @@ impl<'a> Masker<'a> {
 
     /// What `text` becomes, if it changes. `field` is what is done to the whole of it because of its place.
     pub(super) fn text(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+        // Another text may stand in this one, and is masked meanwhile.
+        let outer = std::mem::take(&mut self.enciphered);
+        let masked = self.settle(text, place, field);
+        self.enciphered = outer;
+        masked
+    }
+
+    fn settle(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         let mut masked = self.round(text, place, field)?;
         for _ in 1..MAXIMUM_ROUNDS {
             match self.round(&masked, place, field) {
@@ -224,6 +235,10 @@ impl<'a> Masker<'a> {
                 findings.push(Finding { range: cell.range, action, kind, rank: FIRST, becomes: None, form });
             }
         }
+        let is_value = |finding: &Finding<'_>| {
+            matches!(finding.kind, Kind::Credential(_)) || !is_inside(&finding.range, &self.enciphered)
+        };
+        findings.retain(is_value);
         self.splice(text, findings)
     }
 
@@ -326,9 +341,11 @@ impl<'a> Masker<'a> {
     pub(super) fn is_done(&self, text: &str, action: &Action) -> bool {
         match action {
             Action::Block {} | Action::Drop {} | Action::Redact {} => false,
-            Action::Replace(_) | Action::Hash(_) | Action::Generalize(_) | Action::Partial(_) => {
-                is_inside(&(0..text.len()), &masks(text, self.active.replacements()))
-            }
+            Action::Replace(_)
+            | Action::Hash(_)
+            | Action::Fpe(_)
+            | Action::Generalize(_)
+            | Action::Partial(_) => is_inside(&(0..text.len()), &masks(text, self.active.replacements())),
         }
     }
 
@@ -342,6 +359,7 @@ impl<'a> Masker<'a> {
         let mut output = String::with_capacity(text.len());
         let mut done = 0;
         let mut has_changed = false;
+        let mut enciphered = Vec::new();
         for finding in united(findings) {
             let value = text.get(finding.range.clone()).unwrap_or_default();
             let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.known);
@@ -354,13 +372,32 @@ impl<'a> Masker<'a> {
                 has_changed = true;
                 self.count(finding.kind, finding.action, Some(finding.range.clone()));
             }
-            output.push_str(text.get(done..finding.range.start).unwrap_or_default());
+            let kept = done..finding.range.start;
+            enciphered.extend(moved(&self.enciphered, &kept, output.len()));
+            output.push_str(text.get(kept).unwrap_or_default());
+            if matches!(finding.action, Action::Fpe(_)) {
+                enciphered.push(output.len()..output.len() + masked.len());
+            }
             output.push_str(&masked);
             done = finding.range.end;
         }
+        enciphered.extend(moved(&self.enciphered, &(done..text.len()), output.len()));
+        self.enciphered = enciphered;
         output.push_str(text.get(done..).unwrap_or_default());
         has_changed.then_some(output)
     }
+}
+
+/// Those of some ranges of a text that lie in `kept`, which now begins at `start`.
+fn moved<'r>(
+    ranges: &'r [Range<usize>],
+    kept: &Range<usize>,
+    start: usize,
+) -> impl Iterator<Item = Range<usize>> + use<'r> {
+    let Range { start: from, end: to } = *kept;
+    let lies_in = move |range: &&Range<usize>| from <= range.start && range.end <= to;
+    let shift = move |position: usize| position - from + start;
+    ranges.iter().filter(lies_in).map(move |range| shift(range.start)..shift(range.end))
 }
 
 /// How much a finding hides. A text in base64 that is written again yields to whatever else is found at it.

@@ -33,6 +33,7 @@ impl Program {
             | Action::Drop {}
             | Action::Redact {}
             | Action::Hash(_)
+            | Action::Fpe(_)
             | Action::Generalize(_)
             | Action::Partial(_) => None,
         })

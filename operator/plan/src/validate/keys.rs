@@ -1,4 +1,4 @@
-//! The keys that MaskingRules hash with. They are looked for in the connection's own namespace, wherever a rule stands,
+//! The keys that MaskingRules hash and encipher with. They are looked for in the connection's own namespace, wherever a rule stands,
 //! because its gateway reads no other Secrets.
 
 use lychgate_gateway_policy::config::SecretKey;
@@ -18,7 +18,7 @@ pub(super) fn check(namespace: &str, policies: &Effective<'_>, context: &Context
             references.check_value("spec", secret, key, |value| masking_key(value).map(|_| ()))
         });
         let named = |finding: Finding| {
-            let message = format!("{} (MaskingRule {} hashes with it)", finding.message, rule.name);
+            let message = format!("{} (MaskingRule {} has it)", finding.message, rule.name);
             Finding { path: "spec".to_owned(), message, ..finding }
         };
         found.map(named).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! What is wrong with what is to become of a value: by itself, and for the values that it is for.
 
 use crate::compile::{Problem, is_plain_name};
-use crate::config::{Action, Detector, DetectorType, Field, Generalize, Hash, Replacement, SecretKey};
+use crate::config::{Action, Detector, DetectorType, Field, Fpe, Generalize, Hash, Replacement, SecretKey};
 use crate::mask::keyed::LENGTH;
 use crate::path::Path;
 
@@ -23,6 +23,7 @@ pub(super) fn check_action(action: &Action, path: &str, problems: &mut Vec<Probl
             check_replacement(replacement, format!("{path}.replace"), problems);
         }
         Action::Hash(hash) => check_hash(hash, &format!("{path}.hash"), problems),
+        Action::Fpe(Fpe { key }) => check_key(key, &format!("{path}.fpe"), problems),
         Action::Generalize(generalize) => {
             check_generalize(generalize, &format!("{path}.generalize"), problems);
         }
@@ -54,17 +55,20 @@ fn check_replacement(replacement: &Replacement, path: String, problems: &mut Vec
 }
 
 fn check_hash(hash: &Hash, path: &str, problems: &mut Vec<Problem>) {
-    let SecretKey { secret, key } = &hash.key;
+    check_key(&hash.key, path, problems);
+    if !LENGTH.contains(&hash.length) {
+        let (least, most) = (LENGTH.start(), LENGTH.end());
+        let message = format!("is {}; write {least} to {most}, how many digits are shown", hash.length);
+        problems.push(Problem::new(format!("{path}.length"), message));
+    }
+}
+
+fn check_key(SecretKey { secret, key }: &SecretKey, path: &str, problems: &mut Vec<Problem>) {
     for (member, name) in [("name", secret), ("key", key)] {
         if !is_plain_name(name) {
             let message = "is no name of a Secret or of a key in one";
             problems.push(Problem::new(format!("{path}.keyRef.{member}"), message));
         }
-    }
-    if !LENGTH.contains(&hash.length) {
-        let (least, most) = (LENGTH.start(), LENGTH.end());
-        let message = format!("is {}; write {least} to {most}, how many digits are shown", hash.length);
-        problems.push(Problem::new(format!("{path}.length"), message));
     }
 }
 
@@ -197,6 +201,9 @@ mod tests {
             of_field(&hash("../s", 8)),
             ("fields[0].action.hash.keyRef.name".to_owned(), message.to_owned())
         );
+        let fpe = json!({"fpe": {"key": {"secret": "../s", "key": "k"}}});
+        let message = "is no name of a Secret or of a key in one";
+        assert_eq!(of_field(&fpe), ("fields[0].action.fpe.keyRef.name".to_owned(), message.to_owned()));
         let nothing = problems("IpAddress", "$.a", &json!({"generalize": {}}));
         let message = "says not how; add one of bucket, date, ipAddress and keepFirst";
         assert_eq!(nothing.first(), of_both("", message).first());

@@ -124,7 +124,8 @@ impl Masker<'_> {
                     Action::Partial(_) => section(&whole, value, place..place + source.len()),
                     Action::Replace(_) | Action::Hash(_) => whole.clone(),
                     Action::Drop {} => String::new(),
-                    Action::Block {} | Action::Redact {} | Action::Generalize(_) => {
+                    // Enciphered apart, no part could be told from a value.
+                    Action::Block {} | Action::Redact {} | Action::Fpe(_) | Action::Generalize(_) => {
                         mark(detect::name(hit.kind))
                     }
                 };

@@ -103,6 +103,7 @@ fn of_two_actions_for_one_value_the_stronger_counts_in_whatever_order_they_are_w
     let in_order = [
         (json!({"partial": {"keepLast": 4}}), json!("***.*.***.*77")),
         (json!({"generalize": {"ipAddress": "Network"}}), json!("203.0.113.0")),
+        (json!({"fpe": {"key": {"secret": "s", "key": "k"}}}), json!("[REDACTED:IpAddress]")),
         (json!({"hash": {"key": {"secret": "s", "key": "k"}, "length": 8}}), json!("[REDACTED:IpAddress]")),
         (json!({"replace": {"string": "gone"}}), json!("gone")),
         (json!({"redact": {}}), json!("[REDACTED:IpAddress]")),

@@ -9,6 +9,7 @@ mod columns;
 mod credentials;
 mod custom;
 mod disguises;
+mod fpe;
 mod places;
 mod properties;
 mod rules;

@@ -202,6 +202,20 @@ fn rule() -> impl Strategy<Value = Value> {
         })
 }
 
+/// Rules that encipher what they would hash.
+fn enciphering(rules: &[Value]) -> Vec<Value> {
+    fn go(value: &mut Value) {
+        if let Some(hash) = value.as_object_mut().and_then(|object| object.remove("hash")) {
+            *value = json!({"fpe": {"key": hash["key"]}});
+        }
+        value.as_object_mut().into_iter().flatten().for_each(|(_, inner)| go(inner));
+        value.as_array_mut().into_iter().flatten().for_each(go);
+    }
+    let mut rules = rules.to_vec();
+    rules.iter_mut().for_each(go);
+    rules
+}
+
 fn setup(rules: Vec<Value>, has_known: bool, is_request: bool) -> Setup {
     Setup {
         known: has_known.then(|| Known::new("test", CREDENTIAL)).into_iter().chain([masking_key()]).collect(),
@@ -271,12 +285,27 @@ proptest! {
     }
 
     #[test]
+    fn enciphering_gives_json_of_the_same_shape(
+        rules in prop::collection::vec(rule(), 1..4),
+        message in message(),
+    ) {
+        let setup = setup(enciphering(&rules), true, false);
+        let masked = setup.masked(&parse(&message.to_string()));
+        prop_assert!(!masked.is_refusal());
+        let once = String::from_utf8(masked.bytes().to_vec()).unwrap();
+        prop_assert!(has_same_shape(&message, &serde_json::from_str(&once).unwrap()), "{}", once);
+        prop_assert!(!once.contains(CREDENTIAL));
+    }
+
+    #[test]
     fn what_the_sieve_passes_over_would_have_stayed(
         rules in prop::collection::vec(rule(), 1..4),
         has_known in any::<bool>(),
         is_request in any::<bool>(),
+        enciphers in any::<bool>(),
         message in message(),
     ) {
+        let rules = if enciphers { enciphering(&rules) } else { rules };
         let setup = setup(rules, has_known, is_request);
         let message = parse(&message.to_string());
         let (sifted, plain) = (setup.masked(&message), setup.masked_by(mask_plainly, &message));

@@ -6,6 +6,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::Deployment;
 use crate::notification::Notification;
 use crate::rule::{self, validations};
 use crate::schema::{set, text, with_rules};
@@ -251,22 +252,6 @@ pub enum ListenerTlsMode {
     Disabled,
 }
 
-/// How connections are run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Deployment {
-    /// How many pods serve each connection.
-    #[serde(default = "default_replicas")]
-    #[schemars(range(min = 1, max = 50))]
-    pub replicas: i32,
-}
-
-impl Default for Deployment {
-    fn default() -> Self {
-        Self { replicas: default_replicas() }
-    }
-}
-
 /// What the operator says of a McpGateway.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -289,10 +274,6 @@ fn default_username_claim() -> String {
 
 fn default_groups_claim() -> String {
     "groups".to_owned()
-}
-
-fn default_replicas() -> i32 {
-    2
 }
 
 fn issuer(_: &mut SchemaGenerator) -> Schema {

@@ -10,6 +10,7 @@
 pub mod approval;
 pub mod command;
 pub mod connection;
+pub mod deployment;
 pub mod gateway;
 pub mod masking;
 pub mod notification;

@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 42] = [
+pub const RULES: [Rule; 46] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -70,7 +70,41 @@ pub const RULES: [Rule; 42] = [
     STATEMENT_SIZE_IN_RANGE,
     CREDENTIAL_OF_GRANT_EXISTS,
     PIN_NAMES_A_TOOL,
+    REPLICAS_OR_AUTOSCALING,
+    UTILIZATION_OF_A_REQUEST,
+    AUTOSCALING_HAS_A_TARGET,
+    MINIMUM_WITHIN_MAXIMUM,
 ];
+
+/// Two who choose one number would take it from each other.
+pub const REPLICAS_OR_AUTOSCALING: Rule = Rule {
+    expression: "!has(self.replicas) || !has(self.autoscaling)",
+    message: "replicas and autoscaling both say how many pods there are; leave out one of replicas and autoscaling",
+    member: None,
+};
+
+/// A share of what nobody has thought of says nothing.
+pub const UTILIZATION_OF_A_REQUEST: Rule = Rule {
+    expression: "!has(self.autoscaling) || !has(self.autoscaling.cpuUtilization) || (has(self.resources) && \
+                 has(self.resources.requests) && has(self.resources.requests.cpu))",
+    message: "a share of the CPU that each pod asks for, which is not written; write resources.requests.cpu, such as \
+              500m",
+    member: Some(".autoscaling.cpuUtilization"),
+};
+
+/// An autoscaler needs something to go by.
+pub const AUTOSCALING_HAS_A_TARGET: Rule = Rule {
+    expression: "has(self.cpuUtilization) || has(self.callsUnderWay)",
+    message: "nothing says when there are too few pods; write cpuUtilization, callsUnderWay, or both",
+    member: None,
+};
+
+/// The API server refuses an autoscaler with other bounds.
+pub const MINIMUM_WITHIN_MAXIMUM: Rule = Rule {
+    expression: "self.minReplicas <= self.maxReplicas",
+    message: "fewer than minReplicas, which is 2 where it is not written; write at least as many",
+    member: Some(".maxReplicas"),
+};
 
 /// The longest name of a tool that can be pinned is that of MCP 2025-11-25 (Tools, Tool Names).
 pub const PIN_NAMES_A_TOOL: Rule = Rule {

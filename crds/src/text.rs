@@ -33,7 +33,8 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 33] = [
+pub const FORMATS: [Format; 34] = [
+    CPU,
     OBJECT_NAME,
     DATA_KEY,
     LABEL,
@@ -224,6 +225,11 @@ pub const SERVICE_ACCOUNT: Format = Format::new(
 /// The digest of a request for approval.
 pub const DIGEST: Format =
     Format::new(r"^hmac-sha256:[0-9a-f]{64}$", 76, "hmac-sha256: and 64 hexadecimal digits");
+
+/// An amount of CPU, in thousandths of a core or in cores. Kubernetes reads more than this, and writes each amount in
+/// one of these forms.
+pub const CPU: Format =
+    Format::new(r"^([1-9][0-9]{0,4}m|[1-9][0-9]?)$", 6, "an amount of CPU such as 500m or 2");
 
 /// A user name at the API server, made of claims.
 pub const KUBERNETES_USERNAME: Format = Format::new(

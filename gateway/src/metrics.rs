@@ -106,6 +106,8 @@ pub struct Metrics {
     pub upstream_seconds: Family<ConnectionLabels, Histogram, fn() -> Histogram>,
     /// The sequence of the policy in use.
     pub policy_sequence: Family<ConnectionLabels, Gauge<u64, AtomicU64>>,
+    /// Calls that a server works on. Autoscalers may go by it.
+    pub calls_under_way: Gauge,
     /// Streams that are open.
     pub open_streams: Gauge,
     /// What happened with Approvals.
@@ -150,7 +152,8 @@ impl Default for Metrics {
         );
         let policy_sequence = Family::default();
         registry.register("policy_sequence", "Sequence of the policy in use", policy_sequence.clone());
-        let open_streams = Gauge::default();
+        let (calls_under_way, open_streams) = (Gauge::default(), Gauge::default());
+        registry.register("calls_under_way", "Calls that the server works on", calls_under_way.clone());
         registry.register("open_streams", "Event streams that are open", open_streams.clone());
         let approvals = Family::default();
         registry.register(
@@ -184,6 +187,7 @@ impl Default for Metrics {
             audited_masks,
             upstream_seconds,
             policy_sequence,
+            calls_under_way,
             open_streams,
             approvals,
             approvals_held,

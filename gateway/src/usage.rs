@@ -9,6 +9,7 @@ use std::time::Instant;
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use lychgate_gateway_policy::limit::{self, Over, Share};
 use lychgate_gateway_policy::{Caller, Policy};
+use prometheus_client::metrics::gauge::Gauge;
 
 /// What stands for a caller: a digest, so that a long name takes no more room than a short one.
 type CallerKey = [u8; SHA256_OUTPUT_LEN];
@@ -23,6 +24,8 @@ pub struct Usage {
 pub struct Turn {
     usage: Arc<Usage>,
     caller: CallerKey,
+    /// All that there are.
+    under_way: Gauge,
 }
 
 impl Default for Usage {
@@ -41,14 +44,20 @@ impl Usage {
         self.lock().count(share(policy), &key(caller), now)
     }
 
-    /// Takes a place for a call of a caller, until the place is dropped.
+    /// Takes a place for a call of a caller, until the place is dropped. Places of all callers are counted by `under_way`.
     ///
     /// # Errors
     /// [`Over::AtOnce`].
-    pub fn begin(self: &Arc<Self>, policy: &Policy, caller: &Caller) -> Result<Turn, Over> {
+    pub fn begin(
+        self: &Arc<Self>,
+        policy: &Policy,
+        caller: &Caller,
+        under_way: &Gauge,
+    ) -> Result<Turn, Over> {
         let caller = key(caller);
         self.lock().begin(share(policy), &caller)?;
-        Ok(Turn { usage: Arc::clone(self), caller })
+        under_way.inc();
+        Ok(Turn { usage: Arc::clone(self), caller, under_way: under_way.clone() })
     }
 
     fn lock(&self) -> MutexGuard<'_, limit::Usage<CallerKey>> {
@@ -59,6 +68,7 @@ impl Usage {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.usage.lock().end(&self.caller);
+        self.under_way.dec();
     }
 }
 

@@ -4,27 +4,28 @@
 //! to stand as it was applied is not applied again. Secrets are created and never touched again: the operator
 //! has no right to read one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use lychgate_operator_plan::{
-    CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, ChildKind, FILL_ANNOTATION,
-    OWNED_BY_ANNOTATION, SEQUENCE_ANNOTATION,
+    CHILD_KINDS, CONNECTION_ANNOTATION, ChildKind, FILL_ANNOTATION, OWNED_BY_ANNOTATION,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::certificate::Authority;
 use crate::fill::{self, Filled};
+use crate::fingerprint::fingerprint;
 use crate::metrics::{ApplyLabels, Metrics};
 use crate::ownership::{has_foreign_content, is_controlled_by_another, is_frozen, own_entries};
-use crate::world::{Change, Child, Id, Key, Place, Seen, Source, World, version};
+use crate::scale;
+use crate::world::{Change, Child, Id, KEPT_ANNOTATIONS, Key, Place, Seen, Source, World, version};
 
 /// Who manages the fields that the operator writes.
 pub const FIELD_MANAGER: &str = "lychgate-operator";
@@ -95,6 +96,8 @@ pub struct Wanted<'a> {
     pub connection: &'a str,
     /// The objects, in order.
     pub objects: &'a [Value],
+    /// With how many pods its Deployment begins, where an autoscaler chooses how many there are.
+    pub begins_with: Option<u32>,
     /// The names that its certificate is for.
     pub certificate_names: Vec<String>,
     /// Whether its gateway is up, as far as is known.
@@ -126,7 +129,7 @@ impl Applier {
                 let is_certain = self.create(wanted, object, authority).await?;
                 again = again.or((!is_certain).then_some(SECRET_RECHECK_WHILE_UNCERTAIN));
             } else {
-                self.ensure(wanted.namespace, &id, object).await?;
+                self.ensure(wanted, &id, object).await?;
                 kept.insert(id);
             }
         }
@@ -163,7 +166,8 @@ impl Applier {
         created.retain(|_, created| created.at.elapsed() < SECRET_RECHECK);
     }
 
-    async fn ensure(&self, namespace: &str, id: &Id, object: &Value) -> Result<(), ApplyError> {
+    async fn ensure(&self, wanted: &Wanted<'_>, id: &Id, object: &Value) -> Result<(), ApplyError> {
+        let namespace = wanted.namespace;
         let key = Key { namespace: namespace.to_owned(), id: id.clone() };
         let digest = hash(object.to_string().as_bytes());
         let seen = self.world.child(namespace, id);
@@ -171,10 +175,19 @@ impl Applier {
             return Ok(());
         }
         let Some(kind) = child_kind(&id.kind) else { return Ok(()) };
-        let answer = self.put(&self.api(namespace, kind), id, object).await;
+        let api = self.api(namespace, kind);
+        let autoscaled = wanted.begins_with.filter(|_| id.kind == scale::KIND);
+        let is_new = seen.is_none() || !self.has_applied(&key, &digest);
+        if let Some(replicas) = autoscaled.filter(|_| is_new) {
+            scale::hand_over(&api, &id.name, object, replicas).await.map_err(|error| refused(id, &error))?;
+        }
+        let answer = self.put(&api, id, object).await;
         self.count(&id.kind, if answer.is_ok() { "applied" } else { "refused" });
         let answer = answer.map_err(|error| refused(id, &error))?;
-        let fingerprint = fingerprint(&answer.metadata);
+        if let Some(replicas) = autoscaled {
+            scale::revive(&api, &id.name, &answer, replicas).await.map_err(|error| refused(id, &error))?;
+        }
+        let fingerprint = fingerprint(&id.kind, &answer.metadata);
         if seen.as_ref().is_none_or(|seen| seen.fingerprint != fingerprint) {
             tracing::info!(namespace, kind = id.kind, name = id.name, "applied");
         }
@@ -230,12 +243,19 @@ impl Applier {
         }
         let mut object: DynamicObject =
             serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+        scale::keep(&mut object, live);
         // Refused if somebody writes in between; then it is tried again.
         object.metadata.resource_version.clone_from(&live.metadata.resource_version);
         // Without any, those that are there stay; the object is applied after that, and replaced once more.
         object.metadata.managed_fields = own_entries(&live.metadata);
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
         api.replace(&id.name, &parameters, &object).await
+    }
+
+    /// Whether an object was applied as it is to be.
+    fn has_applied(&self, key: &Key, digest: &str) -> bool {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.get(key).is_some_and(|applied| applied.digest == digest)
     }
 
     /// Whether an object stands as it was applied.
@@ -254,7 +274,7 @@ impl Applier {
             version: version(&object.metadata),
             fingerprint: fingerprint.to_owned(),
             connection: annotations.get(CONNECTION_ANNOTATION).cloned(),
-            annotations: [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION]
+            annotations: KEPT_ANNOTATIONS
                 .into_iter()
                 .filter(own)
                 .map(|key| (key.to_owned(), annotations.get(key).cloned().unwrap_or_default()))
@@ -409,32 +429,6 @@ fn child_kind(kind: &str) -> Option<&'static ChildKind> {
 pub fn api_resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
-}
-
-/// Changes when somebody changes what the operator has said of an object. Where the API server counts
-/// generations, a change of status is none; where it does not, every change is one.
-#[must_use]
-pub fn fingerprint(metadata: &ObjectMeta) -> String {
-    // The Deployment controller counts its own revisions there.
-    let annotations: BTreeMap<&String, &String> = metadata
-        .annotations
-        .iter()
-        .flatten()
-        .filter(|(key, _)| !key.starts_with("deployment.kubernetes.io/"))
-        .collect();
-    let version = match metadata.generation {
-        Some(generation) if generation > 0 => generation.to_string(),
-        Some(_) | None => metadata.resource_version.clone().unwrap_or_default(),
-    };
-    let facts = json!([
-        metadata.uid,
-        metadata.labels,
-        annotations,
-        metadata.owner_references,
-        metadata.deletion_timestamp.is_some(),
-        version
-    ]);
-    hash(facts.to_string().as_bytes())
 }
 
 /// SHA-256 in hexadecimal.

@@ -4,6 +4,7 @@
 //! policies of the operator's namespace count. What is invalid is reported and otherwise left alone: its
 //! gateways keep what they have.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +30,7 @@ use crate::queue::Queue;
 use crate::report::{Judged, Outcome, Reporter};
 use crate::sequence::Sequences;
 use crate::settings::Settings;
+use crate::sharing::Sharing;
 use crate::watch::POLICY_KINDS;
 use crate::world::{Id, Place, World};
 
@@ -62,6 +64,8 @@ pub struct Context {
     pub issuer: Arc<Issuer>,
     /// Sequences of configurations.
     pub sequences: Sequences,
+    /// How many replicas share limits.
+    pub sharing: Sharing,
     /// What gateways answered.
     pub acknowledgements: Arc<Acknowledgements>,
     /// Whether votes are guarded.
@@ -213,6 +217,8 @@ async fn apply_connection(
     let pods = place.pods.iter().filter(|(_, pod)| pod.instance == child);
     let replicas = context.acknowledgements.replicas(namespace, pods, &connection.name().to_string());
     let in_use = replicas.iter().filter_map(in_use).max();
+    let (shared, due) = shared(place, connection, annotations, context);
+    let connection = &*shared;
     let sequence = context.sequences.next(uid, &connection.content_hash(), annotations, in_use, milliseconds);
     let settings = &context.settings;
     let mut options = RenderOptions::new(settings.gateway_image.clone(), sequence);
@@ -229,18 +235,38 @@ async fn apply_connection(
         namespace,
         connection: &connection.name().name,
         objects: &objects,
+        begins_with: connection.autoscaled().map(|numbers| *numbers.start()),
         certificate_names: connection.certificate_names(),
         is_up: replicas.iter().any(|replica| matches!(replica.answer, Some(Ok(_)))),
     };
-    let (again, failure) = match context.applier.apply(&wanted, &context.authority, place).await {
-        Ok(again) => (again, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
+    let (again, failure): (Option<Duration>, _) =
+        match context.applier.apply(&wanted, &context.authority, place).await {
+            Ok(again) => (again, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
     let published = Published { sequence, hash: document_hash(&objects) };
     if failure.is_none() {
         context.acknowledgements.expect(namespace, child, published.clone());
     }
-    Outcome { failure, again, published, replicas }
+    Outcome { failure, again: again.into_iter().chain(due).min(), published, replicas }
+}
+
+/// The connection with the number of replicas that share limits, and when that may become another one.
+fn shared<'a>(
+    place: &Place,
+    connection: &'a ValidConnection,
+    annotations: Option<&BTreeMap<String, String>>,
+    context: &Context,
+) -> (Cow<'a, ValidConnection>, Option<Duration>) {
+    let uid = connection.uid().unwrap_or_default();
+    let Some(numbers) = connection.autoscaled() else {
+        context.sharing.forget(uid);
+        return (Cow::Borrowed(connection), None);
+    };
+    let own = place.pods.values().filter(|pod| pod.instance == connection.child_name());
+    let ready = own.filter(|pod| pod.ready && !pod.ending).count();
+    let (sharers, due) = context.sharing.count(uid, ready, &numbers, annotations);
+    (Cow::Owned(connection.clone().shared_by(sharers)), due)
 }
 
 /// The sequence that a replica uses.

@@ -28,6 +28,7 @@ use crate::reconcile::{Context, after_failure, reconcile};
 use crate::report::Reporter;
 use crate::sequence::Sequences;
 use crate::settings::Settings;
+use crate::sharing::Sharing;
 use crate::watch;
 use crate::world::World;
 
@@ -131,6 +132,7 @@ async fn lead(
         authority,
         issuer: Arc::clone(&issuer),
         sequences: Sequences::default(),
+        sharing: Sharing::default(),
         acknowledgements: Arc::clone(&acknowledgements),
         guard: guarding,
         metrics,

@@ -9,20 +9,23 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Namespace, Pod as CorePod, Service, ServicePort, ServiceSpec, Volume};
+use k8s_openapi::api::core::v1::{
+    Namespace, Pod as CorePod, PodCondition, Service, ServicePort, ServiceSpec, Volume,
+};
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use lychgate_operator_plan::{
-    CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, MANAGER, MANAGER_LABEL, SEQUENCE_ANNOTATION,
-};
+use lychgate_operator_plan::{CHILD_KINDS, CONNECTION_ANNOTATION, MANAGER, MANAGER_LABEL};
 use serde_json::json;
 
-use crate::apply::{api_resource, fingerprint};
+use crate::apply::api_resource;
+use crate::fingerprint::fingerprint;
 use crate::queue::Queue;
-use crate::world::{ALL_SERVICES, Change, Child, Id, Key, Pod, Seen, Source, World, version};
+use crate::world::{
+    ALL_SERVICES, Change, Child, Id, KEPT_ANNOTATIONS, Key, Pod, Seen, Source, World, version,
+};
 
 /// The kinds of ours, with their plurals.
 pub const OWN_KINDS: [(&str, &str); 5] = [
@@ -202,11 +205,11 @@ fn child(kind: &str, object: &PartialObjectMeta<DynamicObject>) -> Option<(Key, 
     let metadata = &object.metadata;
     let annotations = metadata.annotations.clone().unwrap_or_default();
     let connection = annotations.get(CONNECTION_ANNOTATION).cloned();
-    let is_own = |key: &String| [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION].contains(&key.as_str());
+    let is_own = |key: &String| KEPT_ANNOTATIONS.contains(&key.as_str());
     let child = Child {
         uid: metadata.uid.clone()?,
         version: version(metadata),
-        fingerprint: fingerprint(metadata),
+        fingerprint: fingerprint(kind, metadata),
         connection,
         annotations: annotations.into_iter().filter(|(key, _)| is_own(key)).collect(),
     };
@@ -223,8 +226,13 @@ fn pod(object: &CorePod) -> Option<(Key, Seen)> {
         address: status.and_then(|status| status.pod_ip.clone()),
         secrets: volumes.into_iter().flatten().flat_map(secrets).collect(),
         ending: object.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")),
+        ready: status.and_then(|status| status.conditions.as_ref()).into_iter().flatten().any(is_ready),
     };
     Some((key("Pod", object), Seen::Pod(pod)))
+}
+
+fn is_ready(condition: &PodCondition) -> bool {
+    condition.type_ == "Ready" && condition.status == "True"
 }
 
 /// The Secrets that a volume is made of.

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use lychgate_operator_plan::{CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION, SHARERS_ANNOTATION};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
@@ -21,6 +22,9 @@ use self::revision::revision;
 
 /// The name by which the watch of all Services goes; one of those that the operator made goes by their plural.
 pub const ALL_SERVICES: &str = "services of everybody";
+
+/// The annotations of children that are kept: what an operator that begins anew goes on from.
+pub const KEPT_ANNOTATIONS: [&str; 3] = [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION, SHARERS_ANNOTATION];
 
 /// Who tells about a part of the world: one watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +97,8 @@ pub struct Pod {
     pub address: Option<String>,
     /// Whether it is about to end.
     pub ending: bool,
+    /// Whether it is ready, so that it gets calls.
+    pub ready: bool,
     /// The Secrets that its volumes are made of.
     pub secrets: BTreeSet<String>,
 }

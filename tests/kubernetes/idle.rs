@@ -6,7 +6,7 @@ use lychgate_tests_cluster::{Cluster, Event, eventually};
 use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
-use crate::support::manifests::{connection, credential, gateway, rule, targets};
+use crate::support::manifests::{autoscaled, connection, credential, gateway, rule, targets};
 use crate::support::operator::Operator;
 use crate::support::tenant::Tenant;
 
@@ -21,8 +21,12 @@ fn objects() -> Vec<Value> {
         (0..CONNECTIONS).map(|number| connection(&format!("c{number}"), credential("upstream"))).collect();
     let mut broken = rule("broken", targets("refused"));
     broken["spec"]["exclude"] = json!({"values": {"regex": ["("]}});
+    let mut scaled = gateway(autoscaled(6));
+    scaled["metadata"]["name"] = json!("scaled");
     objects.extend([
         gateway(json!({})),
+        scaled,
+        connection("scaled", json!({"gatewayRef": {"name": "scaled"}})),
         rule("mail", targets("c0")),
         rule("everything", json!({"namespaceSelector": {}})),
         broken,
@@ -54,7 +58,7 @@ async fn an_operator_with_nothing_to_do_writes_nothing_but_its_lease() {
     tenant.becomes("MaskingRule", "nothing", "Accepted", "False NoTarget").await;
     eventually("the controllers to have made every pod", PATIENCE, async || {
         let pods = tenant.list("Pod").await.len();
-        if pods == 2 * (CONNECTIONS + 1) { Ok(()) } else { Err(format!("{pods} pods")) }
+        if pods == 2 * (CONNECTIONS + 2) { Ok(()) } else { Err(format!("{pods} pods")) }
     })
     .await;
     let mut known = 0;

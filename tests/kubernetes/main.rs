@@ -17,6 +17,7 @@ mod admission;
 mod adoption;
 mod approvals;
 mod approvals_operator;
+mod autoscaling;
 mod chaos;
 mod chart;
 mod commands;

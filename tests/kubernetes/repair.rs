@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lychgate_tests_cluster::eventually;
 use serde_json::{Value, json};
 
-use crate::support::manifests::{connection, gateway};
+use crate::support::manifests::{autoscaled, connection, gateway};
 use crate::support::tenant::{CHILD_KINDS, Tenant, content, name};
 use crate::support::{PATIENCE, cluster};
 
@@ -32,7 +32,7 @@ async fn is_as_before(tenant: &Tenant<'_>, what: &str, before: &BTreeMap<(&'stat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_child_of_every_kind_comes_back() {
     let (tenant, operator) = Tenant::with_operator("deleted").await;
-    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.apply(&[gateway(autoscaled(6)), connection("db", json!({}))]).await;
     tenant.is_published("db").await;
     let children = tenant.children("db").await;
     let before = contents(&tenant).await;
@@ -114,6 +114,34 @@ async fn an_edited_child_of_every_kind_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edited_autoscaler_is_put_right() {
+    let (tenant, _operator) = Tenant::with_operator("edited").await;
+    tenant.apply(&[gateway(autoscaled(6)), connection("db", json!({}))]).await;
+    tenant.is_published("db").await;
+    let before = contents(&tenant).await;
+    let cpu = json!({"type": "Resource", "resource": {
+        "name": "cpu",
+        "target": {"type": "Utilization", "averageUtilization": 1},
+    }});
+    for patch in [
+        json!({"spec": {"maxReplicas": 40}}),
+        json!({"spec": {"minReplicas": 3}}),
+        json!({"spec": {"metrics": [cpu]}}),
+        json!({"spec": {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}}),
+        json!({"spec": {"scaleTargetRef": {"name": "lychgate-other"}}}),
+    ] {
+        let edited = tenant.edit("HorizontalPodAutoscaler", "lychgate-db", patch.clone()).await;
+        let key = ("HorizontalPodAutoscaler", "lychgate-db".to_owned());
+        assert_ne!(content(&edited), before[&key], "{patch} changes something");
+        eventually(&format!("the autoscaler as before: {patch}"), PATIENCE, async || {
+            let now = contents(&tenant).await;
+            if now[&key] == before[&key] { Ok(()) } else { Err(now[&key].to_string()) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edit_is_put_right_whatever_name_it_is_made_under() {
     let (tenant, _operator) = Tenant::with_operator("disguised").await;
     tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
@@ -148,7 +176,7 @@ async fn an_edit_is_put_right_whatever_name_it_is_made_under() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_that_a_child_needs_comes_back_and_what_other_tools_note_on_it_stays() {
     let (tenant, _operator) = Tenant::with_operator("metadata").await;
-    tenant.apply(&[gateway(json!({})), connection("db", json!({}))]).await;
+    tenant.apply(&[gateway(autoscaled(6)), connection("db", json!({}))]).await;
     tenant.is_published("db").await;
     let before = contents(&tenant).await;
     for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {

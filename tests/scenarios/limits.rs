@@ -179,11 +179,19 @@ async fn so_many_calls_are_with_the_server_at_once_and_a_stream_without_end_take
             "params": {"name": "slow_compute", "arguments": {"seconds": 500}}})
         .to_string()
     };
+    let are_under_way = async |count: usize| {
+        eventually("calls to be counted", async || {
+            let metrics = Ask::get(&format!("{}/metrics", dev.admin)).send().await.text;
+            metrics.contains(&format!("lychgate_calls_under_way {count}\n")).then_some(())
+        })
+        .await;
+    };
     for round in 0..2 {
         let before = logged(&log).len();
         let call = tokio::spawn(alice.post(slow(70 + round)).send());
         eventually("the call to reach the server", async || (logged(&log).len() > before).then_some(()))
             .await;
+        are_under_way(1).await;
         let over = alice.greet().await;
         assert_eq!(assert_told(&over), 1);
         assert!(over.text.contains("when one of them has ended"), "{}", over.text);
@@ -199,6 +207,7 @@ async fn so_many_calls_are_with_the_server_at_once_and_a_stream_without_end_take
             (alice.greet().await.status == StatusCode::OK).then_some(())
         })
         .await;
+        are_under_way(0).await;
     }
     let entries = dev.entries();
     let failed = entries.iter().find(|entry| entry["kind"] == "Failed" && entry["reason"] == "TooManyAtOnce");

@@ -31,6 +31,7 @@ of the operator uses.
 {{- range $group, $resources := dict
       "" (list "configmaps" "serviceaccounts" "services")
       "apps" (list "deployments")
+      "autoscaling" (list "horizontalpodautoscalers")
       "networking.k8s.io" (list "networkpolicies")
       "policy" (list "poddisruptionbudgets")
       "rbac.authorization.k8s.io" (list "roles" "rolebindings") }}
@@ -38,6 +39,10 @@ of the operator uses.
   resources: [{{ join ", " $resources }}]
   verbs: [get, list, watch, create, update, patch, delete]
 {{- end }}
+# The number of a gateway's pods is handed to an autoscaler as it is.
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [patch]
 # Where gateways answer.
 - apiGroups: [""]
   resources: [pods]

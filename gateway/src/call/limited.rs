@@ -30,7 +30,8 @@ pub(super) fn unread(visit: &Visit, failure: Failure, trace: &mut Trace) -> Fail
 /// Takes a place for the call while it is with the server, if it needs one.
 pub(super) fn begin(visit: &Visit, call: &Call) -> Result<Option<Turn>, Failure> {
     let (connection, caller) = (&visit.connection, &visit.authenticated.caller);
+    let under_way = &visit.gateway.metrics.calls_under_way;
     takes_place(call)
-        .then(|| connection.usage.begin(&connection.policy, caller).map_err(Failure::Limited))
+        .then(|| connection.usage.begin(&connection.policy, caller, under_way).map_err(Failure::Limited))
         .transpose()
 }

@@ -17,8 +17,10 @@ mod masking;
 mod names;
 mod problem;
 mod render;
+mod scale;
 mod secret;
 mod service;
+mod sharers;
 mod shown;
 pub mod status;
 mod suggest;
@@ -34,9 +36,10 @@ pub use problem::{ObjectKey, Problem, Severity, Source};
 pub use render::{
     CHILD_KINDS, CONFIG_HASH_ANNOTATION, CONNECTION_ANNOTATION, CertificateAuthority, ChildKind,
     FILL_ANNOTATION, MANAGER, MANAGER_LABEL, OWNED_BY_ANNOTATION, RenderOptions, SEQUENCE_ANNOTATION,
-    certificate_epoch, render,
+    SHARERS_ANNOTATION, certificate_epoch, render,
 };
 pub use secret::SecretValue;
+pub use sharers::Sharers;
 pub use shown::shown;
 pub use valid::ValidConnection;
 pub use validate::{ClusterIssuer, Options, PolicyReach, SecretWatch, Validated, validate};

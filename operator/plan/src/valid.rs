@@ -4,6 +4,7 @@
 //! fail.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use lychgate_crds::gateway::RequiredPolicy;
 use lychgate_gateway_policy::config::{
@@ -17,10 +18,11 @@ use lychgate_gateway_policy::destination::ALLOWED_HOSTS_KEY;
 use crate::approval::NO_UID;
 use crate::names::{ChildName, sha256};
 use crate::problem::ObjectKey;
+use crate::scale::{Cpu, Scale};
 use crate::service::ValidService;
 use crate::values::{
     Audience, ConcurrentCalls, CredentialName, DataKey, HeaderFormat, HeaderName, Hostname, MessageBytes,
-    Name, Namespace, Replicas, RequestsPerMinute, Timeout, TokenSeconds, UpstreamUrl,
+    Name, Namespace, RequestsPerMinute, Timeout, TokenSeconds, UpstreamUrl,
 };
 
 /// A connection that has passed every check.
@@ -51,6 +53,8 @@ pub struct ValidConnection {
     pub(crate) message_bytes: MessageBytes,
     pub(crate) requests_per_minute: RequestsPerMinute,
     pub(crate) concurrent_calls: ConcurrentCalls,
+    /// How many replicas are known to share limits, where an autoscaler chooses their number.
+    pub(crate) sharers: Option<u32>,
     /// Stands for every URL of the connection, where it is set (see [`crate::Options::base_url`]).
     pub(crate) base_url: Option<String>,
 }
@@ -62,7 +66,9 @@ pub(crate) struct ValidGateway {
     pub(crate) identity: Identity,
     pub(crate) hostnames: Vec<Hostname>,
     pub(crate) tls: Tls,
-    pub(crate) replicas: Replicas,
+    pub(crate) scale: Scale,
+    /// What each pod asks for.
+    pub(crate) cpu: Cpu,
     /// Whether its gateways read Secrets from the API server, too.
     pub(crate) watches: bool,
     pub(crate) suspended: bool,
@@ -189,18 +195,34 @@ impl ValidConnection {
         self.child.as_str()
     }
 
-    /// How many pods serve the connection.
+    /// How many pods serve the connection, at least.
     #[must_use]
     pub fn replicas(&self) -> i32 {
-        self.gateway.replicas.get()
+        self.gateway.scale.least().get()
+    }
+
+    /// The numbers of pods between which an autoscaler chooses, if one does.
+    #[must_use]
+    pub fn autoscaled(&self) -> Option<RangeInclusive<u32>> {
+        let numbers = self.gateway.scale.bounds()?.numbers();
+        Some(u32::try_from(*numbers.start()).ok()?..=u32::try_from(*numbers.end()).ok()?)
+    }
+
+    /// The same connection, of which so many replicas divide the limits of a caller among themselves, if an autoscaler
+    /// chooses their number (see [`crate::Sharers`]).
+    #[must_use]
+    pub fn shared_by(self, sharers: u32) -> Self {
+        Self { sharers: Some(sharers), ..self }
     }
 
     /// How many replicas divide the limits of a caller among themselves: those that are configured, so that those which
     /// are left have no more to give while one is lost. Without a cluster, there is one.
-    fn sharers(&self) -> u32 {
-        match self.base_url {
-            Some(_) => 1,
-            None => u32::try_from(self.replicas()).unwrap_or(1),
+    pub(crate) fn sharers(&self) -> u32 {
+        let least = u32::try_from(self.replicas()).unwrap_or(1);
+        match (&self.base_url, self.autoscaled()) {
+            (Some(_), _) => 1,
+            (None, Some(numbers)) => self.sharers.unwrap_or(least).clamp(*numbers.start(), *numbers.end()),
+            (None, None) => least,
         }
     }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use lychgate_operator_plan::{
     CHILD_KINDS, CONFIG_HASH_ANNOTATION, CertificateAuthority, FILL_ANNOTATION, MANAGER, MANAGER_LABEL,
-    OWNED_BY_ANNOTATION, Options, RenderOptions, SEQUENCE_ANNOTATION, ValidConnection, render,
+    OWNED_BY_ANNOTATION, Options, RenderOptions, SEQUENCE_ANNOTATION, SHARERS_ANNOTATION, ValidConnection,
+    render,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +73,7 @@ fn arguments(objects: &[Value]) -> String {
 fn every_object_is_of_a_listed_kind_and_carries_the_managers_label() {
     let mut rendered = BTreeSet::new();
     let authority = CertificateAuthority { pem: "PEM".to_owned(), fingerprint: "f".to_owned() };
-    for text in [MINIMAL, FULL] {
+    for text in [MINIMAL, FULL, SERVICE] {
         let options = RenderOptions { certificate_authority: Some(authority.clone()), ..options() };
         for object in render(&connection(text, &complete()), &options) {
             assert_eq!(object["metadata"]["labels"][MANAGER_LABEL], MANAGER, "{object}");
@@ -106,6 +107,36 @@ fn the_document_carries_its_sequence_and_a_hash_of_all_else() {
     // What is no part of the document does not move the sequence.
     let labelled = minimal_with(&[("McpConnection", "metadata.labels", json!({"env": "test"}))]);
     assert_eq!(labelled.content_hash(), docs.content_hash());
+}
+
+#[test]
+fn where_an_autoscaler_chooses_no_number_is_applied_and_limits_are_shared_within_its_bounds() {
+    let fixed = minimal_with(&[("McpGateway", "spec.deployment", json!({"replicas": 5}))]).shared_by(9);
+    assert_eq!((fixed.autoscaled(), fixed.config(1).limits.replicas), (None, 5), "nobody else chooses");
+    let autoscaling = json!({"autoscaling": {"minReplicas": 3, "maxReplicas": 8, "callsUnderWay": 40}});
+    let docs = minimal_with(&[("McpGateway", "spec.deployment", autoscaling)]);
+    assert_eq!((docs.replicas(), docs.autoscaled()), (3, Some(3..=8)));
+    for (ready, shared) in [(None, 3), (Some(0), 3), (Some(6), 6), (Some(50), 8)] {
+        let docs = ready.map_or(docs.clone(), |ready| docs.clone().shared_by(ready));
+        let objects = render(&docs, &options());
+        let deployment = find(&objects, "Deployment", "lychgate-docs");
+        assert_eq!(deployment["spec"].get("replicas"), None);
+        assert_eq!(docs.config(1).limits.replicas, shared, "{ready:?}");
+        let annotations = &find(&objects, "ConfigMap", "lychgate-docs")["metadata"]["annotations"];
+        assert_eq!(annotations[SHARERS_ANNOTATION], shared.to_string(), "an operator goes on from there");
+        let autoscaler = objects.last().unwrap();
+        assert_eq!(autoscaler["kind"], "HorizontalPodAutoscaler", "after what it scales");
+        assert_eq!(autoscaler["spec"]["metrics"].as_array().unwrap().len(), 1);
+    }
+    let hashes = [3, 4].map(|ready| docs.clone().shared_by(ready).content_hash());
+    assert_ne!(hashes[0], hashes[1], "another number is another configuration");
+    let pods = [3, 4].map(|ready| pod_of(&render(&docs.clone().shared_by(ready), &options())));
+    assert_eq!(pods[0], pods[1], "and the same pods");
+}
+
+/// The pods of a gateway as its Deployment says them.
+fn pod_of(objects: &[Value]) -> Value {
+    find(objects, "Deployment", "lychgate-docs")["spec"]["template"].clone()
 }
 
 #[test]

@@ -92,6 +92,50 @@ fn object_name(object: &Value) -> String {
     format!("{}/{}", text(&object["kind"]).to_lowercase(), text(&object["metadata"]["name"]))
 }
 
+/// An autoscaler as the operator makes one, of a Deployment that is not there.
+const AUTOSCALER: &str = "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: lychgate-scaled
+  labels: {app.kubernetes.io/managed-by: lychgate-operator}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: lychgate-scaled}
+  minReplicas: 2
+  maxReplicas: 3
+  metrics:
+  - type: Pods
+    pods: {metric: {name: lychgate_calls_under_way}, target: {type: AverageValue, averageValue: '20'}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_autoscaler_that_the_operator_made_is_changed_by_nobody_else_and_says_what_it_does() {
+    let pair = pair("objects").await;
+    let adam = person("adam");
+    let attack = Attack {
+        command: "create --dry-run=server -f -",
+        input: AUTOSCALER,
+        policy: "owned-objects",
+        says: "is for what the operator makes; leave it out",
+    };
+    pair.refuses(&adam, &attack).await;
+    for namespace in pair.both() {
+        pair.apply(&account(OPERATOR), namespace, AUTOSCALER).await.unwrap();
+    }
+    let object = "horizontalpodautoscaler/lychgate-scaled";
+    let says = "lychgate-scaled is the operator's, not adam's";
+    for change in [r#"{"spec":{"maxReplicas":50}}"#, UNLABELLED] {
+        let command = format!("patch {object} --type=merge --dry-run=server -p {change}");
+        is_refused(&pair, &adam, &command, says).await;
+    }
+    is_refused(&pair, &adam, &format!("delete {object} --dry-run=server"), says).await;
+    eventually("what its controller says of it", async || {
+        let found = pair.get(object).await;
+        found["status"]["conditions"].is_array().then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_label_gets_lost_by_way_of_a_status_and_no_namespace_by_way_of_its_own() {
     let pair = pair("objects").await;

@@ -16,7 +16,7 @@ pub const AGENTS: &str = "agents";
 /// What every child but Secrets is called.
 const CHILD: &str = "lychgate-customers";
 /// The kinds of the children but Secrets.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "serviceaccount",
     "configmap",
     "role",
@@ -25,6 +25,7 @@ const KINDS: [&str; 8] = [
     "service",
     "poddisruptionbudget",
     "deployment",
+    "horizontalpodautoscaler",
 ];
 /// What somebody may do to a child so that it cannot be both what he says and what the operator says: a kind, and a
 /// JSON patch. What is applied is refused then, and the operator looks at what is there.
@@ -67,6 +68,7 @@ spec:
 const UNUSED: &[(&str, &str)] = &[
     ("serve lychgate.dev/mcpconnections", "each gateway is granted it for its own connection"),
     ("get /serviceaccounts", READ_WHEN_REFUSED),
+    ("get autoscaling/horizontalpodautoscalers", READ_WHEN_REFUSED),
     ("get networking.k8s.io/networkpolicies", READ_WHEN_REFUSED),
     ("get rbac.authorization.k8s.io/rolebindings", READ_WHEN_REFUSED),
     ("get rbac.authorization.k8s.io/roles", READ_WHEN_REFUSED),
@@ -97,6 +99,7 @@ pub async fn everything(release: &Release<'_>) {
         format!("{GATEWAY}---{RULE}---{COMMANDS}---{}", connection("customers", "http://10.1.2.3:8000/mcp"));
     cluster.apply_yaml_in(AGENTS, &objects).await;
     accepted(cluster).await;
+    autoscale(cluster).await;
     put_right(cluster).await;
     answers_its_probes(&first, &release.get("deployment", OPERATOR).await.unwrap()).await;
     assert_eq!(first.terminate().await, Some(0));
@@ -115,6 +118,14 @@ pub async fn accepted(cluster: &Cluster) {
         (deployment["status"]["replicas"] == 2).then_some(())
     })
     .await;
+}
+
+/// From now on an autoscaler chooses the number of pods.
+async fn autoscale(cluster: &Cluster) {
+    let autoscaling = r#"{"spec":{"deployment":{"autoscaling":{"maxReplicas":4,"callsUnderWay":20}}}}"#;
+    let arguments = ["patch", "mcpgateway", "default", "-n", AGENTS, "--type=merge", "-p", autoscaling];
+    cluster.kubectl(&arguments).succeed().await;
+    eventually("an autoscaler", async || get(cluster, AGENTS, "horizontalpodautoscaler", CHILD).await).await;
 }
 
 /// The probes of the Deployment ask for what there is.

@@ -13,6 +13,12 @@ pub fn gateway(spec: Value) -> Value {
     object("McpGateway", GATEWAY, &over(base, spec))
 }
 
+/// What a McpGateway says so that an autoscaler chooses between 2 and so many pods. No adapter serves the metric here, so
+/// that the real autoscaler holds the bounds and leaves alone what is between them.
+pub fn autoscaled(maximum: u32) -> Value {
+    json!({"deployment": {"autoscaling": {"maxReplicas": maximum, "callsUnderWay": 20}}})
+}
+
 /// A McpConnection without credentials, with these fields of its spec besides.
 pub fn connection(name: &str, spec: Value) -> Value {
     let base = json!({

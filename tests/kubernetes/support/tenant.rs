@@ -15,7 +15,7 @@ use super::manifests::CONNECTION_ANNOTATION;
 use super::operator::{Operator, Start};
 
 /// The kinds of which the operator makes objects.
-pub const CHILD_KINDS: [&str; 9] = [
+pub const CHILD_KINDS: [&str; 10] = [
     "ServiceAccount",
     "Secret",
     "ConfigMap",
@@ -25,6 +25,7 @@ pub const CHILD_KINDS: [&str; 9] = [
     "Service",
     "PodDisruptionBudget",
     "Deployment",
+    "HorizontalPodAutoscaler",
 ];
 
 /// A namespace, and what stands in it.
@@ -283,6 +284,7 @@ pub fn resource(kind: &str) -> ApiResource {
         "NetworkPolicy" => ("networking.k8s.io", "v1", "networkpolicies"),
         "PodDisruptionBudget" => ("policy", "v1", "poddisruptionbudgets"),
         "Deployment" => ("apps", "v1", "deployments"),
+        "HorizontalPodAutoscaler" => ("autoscaling", "v2", "horizontalpodautoscalers"),
         "ReplicaSet" => ("apps", "v1", "replicasets"),
         "EndpointSlice" => ("discovery.k8s.io", "v1", "endpointslices"),
         "Lease" => ("coordination.k8s.io", "v1", "leases"),

@@ -29,6 +29,8 @@ pub(crate) fn run(kind: &str, place: &str, value: &Value) -> Found {
             violated(is_json && !has(value, "signingSecretRef"), rule::JSON_IS_SIGNED)
         }
         ("McpGateway", "spec.listener.tls") => secret_name_with_mode_secret(value),
+        ("McpGateway", "spec.deployment") => deployment(value),
+        ("McpGateway", "spec.deployment.autoscaling") => autoscaling(value),
         ("McpGateway", "spec.identity.kubernetes.audiences[]")
         | ("McpConnection", "spec.credentials[].from.serviceAccountToken.audience") => {
             violated(is_of_the_api_server(content(value)), rule::AUDIENCE_IS_NOT_THE_API_SERVER)
@@ -177,6 +179,24 @@ fn secret_name_with_mode_secret(value: &Value) -> Found {
         rule::SECRET_NAME_WITH_MODE_SECRET,
     );
     found.into_iter().map(|(_, message)| (if named { ".mode" } else { ".secretName" }, message)).collect()
+}
+
+fn deployment(value: &Value) -> Found {
+    let both = has(value, "replicas") && has(value, "autoscaling");
+    let is_share = value.pointer("/autoscaling/cpuUtilization").is_some();
+    let is_requested = value.pointer("/resources/requests/cpu").is_some();
+    let mut found = violated(both, rule::REPLICAS_OR_AUTOSCALING);
+    found.extend(violated(is_share && !is_requested, rule::UTILIZATION_OF_A_REQUEST));
+    found
+}
+
+fn autoscaling(value: &Value) -> Found {
+    let has_target = has(value, "cpuUtilization") || has(value, "callsUnderWay");
+    let bound = |member| value.get(member).and_then(Value::as_i64);
+    let crossed = bound("minReplicas").zip(bound("maxReplicas")).is_some_and(|(least, most)| least > most);
+    let mut found = violated(!has_target, rule::AUTOSCALING_HAS_A_TARGET);
+    found.extend(violated(crossed, rule::MINIMUM_WITHIN_MAXIMUM));
+    found
 }
 
 fn upstream(value: &Value) -> Found {

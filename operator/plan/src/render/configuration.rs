@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
 use super::{
-    CONFIG_HASH_ANNOTATION, FILL_ANNOTATION, RenderOptions, SEQUENCE_ANNOTATION, annotate, metadata, named,
+    CONFIG_HASH_ANNOTATION, FILL_ANNOTATION, RenderOptions, SEQUENCE_ANNOTATION, SHARERS_ANNOTATION,
+    annotate, metadata, named,
 };
 use crate::valid::ValidConnection;
 
@@ -25,6 +26,9 @@ pub(super) fn config_map(connection: &ValidConnection, options: &RenderOptions) 
     let mut metadata = metadata(connection);
     annotate(&mut metadata, CONFIG_HASH_ANNOTATION, connection.content_hash());
     annotate(&mut metadata, SEQUENCE_ANNOTATION, options.sequence.to_string());
+    if connection.autoscaled().is_some() {
+        annotate(&mut metadata, SHARERS_ANNOTATION, connection.sharers().to_string());
+    }
     // Names are texts and numbers are integers in there: nothing that JSON cannot say.
     let document = serde_json::to_string(&config).unwrap_or_default();
     ConfigMap {

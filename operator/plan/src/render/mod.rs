@@ -1,11 +1,12 @@
 //! The objects that should exist for a connection, in the order in which they are applied.
 //!
 //! What a pod needs comes before the pod: its account, keys, certificate, configuration, rights and network
-//! policy first, the Deployment last. Objects carry what server-side apply needs and no more: no status, no defaults of
-//! the API server, every list item with its keys. Nothing in here can fail, since a [`ValidConnection`]
-//! holds legal values only.
+//! policy first, the Deployment after all of them, and last what scales it. Objects carry what server-side apply
+//! needs and no more: no status, no defaults of the API server, every list item with its keys. Nothing in here can
+//! fail, since a [`ValidConnection`] holds legal values only.
 
 mod account;
+mod autoscaler;
 mod certificate;
 mod configuration;
 mod keys;
@@ -40,6 +41,9 @@ pub const OWNED_BY_ANNOTATION: &str = "lychgate.dev/owned-by-config-map";
 pub const CONFIG_HASH_ANNOTATION: &str = "lychgate.dev/config-hash";
 /// The annotation with the sequence of the document, of the ConfigMap that holds it.
 pub const SEQUENCE_ANNOTATION: &str = "lychgate.dev/sequence";
+/// The annotation with the number of replicas that divide the limits of callers among themselves, of the ConfigMap with
+/// the document, where an autoscaler chooses how many there are.
+pub const SHARERS_ANNOTATION: &str = "lychgate.dev/sharers";
 /// The label of everything that the operator makes.
 pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGER_LABEL`].
@@ -67,6 +71,11 @@ pub const CHILD_KINDS: &[ChildKind] = &[
     ChildKind { api_version: "v1", kind: "Service", plural: "services" },
     ChildKind { api_version: "policy/v1", kind: "PodDisruptionBudget", plural: "poddisruptionbudgets" },
     ChildKind { api_version: "apps/v1", kind: "Deployment", plural: "deployments" },
+    ChildKind {
+        api_version: "autoscaling/v2",
+        kind: "HorizontalPodAutoscaler",
+        plural: "horizontalpodautoscalers",
+    },
 ];
 
 /// The ports that API servers are usually reached at: that of their Service, and their own behind it.
@@ -146,6 +155,8 @@ pub fn render(connection: &ValidConnection, options: &RenderOptions) -> Vec<Valu
         value(&workload::pod_disruption_budget(connection)),
         value(&workload::deployment(connection, options)),
     ]);
+    // It comes after what it scales, whose number of pods is its own from then on.
+    objects.extend(autoscaler::horizontal_pod_autoscaler(connection).map(|autoscaler| value(&autoscaler)));
     objects
 }
 

@@ -16,6 +16,7 @@ use super::volumes::{
     KUBERNETES_DIRECTORY, SECRETS_DIRECTORY, TLS_DIRECTORY, TOKENS_DIRECTORY, has_tokens, volumes,
 };
 use super::{CONNECTION_ANNOTATION, RenderOptions, labels, metadata, selector, texts};
+use crate::scale::Scale;
 use crate::valid::{ADMIN_PORT, GATEWAY_PORT, Tls, ValidConnection};
 
 pub(super) const SERVE_PORT_NAME: &str = "mcp";
@@ -35,7 +36,11 @@ pub(super) fn deployment(connection: &ValidConnection, options: &RenderOptions) 
     Deployment {
         metadata: metadata(connection),
         spec: Some(DeploymentSpec {
-            replicas: Some(connection.gateway.replicas.get()),
+            // Where an autoscaler chooses, the number is none of what is applied.
+            replicas: match connection.gateway.scale {
+                Scale::Fixed(replicas) => Some(replicas.get()),
+                Scale::Automatic(_) => None,
+            },
             revision_history_limit: Some(3),
             selector: selector(connection),
             strategy: Some(DeploymentStrategy {
@@ -226,7 +231,10 @@ fn resources(connection: &ValidConnection) -> ResourceRequirements {
     let messages = (connection.message_bytes.get() * MESSAGES_IN_MEMORY).div_ceil(MEBIBYTE);
     let quantity = |name: &str, value: String| (name.to_owned(), Quantity(value));
     ResourceRequirements {
-        requests: Some([quantity("cpu", "50m".to_owned()), quantity("memory", "64Mi".to_owned())].into()),
+        requests: Some(
+            [quantity("cpu", connection.gateway.cpu.quantity()), quantity("memory", "64Mi".to_owned())]
+                .into(),
+        ),
         limits: Some([quantity("memory", format!("{}Mi", BASE_MEMORY_MEBIBYTES + messages))].into()),
         ..ResourceRequirements::default()
     }

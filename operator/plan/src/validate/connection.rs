@@ -326,6 +326,7 @@ fn build(
         message_bytes: MessageBytes::parse(spec.limits.message_bytes.bytes()?)?,
         requests_per_minute: RequestsPerMinute::parse(spec.limits.requests_per_minute)?,
         concurrent_calls: ConcurrentCalls::parse(spec.limits.concurrent_calls)?,
+        sharers: None,
         base_url: options.base_url.clone(),
     })
 }

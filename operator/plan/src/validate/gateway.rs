@@ -16,8 +16,9 @@ use super::references::References;
 use super::{Options, SecretWatch, check_audience};
 use crate::inventory::{Entry, Inventory};
 use crate::problem::{Finding, Problem};
+use crate::scale::{Cpu, Scale};
 use crate::valid::{CaBundle, Tls, ValidGateway};
-use crate::values::{DataKey, Hostname, Name, Replicas};
+use crate::values::{DataKey, Hostname, Name};
 
 /// The issuer of service-account tokens where none is known. It is that of most clusters, and nothing is
 /// accepted from it without a key.
@@ -209,7 +210,8 @@ fn build(entry: &Entry<McpGatewaySpec>, options: &Options) -> Option<ValidGatewa
             ListenerTlsMode::Secret => Tls::Secret(Name::parse(secret_name.as_ref()?)?),
             ListenerTlsMode::Disabled => Tls::Disabled,
         },
-        replicas: Replicas::parse(spec.deployment.replicas)?,
+        scale: Scale::parse(&spec.deployment)?,
+        cpu: Cpu::parse(spec.deployment.requested_cpu())?,
         watches: spec.secret_access == SecretAccess::Watch,
         suspended: spec.suspended,
         notifications: notification::build(spec)?,

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod commands;
+mod deployment;
 mod masking;
 mod notifications;
 mod pins;
@@ -113,6 +114,9 @@ fn gateway_rows() -> Vec<Row> {
         ("spec.deployment.replicas", json!(1.5), "", "write a whole number"),
         ("spec.deployment.replicas", json!("2"), "", "is a text; write a whole number"),
     ]
+    .into_iter()
+    .chain(deployment::rows())
+    .collect()
 }
 
 fn connection_rows() -> Vec<Row> {

@@ -7,7 +7,9 @@ import argparse
 import base64
 import importlib.metadata
 import json
+import statistics
 import subprocess
+import timeit
 import urllib.parse
 
 VALUES = [
@@ -18,6 +20,11 @@ VALUES = [
     "DE89370400440532013000",
     "203.0.113.77",
 ]
+
+
+# An answer of 2 KiB without anything to find.
+ROW = '{"id":17,"title":"Invoice export fails","state":"open","labels":["billing","export"],"comments":4},'
+ANSWER = f"[{ROW * (2048 // len(ROW))}]"
 
 
 def each(text, write):
@@ -103,22 +110,29 @@ def ours(verdicts):
     return all_of
 
 
+def microseconds(finds):
+    """What one look at an answer of 2 KiB takes, the middle one of many."""
+    finds(ANSWER)
+    return statistics.median(timeit.repeat(lambda: finds(ANSWER), number=1, repeat=201)) * 1e6
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--verdicts", required=True, help="the example `verdicts`, built")
     arguments = parser.parse_args()
     disguised = [hide(value) for value in VALUES for hide in DISGUISES.values()]
     peers = [("presidio-analyzer", presidio), ("datafog-core", datafog), ("cpex-pii-filter", cpex)]
-    engines = [("Lychgate, every detector", ours(arguments.verdicts))]
+    # `make bench` says how long ours takes.
+    engines = [("Lychgate, every detector", ours(arguments.verdicts), None)]
     for package, make in peers:
         finds = make()
         name = f"{package} {importlib.metadata.version(package)}"
-        engines.append((name, lambda texts, finds=finds: [finds(text) for text in texts]))
-    print(f"| | found of {len(VALUES)} plain | found of {len(disguised)} disguised | kept of {len(LOOKALIKES)} look-alikes |")
-    print("| --- | --- | --- | --- |")
-    for name, all_of in engines:
+        engines.append((name, lambda texts, finds=finds: [finds(text) for text in texts], microseconds(finds)))
+    print(f"| | found of {len(VALUES)} plain | found of {len(disguised)} disguised | kept of {len(LOOKALIKES)} look-alikes | µs for 2 KiB |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, all_of, time in engines:
         plain, hidden, kept = (sum(all_of(texts)) for texts in (VALUES, disguised, LOOKALIKES))
-        print(f"| {name} | {plain} | {hidden} | {len(LOOKALIKES) - kept} |")
+        print(f"| {name} | {plain} | {hidden} | {len(LOOKALIKES) - kept} | {f'{time:,.0f}' if time else ''} |")
 
 
 if __name__ == "__main__":

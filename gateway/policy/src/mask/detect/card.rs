@@ -2,6 +2,9 @@
 //! the check digit of Luhn. Digits stand together, or in the groups in which cards are printed with one space
 //! or hyphen between them.
 //!
+//! Networks begin to issue numbers faster than lists of their prefixes are written: where a word nearby says that a
+//! number is a card's, of a bank's or a network's numbers the check digit alone decides.
+//!
 //! A number that passes is a card even if it is a test number. Runs of more digits, fractions of decimal
 //! numbers, parts of words and UUIDs are none.
 
@@ -9,11 +12,15 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
+use super::context::is_named;
 use super::number::passes_luhn;
 use super::trigger::{ANYTHING, Shape, Trigger};
 
 const MINIMUM_DIGITS: usize = 12;
 const MAXIMUM_DIGITS: usize = 19;
+
+/// Words that a card is called by.
+const NAMES: &[&str] = &["card", "creditcard", "debitcard", "cc", "ccnumber"];
 
 /// The most groups in which a card is printed.
 const MAXIMUM_GROUPS: usize = 5;
@@ -28,21 +35,22 @@ pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
 
 /// The card number that the first of `groups` is or begins.
 fn card(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
-    let text = sample.text.as_bytes();
     let group = groups.first()?;
-    if is_number(text, group) { Some(group.clone()) } else { grouped(text, groups) }
+    if is_number(sample, group) { Some(group.clone()) } else { grouped(sample, groups) }
 }
 
 /// Whether one group of digits is a card number by itself.
-fn is_number(text: &[u8], group: &Range<usize>) -> bool {
+fn is_number(sample: Sample<'_>, group: &Range<usize>) -> bool {
+    let text = sample.text.as_bytes();
     (MINIMUM_DIGITS..=MAXIMUM_DIGITS).contains(&group.len())
         && stands_alone(text, group)
         && !ends_uuid(text, group)
-        && is_card(text, group)
+        && is_card(sample, group)
 }
 
 /// The card number that the first of `groups` begins.
-fn grouped(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
+fn grouped(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
     let first = groups.first()?;
     let separator = at(text, first.end)?;
     let longest = chain_length(text, groups, separator).min(MAXIMUM_GROUPS);
@@ -53,7 +61,7 @@ fn grouped(text: &[u8], groups: &[Range<usize>]) -> Option<Range<usize>> {
         let is_part_of_more = separator == b'-'
             && (before(text, card.start) == Some(b'-')
                 || at(text, card.end) == Some(b'-') && is_joined_after(text, card.end + 1));
-        (is_layout(groups) && !is_part_of_more && stands_alone(text, &card) && is_card(text, &card))
+        (is_layout(groups) && !is_part_of_more && stands_alone(text, &card) && is_card(sample, &card))
             .then_some(card)
     })
 }
@@ -101,7 +109,8 @@ fn ends_uuid(text: &[u8], group: &Range<usize>) -> bool {
     group.len() == 12 && head.iter().enumerate().all(is_in_place)
 }
 
-fn is_card(text: &[u8], range: &Range<usize>) -> bool {
+fn is_card(sample: Sample<'_>, range: &Range<usize>) -> bool {
+    let text = sample.text.as_bytes();
     let mut number = [0; MAXIMUM_DIGITS];
     let mut length = 0;
     for digit in digits(text, range.clone()) {
@@ -110,7 +119,13 @@ fn is_card(text: &[u8], range: &Range<usize>) -> bool {
         length += 1;
     }
     let number = number.get(..length).unwrap_or_default();
-    is_issued(number) && passes_luhn(number)
+    passes_luhn(number) && (is_issued(number) || (is_bank_s(number) && is_named(sample, range, NAMES)))
+}
+
+/// Whether a number is of those that are kept for travel, banks and merchants (ISO/IEC 7812-1, major industry
+/// identifier), and as long as cards have been for a while.
+fn is_bank_s(number: &[u8]) -> bool {
+    number.len() >= 14 && matches!(number.first(), Some(3..=6))
 }
 
 /// Whether a network issues numbers of this prefix and length.
@@ -191,6 +206,24 @@ mod tests {
                 "号«4111111111111111»号",
                 "«4111111111111111».",
                 "«4111111111111111».00",
+            ],
+        );
+    }
+
+    #[test]
+    fn where_a_word_says_that_it_is_a_card_s_the_check_digit_decides() {
+        assert_marked(
+            CreditCard,
+            &["My card «3504772205685877» is lost", "creditCard: «3523 3648 0484 8473»"],
+        );
+        assert_eq!(found(CreditCard, "card_number", "3504772205685877"), ["3504772205685877"]);
+        assert_kept(
+            CreditCard,
+            &[
+                "order 3504772205685877",
+                "card 3504772205685878",
+                "card 1715000000000009",
+                "card 3000000000004",
             ],
         );
     }

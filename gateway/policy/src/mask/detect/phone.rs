@@ -1,19 +1,41 @@
-//! Telephone numbers: international ones (ITU-T E.164: `+`, a country, 8 to 15 digits in all) and North
-//! American ones of ten digits that are written with separators.
+//! Telephone numbers: international ones (ITU-T E.164: `+`, a country, 8 to 15 digits in all), North American ones of
+//! ten digits that are written with separators, and others as a country writes its own, of which a word nearby must say
+//! what they are.
 //!
-//! Ten bare digits are no telephone number: too much else looks like that. Neither are dates, decimal numbers
-//! and network addresses, which begin lines of patches behind a `+`.
+//! Without such a word ten bare digits are no telephone number: too much else looks like that. Dates, decimal numbers
+//! and network addresses, which begin lines of patches behind a `+`, never are.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::Sample;
 use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
-use super::trigger::{Shape, Trigger};
+use super::context::is_named;
+use super::trigger::{ANYTHING, Shape, Trigger};
 
 const MINIMUM_DIGITS: usize = 8;
 const MAXIMUM_DIGITS: usize = 15;
 /// Country 1, then ten digits.
 const NORTH_AMERICAN_DIGITS: usize = 11;
+/// How many digits a number within a country has, with those that lead out of a city.
+const NATIONAL_DIGITS: RangeInclusive<usize> = 7..=13;
+/// How many it has if they stand together.
+const TOGETHER: RangeInclusive<usize> = 9..=11;
+
+/// Words that a number is called by.
+const NAMES: &[&str] = &[
+    "phone",
+    "telephone",
+    "tel",
+    "mobile",
+    "cell",
+    "cellphone",
+    "msisdn",
+    "fax",
+    "whatsapp",
+    "sms",
+    "call",
+    "dial",
+];
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Plus(international),
@@ -24,6 +46,10 @@ pub(super) const TRIGGERS: &[Trigger] = &[
             Shape { digits: 1..=1, followed_by: b" -./()" },
         ],
         north_american,
+    ),
+    Trigger::Number(
+        &[Shape { digits: 2..=5, followed_by: b" -./)" }, Shape { digits: TOGETHER, followed_by: ANYTHING }],
+        national,
     ),
 ];
 
@@ -79,7 +105,10 @@ fn looks_otherwise(text: &[u8], groups: &[Range<usize>]) -> bool {
     };
     let size = |index: usize| groups.get(index).map_or(0, Range::len);
     // Years of more than four digits are written with a sign (ISO 8601).
-    let is_date = size(0) >= 4 && size(1) == 2 && size(2) == 2;
+    // No year that anybody writes begins with a zero.
+    let has_year = groups.first().is_some_and(|first| size(0) >= 4 && at(text, first.start) != Some(b'0'));
+    let is_date = (has_year && size(1) == 2 && size(2) == 2)
+        || (groups.len() == 3 && size(0) <= 2 && size(1) <= 2 && size(2) == 4);
     let is_address =
         groups.len() == 4 && groups.iter().all(|group| group.len() <= 3) && is_separated_by(b'.');
     let is_decimal = groups.len() == 2 && is_separated_by(b'.');
@@ -116,6 +145,27 @@ fn north_american(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<u
     (is_written_so && is_assigned && stands_alone(text, &number)).then_some(number)
 }
 
+/// The number that the first of `groups` begins, if something nearby says that it is one.
+fn national(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = sample.text.as_bytes();
+    let first = groups.first()?;
+    let is_behind = |(one, other): (&Range<usize>, &Range<usize>)| {
+        is_gap(text.get(one.end..other.start).unwrap_or_default())
+    };
+    let length = 1 + groups.iter().zip(groups.iter().skip(1)).take_while(|pair| is_behind(*pair)).count();
+    let groups = groups.get(..length)?;
+    let count: usize = groups.iter().map(Range::len).sum();
+    let is_in_parentheses = before(text, first.start) == Some(b'(') && at(text, first.end) == Some(b')');
+    let number = first.start - usize::from(is_in_parentheses)..groups.last()?.end;
+    let fits = NATIONAL_DIGITS.contains(&count) && (length > 1 || TOGETHER.contains(&count));
+    let is_number = fits && stands_alone(text, &number) && !looks_otherwise(text, groups);
+    (is_number
+        && !is_version(text, groups)
+        && !is_behind_number(text, number.start)
+        && is_named(sample, &number, NAMES))
+    .then_some(number)
+}
+
 /// Area codes begin with 2 to 9, and neither end in 11 nor have a 9 in the middle (NANP numbering plan).
 fn is_area(text: &[u8], area: &Range<usize>) -> bool {
     is_exchange(text, area) && digits(text, area.clone()).nth(1) != Some(9)
@@ -132,6 +182,23 @@ fn is_in_row_of_numbers(text: &[u8], number: &Range<usize>) -> bool {
     let is_behind = before(text, number.start) == Some(b' ')
         && number.start.checked_sub(2).is_some_and(|position| is_digit_at(text, position));
     is_behind || (at(text, number.end) == Some(b' ') && is_digit_at(text, number.end + 1))
+}
+
+/// Whether dots are between groups as in a version, or behind them as in a range. A telephone number with dots begins with
+/// a zero.
+fn is_version(text: &[u8], groups: &[Range<usize>]) -> bool {
+    let has_dot = |group: &Range<usize>| at(text, group.end) == Some(b'.');
+    let is_range = |group: &Range<usize>| has_dot(group) && at(text, group.end + 1) == Some(b'.');
+    let is_led_out = groups.first().is_some_and(|first| at(text, first.start) == Some(b'0'));
+    let inner = groups.split_last().map_or(&[][..], |(_, inner)| inner);
+    inner.iter().any(|group| has_dot(group) && !is_led_out) || groups.last().is_some_and(is_range)
+}
+
+/// Whether a group of digits goes before, as close as groups of one number are.
+fn is_behind_number(text: &[u8], start: usize) -> bool {
+    let head = text.get(start.saturating_sub(3)..start).unwrap_or_default();
+    let digit = head.iter().rposition(u8::is_ascii_digit);
+    digit.and_then(|digit| head.get(digit + 1..)).is_some_and(is_gap)
 }
 
 /// Whether the number is not part of a longer identifier, version or path.
@@ -180,6 +247,41 @@ mod tests {
                 "«415 555 0132»",
                 "phone: «415-555-0132», «212-555-0187».",
                 "«415-555-0132»x12",
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_as_a_country_writes_them_are_found_where_a_word_says_what_they_are() {
+        assert_marked(
+            Phone,
+            &[
+                "phone «4155550132»",
+                "Phone: «070 4493 5104»",
+                "call me at «0487 98 11 92»",
+                "call me on «67 501 36 56»?",
+                "«(07700)034176» fax",
+                "tel. «01.96.03.54.29»",
+                "mobile=«0171-1234567»",
+                "userPhone: «030/901820»",
+                "whatsapp «(14) 3458-4891»",
+            ],
+        );
+        assert_eq!(found(Phone, "phoneNumber", "4155550132"), ["4155550132"]);
+        assert_eq!(found(Phone, "orderNumber", "4155550132"), Vec::<String>::new());
+        assert_kept(
+            Phone,
+            &[
+                "phoned on 2024-05-06",
+                "call of 06-05-2024",
+                "phone 6 for 1234.5678",
+                "phone at 192.168.100.200",
+                "phone app 19.31.3700",
+                "phone index 123456789..a6b844744",
+                "call 1234 5678 9012 3456",
+                "call 12 34 times",
+                "phone ORD-2024-000123456",
+                "recall 070 4493 5104",
             ],
         );
     }

@@ -11,6 +11,7 @@ mod document;
 mod edits;
 mod escape;
 mod scan;
+mod special;
 #[cfg(test)]
 mod tests;
 

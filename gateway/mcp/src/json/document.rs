@@ -36,9 +36,12 @@ impl Document {
         if bytes.starts_with(b"\xEF\xBB\xBF") {
             return Err(JsonError::ByteOrderMark);
         }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| JsonError::NotUtf8 { offset: error.valid_up_to() })?;
-        let nodes = Arc::new(scan(text, limits.depth)?);
+        // Most texts are of ASCII alone, which is told sooner.
+        if !bytes.is_ascii() {
+            std::str::from_utf8(&bytes)
+                .map_err(|error| JsonError::NotUtf8 { offset: error.valid_up_to() })?;
+        }
+        let nodes = Arc::new(scan(&bytes, limits.depth)?);
         Ok(Self { bytes, nodes })
     }
 
@@ -58,6 +61,13 @@ impl Document {
             is_escaped: node.escaped,
             next: node.next as usize,
         })
+    }
+
+    /// The value or member name that has this number among [`Self::entries`].
+    #[must_use]
+    pub fn value(&self, entry: usize) -> Option<Value<'_>> {
+        let index = u32::try_from(entry).ok()?;
+        (entry < self.nodes.len()).then_some(Value { document: self, index })
     }
 
     /// The text as it came.
@@ -199,7 +209,7 @@ impl<'a> Value<'a> {
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self.kind() {
             Kind::String if self.node().escaped => Some(Cow::Owned(unescape(self.inside_quotes()))),
-            Kind::String => Some(String::from_utf8_lossy(self.inside_quotes())),
+            Kind::String => Some(text_of(self.inside_quotes())),
             Kind::Null | Kind::Bool | Kind::Number | Kind::Array | Kind::Object => None,
         }
     }
@@ -292,6 +302,11 @@ impl<'a> Value<'a> {
         let nodes = &self.document.nodes;
         nodes.get(self.index as usize).copied().unwrap_or(NOTHING)
     }
+}
+
+/// The text of some bytes of a scanned text, which are UTF-8.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 impl fmt::Debug for Value<'_> {

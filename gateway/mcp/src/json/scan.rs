@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::escape::{EscapeFault, decode_escape, unescape};
+use super::special::Specials;
 use super::{JsonError, Kind};
 
 /// One value or member name of a scanned text.
@@ -30,26 +31,25 @@ pub(super) struct Node {
 const PAIRWISE_MEMBERS: usize = 16;
 
 /// Scans `text`, which must be UTF-8, into nodes.
-pub(super) fn scan(text: &str, depth: usize) -> Result<Vec<Node>, JsonError> {
+pub(super) fn scan(text: &[u8], depth: usize) -> Result<Vec<Node>, JsonError> {
     let mut scanner = Scanner {
-        text: text.as_bytes(),
+        text,
         position: 0,
+        specials: Specials::default(),
         depth,
         nodes: Vec::with_capacity((text.len() / 16).clamp(4, 256)),
         open: Vec::new(),
         names: Vec::new(),
+        fault: None,
     };
-    scanner.skip_whitespace();
-    let mut state = scanner.value()?;
+    let mut state = State::Value;
     loop {
         scanner.skip_whitespace();
         state = match state {
-            State::FirstItemOrEnd if scanner.peek() == Some(b']') => scanner.close()?,
-            State::FirstItemOrEnd => scanner.value()?,
-            State::FirstNameOrEnd if scanner.peek() == Some(b'}') => scanner.close()?,
-            State::FirstNameOrEnd => scanner.member()?,
-            State::CommaOrEnd => scanner.comma_or_end()?,
-            State::Done => return Ok(scanner.nodes),
+            State::Value => scanner.value(),
+            State::Name => scanner.name(),
+            State::CommaOrEnd => scanner.comma_or_end(),
+            State::Done => return scanner.fault.map_or(Ok(scanner.nodes), Err),
         };
     }
 }
@@ -57,9 +57,10 @@ pub(super) fn scan(text: &str, depth: usize) -> Result<Vec<Node>, JsonError> {
 /// What the grammar allows next, after whitespace.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    FirstItemOrEnd,
-    FirstNameOrEnd,
+    Value,
+    Name,
     CommaOrEnd,
+    /// Nothing: the text has ended, or has a fault.
     Done,
 }
 
@@ -72,100 +73,116 @@ struct Open {
     names_before: usize,
 }
 
+/// A step of it says what comes next. What is wrong with the text is noted, so that a step has little to give back.
 struct Scanner<'a> {
     text: &'a [u8],
     position: usize,
+    specials: Specials,
     depth: usize,
     nodes: Vec<Node>,
     open: Vec<Open>,
     /// Where the names of all open objects are among the nodes, outermost object first.
     names: Vec<u32>,
+    fault: Option<JsonError>,
 }
 
 impl<'a> Scanner<'a> {
+    /// Ends the scan with a fault.
+    #[cold]
+    fn fail(&mut self, fault: JsonError) -> State {
+        self.fault.get_or_insert(fault);
+        State::Done
+    }
+
+    /// Ends the scan because something else than `expected` stands here.
+    #[cold]
+    fn fail_here(&mut self, expected: fn(usize) -> JsonError) -> State {
+        let offset = self.position;
+        let fault =
+            if offset < self.text.len() { expected(offset) } else { JsonError::UnexpectedEnd { offset } };
+        self.fail(fault)
+    }
+
     #[inline]
-    fn value(&mut self) -> Result<State, JsonError> {
+    fn value(&mut self) -> State {
         let start = self.position;
         match self.peek() {
             Some(b'"') => {
-                let escaped = self.string()?;
+                let Some(escaped) = self.string() else { return State::Done };
                 self.push(Kind::String, start, escaped);
+                State::CommaOrEnd
             }
-            Some(b'{') => return self.open(Kind::Object),
-            Some(b'[') => return self.open(Kind::Array),
-            Some(b'-' | b'0'..=b'9') => {
-                self.number()?;
-                self.push(Kind::Number, start, false);
-            }
-            Some(b't') => self.literal(*b"true", Kind::Bool)?,
-            Some(b'f') => self.literal(*b"false", Kind::Bool)?,
-            Some(b'n') => self.literal(*b"null", Kind::Null)?,
-            Some(_) => return Err(JsonError::ExpectedValue { offset: start }),
-            None if self.nodes.is_empty() => return Err(JsonError::Empty),
-            None => return Err(JsonError::UnexpectedEnd { offset: start }),
+            Some(b'{') => self.open(Kind::Object),
+            Some(b'[') => self.open(Kind::Array),
+            Some(b'-' | b'0'..=b'9') => match self.number() {
+                Ok(()) => {
+                    self.push(Kind::Number, start, false);
+                    State::CommaOrEnd
+                }
+                Err(fault) => self.fail(fault),
+            },
+            Some(b't') => self.literal(*b"true", Kind::Bool),
+            Some(b'f') => self.literal(*b"false", Kind::Bool),
+            Some(b'n') => self.literal(*b"null", Kind::Null),
+            None if self.nodes.is_empty() => self.fail(JsonError::Empty),
+            Some(_) | None => self.fail_here(|offset| JsonError::ExpectedValue { offset }),
         }
-        Ok(State::CommaOrEnd)
     }
 
-    /// A name, and the value that it stands for.
+    /// The name of a member, and the colon behind it.
     #[inline]
-    fn member(&mut self) -> Result<State, JsonError> {
+    fn name(&mut self) -> State {
         let start = self.position;
-        match self.peek() {
-            Some(b'"') => {}
-            Some(_) => return Err(JsonError::ExpectedName { offset: start }),
-            None => return Err(JsonError::UnexpectedEnd { offset: start }),
+        if self.peek() != Some(b'"') {
+            return self.fail_here(|offset| JsonError::ExpectedName { offset });
         }
-        let escaped = self.string()?;
+        let Some(escaped) = self.string() else { return State::Done };
         self.names.push(offset(self.nodes.len()));
         self.push_node(Kind::String, start, escaped, true);
         self.skip_whitespace();
-        let offset = self.position;
-        match self.peek() {
-            Some(b':') => self.position += 1,
-            Some(_) => return Err(JsonError::ExpectedColon { offset }),
-            None => return Err(JsonError::UnexpectedEnd { offset }),
+        if self.peek() != Some(b':') {
+            return self.fail_here(|offset| JsonError::ExpectedColon { offset });
         }
-        self.skip_whitespace();
-        self.value()
+        self.position += 1;
+        State::Value
     }
 
     /// What follows a complete value: the end of the text, or the next step of its container.
     #[inline]
-    fn comma_or_end(&mut self) -> Result<State, JsonError> {
+    fn comma_or_end(&mut self) -> State {
         let offset = self.position;
         let byte = self.peek();
         let Some(container) = self.open.last() else {
-            return match byte {
-                None => Ok(State::Done),
-                Some(_) => Err(JsonError::TrailingData { offset }),
-            };
+            return if byte.is_none() { State::Done } else { self.fail(JsonError::TrailingData { offset }) };
         };
         match (byte, container.is_object) {
-            (Some(b'}'), true) | (Some(b']'), false) => self.close(),
             (Some(b','), is_object) => {
                 self.position += 1;
-                self.skip_whitespace();
-                if is_object { self.member() } else { self.value() }
+                if is_object { State::Name } else { State::Value }
             }
-            (Some(_), _) => Err(JsonError::ExpectedCommaOrEnd { offset }),
-            (None, _) => Err(JsonError::UnexpectedEnd { offset }),
+            (Some(b'}'), true) | (Some(b']'), false) => self.close(),
+            (Some(_) | None, _) => self.fail_here(|offset| JsonError::ExpectedCommaOrEnd { offset }),
         }
     }
 
-    fn open(&mut self, kind: Kind) -> Result<State, JsonError> {
+    fn open(&mut self, kind: Kind) -> State {
         let start = self.position;
         if self.open.len() >= self.depth {
-            return Err(JsonError::TooDeep { offset: start, limit: self.depth });
+            return self.fail(JsonError::TooDeep { offset: start, limit: self.depth });
         }
         let is_object = kind == Kind::Object;
         self.open.push(Open { node: self.nodes.len(), is_object, names_before: self.names.len() });
         self.position += 1;
         self.push(kind, start, false);
-        Ok(if is_object { State::FirstNameOrEnd } else { State::FirstItemOrEnd })
+        self.skip_whitespace();
+        match (self.peek(), is_object) {
+            (Some(b'}'), true) | (Some(b']'), false) => self.close(),
+            (Some(_) | None, true) => State::Name,
+            (Some(_) | None, false) => State::Value,
+        }
     }
 
-    fn close(&mut self) -> Result<State, JsonError> {
+    fn close(&mut self) -> State {
         self.position += 1;
         if let Some(container) = self.open.pop() {
             let (end, next) = (offset(self.position), offset(self.nodes.len()));
@@ -174,11 +191,13 @@ impl<'a> Scanner<'a> {
                 node.next = next;
             }
             if container.is_object {
-                self.refuse_duplicates(container.names_before)?;
+                if let Err(fault) = self.refuse_duplicates(container.names_before) {
+                    return self.fail(fault);
+                }
                 self.names.truncate(container.names_before);
             }
         }
-        Ok(State::CommaOrEnd)
+        State::CommaOrEnd
     }
 
     /// Refuses an object whose names are not all different once their escapes are resolved.
@@ -209,6 +228,32 @@ impl<'a> Scanner<'a> {
 
     /// Whether a few names, none with escapes, all differ in their length or in their first few bytes.
     fn differ_at_sight(&self, indexes: &[u32]) -> bool {
+        /// As many names as a few have places enough.
+        const PLACES: usize = 1024;
+        /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        if indexes.len() > PAIRWISE_MEMBERS {
+            return false;
+        }
+        let mut seen = [0_u64; PLACES / 64];
+        for &index in indexes {
+            let Some(node) = self.nodes.get(index as usize).filter(|node| !node.escaped) else {
+                return false;
+            };
+            let place = (self.look_of(node).wrapping_mul(SPREAD) >> (64 - PLACES.ilog2())) as usize;
+            let Some(word) = seen.get_mut(place / 64) else { return false };
+            let bit = 1 << (place % 64);
+            if *word & bit != 0 {
+                return self.differ_in_pairs(indexes);
+            }
+            *word |= bit;
+        }
+        true
+    }
+
+    /// The same, where two may be the same.
+    #[inline(never)]
+    fn differ_in_pairs(&self, indexes: &[u32]) -> bool {
         let mut looks = [0_u64; PAIRWISE_MEMBERS];
         let Some(places) = looks.get_mut(..indexes.len()) else { return false };
         for (place, &index) in places.iter_mut().zip(indexes) {
@@ -242,32 +287,44 @@ impl<'a> Scanner<'a> {
         (first & kept) << 8 | u64::from(length & 0xFF)
     }
 
-    /// Moves past the string that starts here, and says whether it has escapes.
+    /// Moves past the string that starts here, and says whether it has escapes; `None` if it has a fault.
     #[inline]
-    fn string(&mut self) -> Result<bool, JsonError> {
-        let mut escaped = false;
+    fn string(&mut self) -> Option<bool> {
+        self.position = self.specials.next(self.text, self.position + 1);
+        if self.peek() != Some(b'"') {
+            return self.escaped_string();
+        }
         self.position += 1;
+        Some(false)
+    }
+
+    /// The same from the first byte on that needs a look.
+    #[inline(never)]
+    fn escaped_string(&mut self) -> Option<bool> {
         loop {
-            self.position += plain_length(self.rest());
             let offset = self.position;
-            match self.peek() {
+            let fault = match self.peek() {
                 Some(b'"') => {
                     self.position += 1;
-                    return Ok(escaped);
+                    return Some(true);
                 }
                 Some(b'\\') => {
                     self.position += 1;
-                    let (_, length) = decode_escape(self.rest()).map_err(|fault| match fault {
-                        EscapeFault::Ends => JsonError::UnexpectedEnd { offset: offset + 1 },
-                        EscapeFault::Malformed => JsonError::BadEscape { offset },
-                        EscapeFault::LoneSurrogate => JsonError::LoneSurrogate { offset },
-                    })?;
-                    self.position += length;
-                    escaped = true;
+                    match decode_escape(self.rest()) {
+                        Ok((_, length)) => {
+                            self.position = self.specials.next(self.text, self.position + length);
+                            continue;
+                        }
+                        Err(EscapeFault::Ends) => JsonError::UnexpectedEnd { offset: offset + 1 },
+                        Err(EscapeFault::Malformed) => JsonError::BadEscape { offset },
+                        Err(EscapeFault::LoneSurrogate) => JsonError::LoneSurrogate { offset },
+                    }
                 }
-                Some(_) => return Err(JsonError::ControlCharacter { offset }),
-                None => return Err(JsonError::UnexpectedEnd { offset }),
-            }
+                Some(_) => JsonError::ControlCharacter { offset },
+                None => JsonError::UnexpectedEnd { offset },
+            };
+            self.fail(fault);
+            return None;
         }
     }
 
@@ -296,21 +353,21 @@ impl<'a> Scanner<'a> {
 
     fn digits(&mut self) -> Result<(), JsonError> {
         let offset = self.position;
-        while self.skip_if(|byte| byte.is_ascii_digit()) {}
-        if self.position > offset { Ok(()) } else { Err(JsonError::BadNumber { offset }) }
+        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.position += digits;
+        if digits > 0 { Ok(()) } else { Err(JsonError::BadNumber { offset }) }
     }
 
-    fn literal<const LENGTH: usize>(&mut self, word: [u8; LENGTH], kind: Kind) -> Result<(), JsonError> {
+    fn literal<const LENGTH: usize>(&mut self, word: [u8; LENGTH], kind: Kind) -> State {
         let start = self.position;
-        if self.rest().first_chunk() != Some(&word) {
-            return Err(JsonError::BadLiteral { offset: start });
-        }
         self.position += LENGTH;
-        if self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(JsonError::BadLiteral { offset: start });
+        let is_whole = self.text.get(start..).and_then(<[u8]>::first_chunk) == Some(&word)
+            && !self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if !is_whole {
+            return self.fail(JsonError::BadLiteral { offset: start });
         }
         self.push(kind, start, false);
-        Ok(())
+        State::CommaOrEnd
     }
 
     #[inline]
@@ -332,7 +389,10 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn skip_whitespace(&mut self) {
-        while self.skip_if(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {}
+        // Most messages have none.
+        while self.peek().is_some_and(|byte| byte <= b' ')
+            && self.skip_if(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+        {}
     }
 
     fn skip_if(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
@@ -355,66 +415,9 @@ fn offset(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// How many bytes pass before a quote, a backslash or a control character.
-#[inline]
-fn plain_length(text: &[u8]) -> usize {
-    let (lanes, rest) = text.as_chunks::<LANE>();
-    for (index, lane) in lanes.iter().enumerate() {
-        let special = special_bytes(lane);
-        if special != 0 {
-            return index * LANE + special.trailing_zeros() as usize;
-        }
-    }
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    let tail = rest.iter().take_while(|&&byte| is_plain(byte)).count();
-    lanes.len() * LANE + tail
-}
-
-/// How many bytes are compared at a time.
-const LANE: usize = 16;
-
-/// Which bytes are a quote, a backslash or a control character: the lowest bit is the first byte's.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn special_bytes(lane: &[u8; LANE]) -> u32 {
-    use safe_arch::{cmp_eq_mask_i8_m128i, m128i, min_u8_m128i, move_mask_i8_m128i, set_splat_i8_m128i};
-    let lane = m128i::from(*lane);
-    let all = |byte: u8| set_splat_i8_m128i(byte.cast_signed());
-    let is = |byte: u8| cmp_eq_mask_i8_m128i(lane, all(byte));
-    let is_control = cmp_eq_mask_i8_m128i(min_u8_m128i(lane, all(0x1F)), lane);
-    move_mask_i8_m128i(is_control | is(b'"') | is(b'\\')).cast_unsigned()
-}
-
-/// The same byte by byte.
-#[cfg(not(target_arch = "x86_64"))]
-fn special_bytes(lane: &[u8; LANE]) -> u32 {
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    lane.iter().enumerate().fold(0, |bits, (index, &byte)| bits | u32::from(is_special(byte)) << index)
-}
-
 /// A member name without its quotes and escapes.
 fn resolved_name<'a>(text: &'a [u8], name: &Node) -> Cow<'a, [u8]> {
     let inside = name.start as usize + 1..name.end as usize - 1;
     let bytes = text.get(inside).unwrap_or_default();
     if name.escaped { Cow::Owned(unescape(bytes).into_bytes()) } else { Cow::Borrowed(bytes) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn given_any_byte_at_any_place_when_plain_bytes_are_counted_then_lanes_agree_with_bytes() {
-        let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-        for filler in [b'a', b' ', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xA2, 0xFF] {
-            for byte in 0..=u8::MAX {
-                for place in 0..35 {
-                    let before = vec![filler; place];
-                    let text = [&before[..], &[byte, 0x00, b'"', filler][..]].concat();
-                    let expected = text.iter().take_while(|byte| is_plain(byte)).count();
-                    assert_eq!(plain_length(&text), expected, "{byte} at {place}");
-                }
-            }
-        }
-    }
 }

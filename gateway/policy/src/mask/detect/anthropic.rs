@@ -4,7 +4,7 @@ use super::Sample;
 use super::token::{is_word, prefixed};
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"s", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"s", b"k", token)];
 
 const PREFIXES: &[&str] = &["sk-ant-"];
 /// How much stands behind the prefix at least, in bytes. What is shorter is a placeholder.

@@ -14,7 +14,7 @@ use super::Sample;
 use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
 use super::context::is_named;
 use super::number::passes_luhn;
-use super::trigger::{ANYTHING, Shape, Trigger};
+use super::trigger::{Shape, Trigger};
 
 const MINIMUM_DIGITS: usize = 12;
 const MAXIMUM_DIGITS: usize = 19;
@@ -27,8 +27,8 @@ const MAXIMUM_GROUPS: usize = 5;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
     &[
-        Shape { digits: MINIMUM_DIGITS..=MAXIMUM_DIGITS, followed_by: ANYTHING },
-        Shape { digits: 4..=4, followed_by: b" -" },
+        Shape::alone(MINIMUM_DIGITS..=MAXIMUM_DIGITS),
+        Shape { digits: 4..=4, followed_by: b" -", groups: 3, second: 4..=6 },
     ],
     card,
 )];

@@ -7,10 +7,13 @@ use aws_lc_rs::digest;
 
 use super::Sample;
 use super::bytes::{is_joined_after, run_end};
-use super::trigger::{Look, Trigger};
+use super::trigger::{ANYTHING, Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] =
-    &[Trigger::Token(b"bB", bitcoin), Trigger::Token(b"0", ethereum), Trigger::Token(b"13", base_58)];
+pub(super) const TRIGGERS: &[Trigger] = &[
+    Trigger::Token(b"bB", b"cC", bitcoin),
+    Trigger::Token(b"0", b"x", ethereum),
+    Trigger::Token(b"13", ANYTHING, base_58),
+];
 
 /// The characters of Bech32, each at the place that it stands for.
 const CHARACTERS: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";

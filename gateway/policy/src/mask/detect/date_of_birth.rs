@@ -11,10 +11,13 @@ use super::trigger::{Shape, Trigger};
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Number(
-        &[Shape { digits: 1..=2, followed_by: b"/-." }, Shape { digits: 4..=4, followed_by: b"-/." }],
+        &[
+            Shape { digits: 1..=2, followed_by: b"/-.", groups: 3, second: 1..=2 },
+            Shape { digits: 4..=4, followed_by: b"-/.", groups: 3, second: 1..=2 },
+        ],
         date,
     ),
-    Trigger::Number(&[Shape { digits: 1..=2, followed_by: b" -.,/st" }], named),
+    Trigger::Number(&[Shape { followed_by: b" -.,/st", ..Shape::alone(1..=2) }], named),
 ];
 
 /// Months by name, as far as their first letters tell them apart; in English, German, French, Spanish and Italian.

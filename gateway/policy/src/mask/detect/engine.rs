@@ -6,30 +6,28 @@
 //! Time is linear: what a trigger leads to is read once, or within a bound that the detector sets.
 
 mod bits;
+mod chain;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod reference;
 mod run;
+mod shape;
 
 use std::ops::Range;
 
 use bits::{bits, ends_of_runs, has_four, ones};
+use chain::{Chain, MAXIMUM_GROUPS_BEHIND_PLUS};
 use memchr::memmem;
 
 use super::bytes::{
-    at, before, is_digit_at, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
+    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
 };
-use super::trigger::{AskAt, LONGEST_GROUP, LONGEST_WORD, MINIMUM_RUN, Sort, TABLES, Tables, Wanted};
+use super::trigger::{
+    AskAt, LONGEST_GROUP, LONGEST_WORD, MAXIMUM_GROUPS, MINIMUM_RUN, Sort, TABLES, Tables, Wanted,
+};
 use super::{ALL, Sample};
 use crate::config::DetectorType;
 use crate::mask::scan::{BLOCK, Block, Cursor};
-
-/// How many groups of digits a detector sees: more than any value has.
-const MAXIMUM_GROUPS: usize = 8;
-/// Telephone numbers may have a group for each digit.
-const MAXIMUM_GROUPS_BEHIND_PLUS: usize = 16;
-/// How far apart groups of one value stand at most, in bytes.
-const MAXIMUM_GAP: usize = 3;
 
 /// Where a value of a kind stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,26 +38,46 @@ pub(in crate::mask) struct Hit {
     pub(in crate::mask) range: Range<usize>,
 }
 
+/// Where the last value of each kind ends.
+#[derive(Debug)]
+struct Free {
+    from: [usize; ALL.len()],
+    /// Whether any of these is set.
+    is_used: bool,
+}
+
+impl Free {
+    fn from(&self, kind: DetectorType) -> usize {
+        self.from.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    fn set(&mut self, kind: DetectorType, place: usize) {
+        self.is_used = true;
+        if let Some(from) = self.from.get_mut(kind as usize) {
+            *from = place;
+        }
+    }
+}
+
 /// Searches texts, one after the other, and keeps what it found in the last.
 #[derive(Debug)]
 pub(in crate::mask) struct Finder {
     hits: Vec<Hit>,
-    /// The end of the last value of each kind.
-    free_from: [usize; ALL.len()],
-    /// Whether any of these is set.
-    is_used: bool,
+    free: Free,
     has_run: bool,
     may_be_disguised: bool,
+    /// The groups of digits that were read last.
+    chain: Chain,
 }
 
 impl Default for Finder {
     fn default() -> Self {
         Self {
             hits: Vec::new(),
-            free_from: [0; ALL.len()],
-            is_used: false,
+            free: Free { from: [0; ALL.len()], is_used: false },
             has_run: false,
             may_be_disguised: false,
+            chain: Chain::default(),
         }
     }
 }
@@ -101,7 +119,7 @@ impl Finder {
     pub(in crate::mask) fn take_up(&mut self, hits: &[Hit], has_run: bool) {
         self.hits.clear();
         self.hits.extend_from_slice(hits);
-        self.is_used = true;
+        self.free.is_used = true;
         self.has_run = has_run;
         self.may_be_disguised = true;
     }
@@ -115,6 +133,16 @@ impl Finder {
             && !(signs(block) != 0 && has_four(signs(last), signs(block)))
     }
 
+    /// Whether a text is a UUID, in which nothing is found but by its name; `block` is its first.
+    pub(in crate::mask) fn is_uuid(text: &[u8], block: Block) -> bool {
+        text.len() == shape::UUID && shape::uuids(Block::default(), block, text) != 0
+    }
+
+    /// Whether a text is a time of a day, likewise.
+    pub(in crate::mask) fn is_time(text: &[u8]) -> bool {
+        shape::time_end(text, 0) == Some(text.len())
+    }
+
     /// Whether a name alone may say that a value is wanted.
     pub(in crate::mask) fn is_telling(label: &str, wanted: Wanted) -> bool {
         let says = |index| TABLES.labels.get(index).is_some_and(|(_, (speaks, _))| speaks(label));
@@ -123,12 +151,13 @@ impl Finder {
 
     #[inline]
     fn pass(&mut self, sample: Sample<'_>, wanted: Wanted, mut look: impl FnMut(usize) -> Block) {
-        if std::mem::take(&mut self.is_used) {
+        if std::mem::take(&mut self.free.is_used) {
             self.hits.clear();
-            self.free_from = [0; ALL.len()];
+            self.free.from = [0; ALL.len()];
         }
         self.has_run = false;
         self.may_be_disguised = false;
+        self.chain.clear();
         let mut pass = Pass {
             finder: self,
             tables: &TABLES,
@@ -185,6 +214,8 @@ struct Pass<'p> {
 impl Pass<'_> {
     fn look(&mut self) {
         let block = self.block;
+        let uuids = shape::uuids(self.last, block, self.bytes.get(self.base..).unwrap_or_default());
+        self.finder.has_run |= uuids != 0;
         let mut digits = block.digits & !std::mem::take(&mut self.escaped);
         if block.specials != 0 {
             digits &= !self.escapes(block.specials);
@@ -195,6 +226,7 @@ impl Pass<'_> {
             let signs = |block: Block| block.tokens & !block.words;
             self.has_dashes = has_four(signs(self.last), signs(block));
         }
+        let (starts, ends) = (starts & !uuids, ends & !uuids);
         let others = ends | block.specials;
         let mut events = starts | others;
         while events != 0 {
@@ -282,8 +314,11 @@ impl Pass<'_> {
             return;
         }
         let is_signed = before(self.bytes, start) == Some(b'+');
-        if end - start == 4 && !is_signed && is_time(self.bytes, start) {
-            self.time_end = start + TIME.len();
+        if end - start == 4
+            && !is_signed
+            && let Some(time_end) = shape::time_end(self.bytes, start)
+        {
+            self.time_end = time_end;
             return;
         }
         let next = at(self.bytes, end).map_or(256, usize::from);
@@ -291,28 +326,38 @@ impl Pass<'_> {
         let by_next = self.tables.by_next.get(next).copied().unwrap_or(0);
         let numbers = by_digits & by_next & self.wanted.numbers;
         if numbers != 0 {
-            let (groups, count) = chain::<MAXIMUM_GROUPS>(self.bytes, start..end);
-            self.numbers(start, groups.get(..count).unwrap_or_default(), numbers);
+            self.numbers(start..end, numbers);
         }
         if self.wanted.plus != 0 && is_signed {
-            let (groups, count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(self.bytes, start..end);
-            let groups = groups.get(..count).unwrap_or_default();
-            for index in ones(self.wanted.plus) {
-                if let Some((kind, ask)) = self.tables.plus.get(index)
-                    && start >= self.free_from(kind)
-                {
-                    self.found(kind, ask(self.sample, groups));
-                }
+            self.behind_plus(start..end);
+        }
+    }
+
+    fn numbers(&mut self, group: Range<usize>, numbers: u64) {
+        let start = group.start;
+        let Finder { chain, hits, free, .. } = &mut *self.finder;
+        let groups = chain.of(self.bytes, group, MAXIMUM_GROUPS);
+        let second = groups.get(1).map_or(0, Range::len);
+        let by_groups = self.tables.by_groups.get(groups.len()).copied().unwrap_or(0);
+        let by_second = self.tables.by_second_group.get(second).copied().unwrap_or(0);
+        for index in ones(numbers & by_groups & by_second) {
+            if let Some((kind, ask)) = self.tables.numbers.get(index)
+                && start >= free.from(kind)
+            {
+                keep(hits, free, kind, ask(self.sample, groups));
             }
         }
     }
 
-    fn numbers(&mut self, start: usize, groups: &[Range<usize>], numbers: u64) {
-        for index in ones(numbers) {
-            if let Some((kind, ask)) = self.tables.numbers.get(index)
-                && start >= self.free_from(kind)
+    fn behind_plus(&mut self, group: Range<usize>) {
+        let start = group.start;
+        let Finder { chain, hits, free, .. } = &mut *self.finder;
+        let groups = chain.of(self.bytes, group, MAXIMUM_GROUPS_BEHIND_PLUS);
+        for index in ones(self.wanted.plus) {
+            if let Some((kind, ask)) = self.tables.plus.get(index)
+                && start >= free.from(kind)
             {
-                self.found(kind, ask(self.sample, groups));
+                keep(hits, free, kind, ask(self.sample, groups));
             }
         }
     }
@@ -378,59 +423,27 @@ impl Pass<'_> {
     }
 
     fn found(&mut self, kind: DetectorType, range: Option<Range<usize>>) {
-        if let Some(range) = range {
-            self.set_free_from(kind, range.end);
-            self.finder.hits.push(Hit { kind, range });
-        }
+        keep(&mut self.finder.hits, &mut self.finder.free, kind, range);
     }
 
     fn free_from(&self, kind: DetectorType) -> usize {
-        self.finder.free_from.get(kind as usize).copied().unwrap_or(0)
+        self.finder.free.from(kind)
     }
 
     fn set_free_from(&mut self, kind: DetectorType, place: usize) {
-        self.finder.is_used = true;
-        if let Some(free_from) = self.finder.free_from.get_mut(kind as usize) {
-            *free_from = place;
-        }
+        self.finder.free.set(kind, place);
+    }
+}
+
+/// Keeps a value that was found.
+fn keep(hits: &mut Vec<Hit>, free: &mut Free, kind: DetectorType, range: Option<Range<usize>>) {
+    if let Some(range) = range {
+        free.set(kind, range.end);
+        hits.push(Hit { kind, range });
     }
 }
 
 /// Whether tokens consist of such bytes.
 pub(in crate::mask) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~')
-}
-
-/// How times of a day are written (RFC 3339), as far as everybody writes them; each digit is a nine.
-const TIME: &[u8; 16] = b"9999-99-99T99:99";
-
-/// Whether a time of a day begins at `start`. Nothing in one begins a value: dates of birth have no time, and no number has
-/// groups of four, two and two digits.
-fn is_time(text: &[u8], start: usize) -> bool {
-    let Some(bytes) = text.get(start..start + TIME.len()) else { return false };
-    let fits = |(&byte, &form): (&u8, &u8)| if form == b'9' { byte.is_ascii_digit() } else { byte == form };
-    bytes.iter().zip(TIME).all(fits) && !is_digit_at(text, start + TIME.len())
-}
-
-/// `first` and the groups of digits that follow it closely, and how many there are.
-fn chain<const MAXIMUM: usize>(bytes: &[u8], first: Range<usize>) -> ([Range<usize>; MAXIMUM], usize) {
-    let mut groups = [const { 0..0 }; MAXIMUM];
-    let mut next = Some(first);
-    let mut count = 0;
-    for place in &mut groups {
-        let Some(group) = next else { break };
-        next = group_after(bytes, group.end);
-        *place = group;
-        count += 1;
-    }
-    (groups, count)
-}
-
-/// The group of digits that begins shortly behind `end`, if it is no longer than any value's.
-fn group_after(bytes: &[u8], end: usize) -> Option<Range<usize>> {
-    let near = bytes.get(end..)?.get(..=MAXIMUM_GAP).or_else(|| bytes.get(end..))?;
-    let start = end + near.iter().position(u8::is_ascii_digit)?;
-    let digits =
-        bytes.get(start..)?.iter().take(LONGEST_GROUP + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    (digits <= LONGEST_GROUP).then_some(start..start + digits)
 }

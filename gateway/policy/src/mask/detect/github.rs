@@ -7,7 +7,7 @@ use super::Sample;
 use super::bytes::run_end;
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"g", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"g", b"hi", token)];
 
 /// Letters and digits behind `ghp_` and its kin.
 const MINIMUM_SECRET: usize = 36;

@@ -4,7 +4,7 @@ use super::Sample;
 use super::token::{is_word, prefixed};
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"g", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"g", b"l", token)];
 
 const PREFIXES: &[&str] =
     &["glpat-", "gldt-", "glptt-", "glrt-", "glcbt-", "glagent-", "gloas-", "glsoat-", "glft-", "glimt-"];

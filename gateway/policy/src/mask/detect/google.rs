@@ -8,8 +8,11 @@ use super::bytes::at;
 use super::token::{is_word, prefixed};
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] =
-    &[Trigger::Token(b"A", key), Trigger::Token(b"G", client_secret), Trigger::Token(b"y", access_token)];
+pub(super) const TRIGGERS: &[Trigger] = &[
+    Trigger::Token(b"A", b"I", key),
+    Trigger::Token(b"G", b"O", client_secret),
+    Trigger::Token(b"y", b"a", access_token),
+];
 
 fn key(sample: Sample<'_>, start: usize) -> Look {
     exactly(sample.text, start, "AIza", 35).into()

@@ -11,7 +11,7 @@ use super::number::digits_value;
 use super::trigger::{Shape, Trigger};
 
 pub(super) const TRIGGERS: &[Trigger] = &[
-    Trigger::Number(&[Shape { digits: 1..=3, followed_by: b"." }], version_4),
+    Trigger::Number(&[Shape { digits: 1..=3, followed_by: b".", groups: 4, second: 1..=3 }], version_4),
     Trigger::Sign(b":", version_6),
 ];
 

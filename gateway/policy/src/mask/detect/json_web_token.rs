@@ -12,7 +12,7 @@ use crate::mask::base64;
 /// Parts of an encrypted token.
 const MAXIMUM_PARTS: usize = 5;
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"e", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"e", b"wxyz", token)];
 
 fn token(sample: Sample<'_>, start: usize) -> Look {
     let text = sample.text.as_bytes();

@@ -9,9 +9,9 @@ use super::trigger::{Having, Shape, Trigger};
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Sign(b":", with_colons),
-    Trigger::Number(&[Shape { digits: 2..=2, followed_by: b"-" }], with_hyphens),
+    Trigger::Number(&[Shape { followed_by: b"-", ..Shape::alone(2..=2) }], with_hyphens),
     Trigger::Word(&[2..=2], with_hyphens_word),
-    Trigger::Run(Having::Part(0), of_letters),
+    Trigger::Run(Having::Pair, of_letters),
 ];
 
 const LENGTH: usize = 17;

@@ -4,7 +4,7 @@ use super::Sample;
 use super::token::prefixed;
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"n", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"n", b"p", token)];
 
 const PREFIXES: &[&str] = &["npm_"];
 /// How much stands behind the prefix at least, in bytes. What is shorter is a placeholder.

@@ -10,7 +10,7 @@ use std::ops::{Range, RangeInclusive};
 use super::Sample;
 use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
 use super::context::is_named;
-use super::trigger::{ANYTHING, Shape, Trigger};
+use super::trigger::{Shape, Trigger};
 
 const MINIMUM_DIGITS: usize = 8;
 const MAXIMUM_DIGITS: usize = 15;
@@ -41,14 +41,14 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Plus(international),
     Trigger::Number(
         &[
-            Shape { digits: 3..=3, followed_by: b" -.)" },
+            Shape { digits: 3..=3, followed_by: b" -.)", groups: 3, second: 3..=3 },
             // The country.
-            Shape { digits: 1..=1, followed_by: b" -./()" },
+            Shape { digits: 1..=1, followed_by: b" -./()", groups: 4, second: 3..=3 },
         ],
         north_american,
     ),
     Trigger::Number(
-        &[Shape { digits: 2..=5, followed_by: b" -./)" }, Shape { digits: TOGETHER, followed_by: ANYTHING }],
+        &[Shape { digits: 2..=5, followed_by: b" -./)", groups: 2, second: 1..=11 }, Shape::alone(TOGETHER)],
         national,
     ),
 ];

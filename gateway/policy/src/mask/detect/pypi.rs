@@ -4,7 +4,7 @@ use super::Sample;
 use super::token::{is_word, prefixed};
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"p", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"p", b"y", token)];
 
 const PREFIXES: &[&str] = &["pypi-AgE"];
 /// How much stands behind the prefix at least, in bytes. What is shorter is a placeholder.

@@ -6,7 +6,8 @@ use super::Sample;
 use super::bytes::run_end;
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"x", token), Trigger::Token(b"h", hook)];
+pub(super) const TRIGGERS: &[Trigger] =
+    &[Trigger::Token(b"x", b"ao", token), Trigger::Token(b"h", b"o", hook)];
 
 /// Kinds of tokens: bot, user, legacy, refresh, workspace, configuration.
 const KINDS: &[u8] = b"abeprsc";

@@ -8,13 +8,13 @@ use std::ops::Range;
 use super::Sample;
 use super::bytes::{at, before, digits, is_digit_at, is_joined_after, is_joined_before};
 use super::context;
-use super::trigger::{ANYTHING, Shape, Trigger};
+use super::trigger::{Shape, Trigger};
 
 /// How many digits a number has.
 const DIGITS: usize = 9;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 3..=3, followed_by: b" -" }, Shape { digits: DIGITS..=DIGITS, followed_by: ANYTHING }],
+    &[Shape { digits: 3..=3, followed_by: b" -", groups: 3, second: 2..=2 }, Shape::alone(DIGITS..=DIGITS)],
     number,
 )];
 

@@ -4,7 +4,7 @@ use super::Sample;
 use super::token::prefixed;
 use super::trigger::{Look, Trigger};
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"srw", token)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Token(b"srw", b"kh", token)];
 
 const PREFIXES: &[&str] = &["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"];
 /// How much stands behind the prefix at least, in bytes. What is shorter is a placeholder.

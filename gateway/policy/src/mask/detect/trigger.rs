@@ -17,8 +17,9 @@ pub(super) enum Trigger {
     Plus(InGroups),
     /// A word of letters and digits, both, of such a length in bytes.
     Word(&'static [RangeInclusive<usize>], fn(Sample<'_>, &Range<usize>) -> Option<Range<usize>>),
-    /// A word that begins with one of these bytes, in a run of at least [`MINIMUM_RUN`] characters of tokens.
-    Token(&'static [u8], fn(Sample<'_>, usize) -> Look),
+    /// A word of which the first byte is one of these and the next one of those, in a run of at least [`MINIMUM_RUN`]
+    /// characters of tokens.
+    Token(&'static [u8], &'static [u8], fn(Sample<'_>, usize) -> Look),
     /// A run of at least [`MINIMUM_RUN`] characters of tokens, if it has what its values have.
     Run(Having, fn(Sample<'_>, &Range<usize>, &mut Vec<Range<usize>>)),
     /// An `@`. The second number is where the last value ends that was found.
@@ -40,7 +41,7 @@ impl Trigger {
             Self::Number(shapes, _) => shapes.iter().any(|shape| *shape.digits.end() >= LONG),
             Self::Plus(_)
             | Self::Word(_, _)
-            | Self::Token(_, _)
+            | Self::Token(_, _, _)
             | Self::Run(_, _)
             | Self::At(_)
             | Self::Sign(_, _)
@@ -56,6 +57,17 @@ pub(super) struct Shape {
     pub(super) digits: RangeInclusive<usize>,
     /// What may stand behind it.
     pub(super) followed_by: &'static [u8],
+    /// How many groups a value has at least that begins so.
+    pub(super) groups: usize,
+    /// How many digits the second group has, if there is one.
+    pub(super) second: RangeInclusive<usize>,
+}
+
+impl Shape {
+    /// A group of so many digits, whatever stands behind it.
+    pub(super) const fn alone(digits: RangeInclusive<usize>) -> Self {
+        Self { digits, followed_by: ANYTHING, groups: 1, second: 0..=LONGEST_GROUP }
+    }
 }
 
 /// What a run of characters of tokens has in it.
@@ -65,9 +77,11 @@ pub(super) enum Having {
     Tilde,
     /// So many letters, digits, `/` and `+` in a row.
     Part(usize),
+    /// Two signs with two letters or digits between them.
+    Pair,
 }
 
-/// That anything may stand behind the first group, or nothing.
+/// That anything may stand behind the first group or letter, or nothing.
 pub(super) const ANYTHING: &[u8] = &[];
 
 /// What stands at a place.
@@ -89,6 +103,8 @@ impl From<Option<Range<usize>>> for Look {
 /// A shorter run holds no token, in bytes. The shortest token is one of Slack.
 pub(in crate::mask) const MINIMUM_RUN: usize = 15;
 
+/// How many groups of digits a detector sees: more than any value has.
+pub(super) const MAXIMUM_GROUPS: usize = 8;
 /// Longer groups of digits are of one length, and so are longer words.
 pub(super) const LONGEST_GROUP: usize = 32;
 pub(super) const LONGEST_WORD: usize = 48;
@@ -203,10 +219,14 @@ pub(super) struct Tables {
     pub(super) by_digits: [u64; LONGEST_GROUP + 1],
     /// Which numbers may go on with this byte; the last place is for the end of the text.
     pub(super) by_next: [u64; 257],
+    /// Which have no more groups than these, and which a second one of so many digits; without one, none.
+    pub(super) by_groups: [u64; MAXIMUM_GROUPS + 1],
+    pub(super) by_second_group: [u64; LONGEST_GROUP + 1],
     /// Which words are so long.
     pub(super) by_length: [u64; LONGEST_WORD + 1],
-    /// Which tokens begin with this byte.
+    /// Which tokens begin with this byte, and which may have this one behind the first.
     pub(super) by_first: [u64; 256],
+    pub(super) by_second: [u64; 256],
     /// Which signs wait for `=`, and which for `:`.
     pub(super) at_equals: u64,
     pub(super) at_colon: u64,
@@ -228,8 +248,11 @@ impl Tables {
             dashes: Sort::new(),
             by_digits: [0; LONGEST_GROUP + 1],
             by_next: [0; 257],
+            by_groups: [0; MAXIMUM_GROUPS + 1],
+            by_second_group: [0; LONGEST_GROUP + 1],
             by_length: [0; LONGEST_WORD + 1],
             by_first: [0; 256],
+            by_second: [0; 256],
             at_equals: 0,
             at_colon: 0,
         };
@@ -248,6 +271,8 @@ impl Tables {
                 for shape in *shapes {
                     let bit = self.numbers.add(kind, *ask);
                     set(&mut self.by_digits, shape.digits.clone(), bit);
+                    set(&mut self.by_groups, shape.groups..=MAXIMUM_GROUPS, bit);
+                    set(&mut self.by_second_group, shape.second.clone(), bit);
                     if shape.followed_by.is_empty() {
                         set(&mut self.by_next, 0..=256, bit);
                     }
@@ -263,10 +288,16 @@ impl Tables {
                 let bit = self.words.add(kind, *ask);
                 lengths.iter().for_each(|range| set(&mut self.by_length, range.clone(), bit));
             }
-            Trigger::Token(firsts, ask) => {
+            Trigger::Token(firsts, seconds, ask) => {
                 let bit = self.tokens.add(kind, *ask);
                 for &byte in *firsts {
                     set(&mut self.by_first, usize::from(byte)..=usize::from(byte), bit);
+                }
+                if seconds.is_empty() {
+                    set(&mut self.by_second, 0..=255, bit);
+                }
+                for &byte in *seconds {
+                    set(&mut self.by_second, usize::from(byte)..=usize::from(byte), bit);
                 }
             }
             Trigger::Run(having, ask) => {

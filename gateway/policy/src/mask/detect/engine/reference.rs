@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use super::super::bytes::{
     at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, runs, without_escape,
 };
-use super::super::trigger::{Look, MINIMUM_RUN, Trigger};
+use super::super::trigger::{Look, MAXIMUM_GROUPS, MINIMUM_RUN, Trigger};
 use super::super::{ALL, Sample, triggers};
-use super::{Finder, Hit, MAXIMUM_GROUPS, MAXIMUM_GROUPS_BEHIND_PLUS, Wanted, chain, is_token};
+use super::chain::Chain;
+use super::chain::MAXIMUM_GROUPS_BEHIND_PLUS;
+use super::{Finder, Hit, Wanted, is_token};
 use crate::config::DetectorType;
 use crate::mask::scan::Cursor;
 
@@ -88,14 +90,15 @@ impl Search<'_> {
                     let fits = shape.digits.contains(&(here.end - position))
                         && (shape.followed_by.is_empty() || at(self.text, here.end).is_some_and(follows));
                     if fits && position >= self.free_from {
-                        let (groups, count) = chain::<MAXIMUM_GROUPS>(self.text, position..here.end);
-                        self.keep(ask(sample, groups.get(..count).unwrap()));
+                        let mut chain = Chain::default();
+                        self.keep(ask(sample, chain.of(self.text, position..here.end, MAXIMUM_GROUPS)));
                     }
                 }
             }
             Trigger::Plus(ask) if here.is_number && is_free && before(self.text, position) == Some(b'+') => {
-                let (groups, count) = chain::<MAXIMUM_GROUPS_BEHIND_PLUS>(self.text, position..here.end);
-                self.keep(ask(sample, groups.get(..count).unwrap()));
+                let mut chain = Chain::default();
+                let groups = chain.of(self.text, position..here.end, MAXIMUM_GROUPS_BEHIND_PLUS);
+                self.keep(ask(sample, groups));
             }
             Trigger::Word(lengths, ask) => {
                 if let Some(word) = here.word.as_ref().filter(|word| word.start >= self.free_from)
@@ -109,7 +112,7 @@ impl Search<'_> {
                 here.run.iter().for_each(|run| ask(sample, run, &mut ranges));
                 ranges.into_iter().for_each(|range| self.keep(Some(range)));
             }
-            Trigger::Token(firsts, ask) => here.run.iter().for_each(|run| self.tokens(run, firsts, *ask)),
+            Trigger::Token(firsts, _, ask) => here.run.iter().for_each(|run| self.tokens(run, firsts, *ask)),
             Trigger::At(ask) if is_free && byte == b'@' => self.keep(ask(sample, position, self.free_from)),
             Trigger::Sign(signs, ask) if is_free && signs.contains(&byte) => {
                 self.keep(ask(sample, position, self.free_from));

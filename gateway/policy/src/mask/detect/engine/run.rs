@@ -47,12 +47,14 @@ impl Pass<'_> {
             return;
         }
         self.finder.has_run = true;
+        let words = self.block.words;
+        let inside = bits(run.start - self.base..run.end - self.base);
+        let signs = self.block.tokens & !words & inside;
         self.runs(&run, |having| match having {
             Having::Tilde => has_tilde,
             Having::Part(length) => part >= length,
+            Having::Pair => signs & signs >> 3 != 0,
         });
-        let words = self.block.words;
-        let inside = bits(run.start - self.base..run.end - self.base);
         for bit in ones(words & !(words << 1) & inside) {
             self.tokens(self.base + bit);
         }
@@ -86,8 +88,11 @@ impl Pass<'_> {
 
     /// A word begins at `position`, in a run.
     fn tokens(&mut self, position: usize) {
-        let first = at(self.bytes, position).map_or(0, usize::from);
-        let tokens = self.tables.by_first.get(first).copied().unwrap_or(0) & self.wanted.tokens;
+        // A run goes on behind the last letter of a token's beginning.
+        let Some([first, second]) = self.bytes.get(position..position + 2) else { return };
+        let by = |table: &[u64; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
+        let tokens =
+            by(&self.tables.by_first, *first) & by(&self.tables.by_second, *second) & self.wanted.tokens;
         for index in ones(tokens) {
             self.token(index, position);
         }

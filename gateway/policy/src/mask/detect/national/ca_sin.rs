@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Between, Layout, bare_by_word, find, passes_luhn};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 3..=3, followed_by: b" -" }, Shape { digits: 9..=9, followed_by: ANYTHING }],
+    &[Shape { digits: 3..=3, followed_by: b" -", groups: 3, second: 3..=3 }, Shape::alone(9..=9)],
     number,
 )];
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Between, Layout, bare_by_word, find};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 2..=2, followed_by: b" " }, Shape { digits: 11..=11, followed_by: ANYTHING }],
+    &[Shape { digits: 2..=2, followed_by: b" ", groups: 4, second: 3..=3 }, Shape::alone(11..=11)],
     number,
 )];
 

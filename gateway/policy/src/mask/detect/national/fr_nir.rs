@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Between, Layout, decimal, find, stands_alone};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[
     Trigger::Word(&[15..=15], corsican),
     Trigger::Number(
-        &[Shape { digits: 1..=1, followed_by: b" " }, Shape { digits: 15..=15, followed_by: ANYTHING }],
+        &[Shape { digits: 1..=1, followed_by: b" ", groups: 7, second: 2..=2 }, Shape::alone(15..=15)],
         number,
     ),
 ];

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Between, Layout, bare_by_word, decimal, find};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 4..=4, followed_by: b" -" }, Shape { digits: 12..=12, followed_by: ANYTHING }],
+    &[Shape { digits: 4..=4, followed_by: b" -", groups: 3, second: 4..=4 }, Shape::alone(12..=12)],
     number,
 )];
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Between, Layout, bare_by_word, find, is_uniform, weighted};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(
-    &[Shape { digits: 4..=4, followed_by: b"." }, Shape { digits: 9..=9, followed_by: ANYTHING }],
+    &[Shape { digits: 4..=4, followed_by: b".", groups: 3, second: 2..=2 }, Shape::alone(9..=9)],
     number,
 )];
 

@@ -9,7 +9,7 @@ use crate::mask::detect::trigger::{Shape, Trigger};
 
 pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[
     Trigger::Word(&[9..=9], together),
-    Trigger::Number(&[Shape { digits: 2..=2, followed_by: b" " }], in_groups),
+    Trigger::Number(&[Shape { digits: 2..=2, followed_by: b" ", groups: 3, second: 2..=2 }], in_groups),
 ];
 
 fn together(sample: Sample<'_>, word: &Range<usize>) -> Option<Range<usize>> {

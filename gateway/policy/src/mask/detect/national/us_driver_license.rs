@@ -6,12 +6,10 @@ use std::ops::Range;
 use crate::mask::detect::Sample;
 use crate::mask::detect::context::is_named;
 use crate::mask::detect::number::stands_alone;
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
-pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[
-    Trigger::Word(&[6..=15], with_letters),
-    Trigger::Number(&[Shape { digits: 7..=12, followed_by: ANYTHING }], digits),
-];
+pub(in crate::mask::detect) const TRIGGERS: &[Trigger] =
+    &[Trigger::Word(&[6..=15], with_letters), Trigger::Number(&[Shape::alone(7..=12)], digits)];
 
 /// Words that say what a number is.
 const NAMES: &[&str] = &[

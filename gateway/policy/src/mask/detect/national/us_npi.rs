@@ -5,10 +5,9 @@ use std::ops::Range;
 
 use crate::mask::detect::Sample;
 use crate::mask::detect::number::{Layout, bare_by_word, find, luhn_sum};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
-pub(in crate::mask::detect) const TRIGGERS: &[Trigger] =
-    &[Trigger::Number(&[Shape { digits: 10..=10, followed_by: ANYTHING }], number)];
+pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[Trigger::Number(&[Shape::alone(10..=10)], number)];
 
 const LAYOUTS: &[Layout] = &[bare_by_word(&[10])];
 

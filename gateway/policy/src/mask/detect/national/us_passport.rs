@@ -6,12 +6,10 @@ use std::ops::Range;
 use crate::mask::detect::Sample;
 use crate::mask::detect::context::is_named;
 use crate::mask::detect::number::{bare, stands_alone};
-use crate::mask::detect::trigger::{ANYTHING, Shape, Trigger};
+use crate::mask::detect::trigger::{Shape, Trigger};
 
-pub(in crate::mask::detect) const TRIGGERS: &[Trigger] = &[
-    Trigger::Word(&[9..=9], with_letter),
-    Trigger::Number(&[Shape { digits: 9..=9, followed_by: ANYTHING }], digits),
-];
+pub(in crate::mask::detect) const TRIGGERS: &[Trigger] =
+    &[Trigger::Word(&[9..=9], with_letter), Trigger::Number(&[Shape::alone(9..=9)], digits)];
 
 fn with_letter(sample: Sample<'_>, word: &Range<usize>) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();

@@ -40,22 +40,18 @@ fn keys(sample: Sample<'_>, token: &Range<usize>, found: &mut Vec<Range<usize>>)
 
 /// The access key ids in a run: they stand between characters that are no letters and digits.
 fn ids(text: &[u8], run: &Range<usize>) -> Vec<Range<usize>> {
-    let mut ids = Vec::new();
-    if run.len() < ID_LENGTH {
-        return ids;
-    }
-    for start in run.start..=run.end - ID_LENGTH {
-        let id = start..start + ID_LENGTH;
-        let Some(bytes) = text.get(id.clone()) else { continue };
-        let is_id = ID_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix))
+    let inside = text.get(run.clone()).unwrap_or_default();
+    let words = runs(inside, |byte| byte.is_ascii_alphanumeric()).filter(|word| word.len() >= ID_LENGTH);
+    // An id is the end of its word; what may stand before it is an escape.
+    let ends = words.map(|word| run.start + word.end - ID_LENGTH..run.start + word.end);
+    let is_id = |id: &Range<usize>| {
+        let bytes = text.get(id.clone()).unwrap_or_default();
+        ID_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix))
             && bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
             && !is_joined_before(text, id.start)
-            && !is_joined_after(text, id.end);
-        if is_id {
-            ids.push(id);
-        }
-    }
-    ids
+            && !is_joined_after(text, id.end)
+    };
+    ends.filter(is_id).collect()
 }
 
 /// Whether a run of the right length is a secret: its name is known, or an access key id stands before it.

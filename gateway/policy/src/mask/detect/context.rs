@@ -57,6 +57,9 @@ fn without_cut<'t>(text: &'t str, end: usize, behind: &'t str) -> &'t str {
 
 /// Whether a text has one of these names in it.
 fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
+    if !has_beginning(text, names) {
+        return false;
+    }
     let mut rest = text;
     while let Some((part, behind)) = next_part(rest) {
         let begins = part.as_bytes().first().map(u8::to_ascii_lowercase);
@@ -68,6 +71,28 @@ fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
             return true;
         }
         rest = behind;
+    }
+    false
+}
+
+/// Whether a text has the first letter of one of these names. What surrounds most numbers has none of few.
+fn has_beginning<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
+    /// More letters than these are in any text.
+    const FEW: usize = 4;
+    let firsts = names.iter().filter_map(|name| name.as_ref().as_bytes().first().copied());
+    let mut looked_for = 0_u8;
+    let mut last = 0;
+    for first in firsts {
+        if first == last {
+            continue;
+        }
+        last = first;
+        looked_for += 1;
+        if usize::from(looked_for) > FEW
+            || memchr::memchr2(first, first.to_ascii_uppercase(), text.as_bytes()).is_some()
+        {
+            return true;
+        }
     }
     false
 }

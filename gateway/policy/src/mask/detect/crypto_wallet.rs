@@ -67,21 +67,54 @@ fn base_58(sample: Sample<'_>, start: usize) -> Look {
     address.and_then(decoded).is_some_and(|bytes| passes_hash(&bytes)).then_some(start..end).into()
 }
 
+/// What each letter counts; 58 is for what is none.
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the compiler has looked at it")]
+const VALUES: [u8; 256] = {
+    let mut values = [58; 256];
+    let mut index = 0;
+    while index < DIGITS.len() {
+        values[DIGITS[index] as usize] = index as u8;
+        index += 1;
+    }
+    values
+};
+
 /// The 25 bytes that an address is written for.
 fn decoded(address: &[u8]) -> Option<[u8; 25]> {
-    let mut bytes = [0_u8; 25];
-    for letter in address {
-        let mut carry = DIGITS.iter().position(|digit| digit == letter)?;
-        for byte in bytes.iter_mut().rev() {
-            carry += usize::from(*byte) * 58;
-            *byte = u8::try_from(carry % 256).ok()?;
-            carry /= 256;
+    /// How many letters make a number that 32 bits hold.
+    const LETTERS: usize = 5;
+    // What is no digit is found before anything is calculated.
+    let value = |letter: &u8| VALUES.get(usize::from(*letter)).copied().filter(|value| *value < 58);
+    if !address.iter().all(|letter| value(letter).is_some()) {
+        return None;
+    }
+    // The lowest part is the last.
+    let mut parts = [0_u32; 7];
+    for letters in address.chunks(LETTERS) {
+        let mut factor = 1;
+        let mut carry = 0;
+        for letter in letters {
+            factor *= 58;
+            carry = carry * 58 + u64::from(value(letter)?);
+        }
+        for part in parts.iter_mut().rev() {
+            carry += u64::from(*part) * factor;
+            *part = u32::try_from(carry & u64::from(u32::MAX)).ok()?;
+            carry >>= 32;
         }
         if carry > 0 {
             return None;
         }
     }
-    Some(bytes)
+    let mut bytes = [0; 28];
+    for (place, part) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(parts) {
+        *place = part.to_be_bytes();
+    }
+    // An address is no longer than its bytes.
+    match bytes {
+        [0, 0, 0, address @ ..] => Some(address),
+        _ => None,
+    }
 }
 
 fn passes_hash(bytes: &[u8; 25]) -> bool {

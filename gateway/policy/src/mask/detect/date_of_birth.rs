@@ -71,7 +71,7 @@ fn date(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
 /// A day with the name of its month before or behind it: `12 March 1980`, `12-Mar-1980`, `March 12, 1980`.
 fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();
-    let day = groups.first()?;
+    let day = groups.first().filter(|day| may_be_beside_month(text, day))?;
     let range = match month_behind(sample.text, day.end) {
         Some((month, end)) => {
             let year = year_at(text, end)?;
@@ -85,6 +85,44 @@ fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
         }
     };
     is_named(sample, &range, NAMES).then_some(range)
+}
+
+/// Whether a name may begin shortly behind a day or end shortly before it: most numbers stand beside other things.
+fn may_be_beside_month(text: &[u8], day: &Range<usize>) -> bool {
+    let is_separator = |byte: &u8| matches!(byte, b' ' | b'.' | b'-' | b'/');
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    let behind = text.get(day.end..).unwrap_or_default().iter().take(5);
+    let gap = behind.take_while(|byte| is_separator(byte)).count();
+    let begins = |letters: &[u8; 2]| {
+        let [first, second] = letters.map(|byte| byte.to_ascii_lowercase());
+        match first {
+            b'j' => matches!(second, b'a' | b'u') || !second.is_ascii(),
+            b'f' | b'd' => matches!(second, b'e' | b'i') || !second.is_ascii(),
+            b'g' => matches!(second, b'e' | b'i'),
+            b'm' => second == b'a' || second == b'r' || !second.is_ascii(),
+            b'a' => matches!(second, b'p' | b'v' | b'b' | b'g' | b'o' | b'u'),
+            b'o' => matches!(second, b'c' | b'k' | b't'),
+            b'e' => second == b'n',
+            b's' => second == b'e',
+            b'n' => second == b'o',
+            b'l' => second == b'u',
+            _ => false,
+        }
+    };
+    let next = text.get(day.end + gap..).and_then(<[u8]>::first_chunk);
+    if gap > 0 && next.is_some_and(begins) {
+        return true;
+    }
+    let [other, last] = [2, 1].map(|back| day.start.checked_sub(back).and_then(|place| at(text, place)));
+    match last {
+        Some(b' ' | b'.' | b'-') => match other {
+            Some(b' ' | b'.' | b'-') => {
+                day.start.checked_sub(3).and_then(|place| at(text, place)).is_some_and(is_letter)
+            }
+            Some(_) | None => other.is_some_and(is_letter),
+        },
+        Some(_) | None => false,
+    }
 }
 
 /// The month that is named behind `position`, and where its name ends.
@@ -137,6 +175,22 @@ fn is_birth(year: u64, month: u64, day: u64) -> bool {
 mod tests {
     use crate::config::DetectorType::DateOfBirth;
     use crate::mask::detect::test::{assert_kept, assert_marked, found};
+
+    #[test]
+    fn every_month_is_seen_behind_a_day_and_before_one() {
+        for name in super::MONTHS.iter().copied().flatten() {
+            for name in [(*name).to_owned(), name.to_uppercase()] {
+                let behind = format!("7. {name}");
+                assert!(super::may_be_beside_month(behind.as_bytes(), &(0..1)), "{behind}");
+                let before = format!("{name} 7,");
+                let day = before.len() - 2..before.len() - 1;
+                assert!(super::may_be_beside_month(before.as_bytes(), &day), "{before}");
+            }
+        }
+        for text in ["7 items", "7.json", "7.8.9", "7", "7, 8"] {
+            assert!(!super::may_be_beside_month(text.as_bytes(), &(0..1)), "{text}");
+        }
+    }
 
     #[test]
     fn values_are_found() {

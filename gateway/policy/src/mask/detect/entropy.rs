@@ -49,7 +49,7 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
     }
     // A part of a run behind a dot has no name before it but that of the member.
     let is_labelled = says_secret(sample.label);
-    if !is_labelled && !is_behind_name(sample.text, run.start) {
+    if !is_labelled && (run.start == 0 || !is_behind_name(sample.text, run.start)) {
         return;
     }
     let text = sample.text.as_bytes();

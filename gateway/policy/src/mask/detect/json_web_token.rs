@@ -58,6 +58,12 @@ fn begins_like_object(part: &[u8]) -> bool {
 }
 
 fn is_header(part: &[u8]) -> bool {
+    // What does not end as an object does is told by its last characters.
+    let tail = part.chunks(4).next_back().and_then(base64::decode_for_urls);
+    let last = tail.as_ref().and_then(|tail| tail.last());
+    if !matches!(last, Some(b'}' | b' ' | b'\t' | b'\n' | b'\r')) {
+        return false;
+    }
     let Some(bytes) = base64::decode_for_urls(part) else { return false };
     let header = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes);
     header.is_ok_and(|header| header.contains_key("alg"))

@@ -37,7 +37,7 @@ fn detail(generalize: &Generalize) -> u32 {
 
 /// The text that stands where a value of this kind was.
 pub(super) fn mark(kind: &str) -> String {
-    format!("[REDACTED:{kind}]")
+    ["[REDACTED:", kind, "]"].concat()
 }
 
 /// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits. Of a

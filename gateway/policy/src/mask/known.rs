@@ -176,6 +176,11 @@ impl Known {
         !found.is_empty()
     }
 
+    /// Whether it may stand in a text without a run of characters of tokens and without a `%`.
+    pub(super) fn may_be_plain(&self) -> bool {
+        self.is_short() || !self.0.has_run
+    }
+
     /// Whether `text` could hold a form of a value that is not short. No form is shorter than the value: escapes and
     /// percent-encoding add to it, and of eight bytes and more base64 keeps at least as many characters.
     fn may_be_in(&self, text: &str, has_run: bool) -> bool {

@@ -78,7 +78,7 @@ impl<'a> Masker<'a> {
         };
         let blocking = [field.map(|action| (Kind::Field, action)), detected].into_iter().flatten();
         for (kind, _) in blocking.filter(|(_, action)| matches!(action, Action::Block {})) {
-            self.blocked.insert(count_name(kind));
+            self.blocked.insert(count_name(kind).into_owned());
         }
         if settled == spelled {
             return None;
@@ -104,7 +104,7 @@ impl<'a> Masker<'a> {
     /// Which detectors find a number, and what is wanted of it.
     fn detect_digits(&mut self, spelled: &str, place: Place<'_>) -> Vec<(Kind<'a>, Wish<'a>)> {
         let wanted = self.active.wanted_in_numbers();
-        if wanted.is_empty() || !is_number_to_look_at(spelled) {
+        if wanted.is_empty() || !is_number_to_look_at(spelled.as_bytes()) {
             return Vec::new();
         }
         let Some(digits) = integer_digits(spelled) else { return Vec::new() };
@@ -125,6 +125,6 @@ impl<'a> Masker<'a> {
 
 /// Whether a JSON number may be a value that is looked for, by its length. No credential that is looked for in numbers is
 /// shorter.
-pub(super) fn is_number_to_look_at(spelled: &str) -> bool {
-    spelled.len() >= MINIMUM_NUMBER || spelled.contains(['e', 'E'])
+pub(super) fn is_number_to_look_at(spelled: &[u8]) -> bool {
+    spelled.len() >= MINIMUM_NUMBER || spelled.iter().any(|byte| matches!(byte, b'e' | b'E'))
 }

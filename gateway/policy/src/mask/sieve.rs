@@ -6,6 +6,7 @@
 //! descriptions find in a text, and nothing of rules about places.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use lychgate_gateway_mcp::json::{Document, Entry, Kind, Member, Span, Value};
@@ -35,6 +36,8 @@ pub(super) enum Sieve {
 pub(super) struct Suspects {
     /// The numbers of their entries, in order.
     entries: Vec<usize>,
+    /// Which of them was asked for last: as a rule the next is one of the next.
+    last: Cell<usize>,
     /// The texts of some of them, in order.
     searched: Vec<Searched>,
     /// What was found in these.
@@ -64,10 +67,7 @@ impl Sieve {
     pub(super) fn lets_through(&self, entries: Range<usize>) -> bool {
         match self {
             Self::All => true,
-            Self::Only(suspects) => {
-                let next = suspects.entries.partition_point(|suspect| *suspect < entries.start);
-                suspects.entries.get(next).is_some_and(|suspect| *suspect < entries.end)
-            }
+            Self::Only(suspects) => suspects.next(entries.start).is_some_and(|suspect| suspect < entries.end),
         }
     }
 
@@ -89,6 +89,26 @@ impl Sieve {
         let is_it = searched.text == text && searched.label == location(label);
         let hits = suspects.hits.get(searched.hits.clone())?;
         is_it.then_some((hits, searched.has_run))
+    }
+}
+
+impl Suspects {
+    /// The first of the entries that is not before `entry`.
+    fn next(&self, entry: usize) -> Option<usize> {
+        /// Further on, they are searched.
+        const NEAR: usize = 4;
+        let last = self.last.get();
+        let is_behind = last
+            .checked_sub(1)
+            .and_then(|before| self.entries.get(before))
+            .is_none_or(|before| *before < entry);
+        let near = self.entries.get(last..).unwrap_or_default().iter().take(NEAR);
+        let next = match near.enumerate().find(|(_, suspect)| **suspect >= entry) {
+            Some((steps, _)) if is_behind => last + steps,
+            Some(_) | None => self.entries.partition_point(|suspect| *suspect < entry),
+        };
+        self.last.set(next);
+        self.entries.get(next).copied()
     }
 }
 
@@ -125,15 +145,16 @@ impl Masker<'_> {
 
     /// The sieve of a document that stands under the name `label`.
     pub(super) fn sieve_of(&mut self, document: &Document, label: &str) -> Sieve {
-        let Ok(text) = std::str::from_utf8(document.bytes()) else { return Sieve::All };
         let gate = self.active.gate();
         let has_numbers =
             !self.active.wanted_in_numbers().is_empty() || !self.known.is_empty() || gate.is_some();
         let wanted = self.active.wanted();
         let mut sifting = Sifting {
-            text,
-            cursor: Cursor::new(text.as_bytes()),
+            document,
+            bytes: document.bytes(),
+            cursor: Cursor::new(document.bytes()),
             known: self.known,
+            may_plain_be_known: self.known.iter().any(Known::may_be_plain),
             finder: &mut self.finder,
             wanted,
             undo: self.active.decode().undo,
@@ -141,38 +162,46 @@ impl Masker<'_> {
             gate,
             has_numbers,
             has_columns: self.active.has_columns(),
-            labels: vec![Label::new(Cow::Borrowed(label), usize::MAX, wanted)],
+            label,
+            labels: vec![Label {
+                name: NO_ENTRY,
+                end: NO_ENTRY,
+                is_telling: Finder::is_telling(name_in_label(label), wanted),
+            }],
+            labelled_until: NO_ENTRY,
+            names: Names::default(),
             name: None,
             suspects: Suspects::default(),
             suspect_until: 0,
         };
-        for (index, (entry, value)) in document.entries().zip(document.root().walk()).enumerate() {
-            sifting.entry(index, entry, value);
+        for (index, entry) in document.entries().enumerate() {
+            sifting.entry(index, entry);
         }
         Sieve::Only(sifting.suspects)
     }
 }
 
+/// The number of no entry.
+const NO_ENTRY: usize = usize::MAX;
+
 /// A name, and the values that stand under it.
-struct Label<'d> {
-    name: Cow<'d, str>,
+#[derive(Clone, Copy)]
+struct Label {
+    /// The number of its entry; [`NO_ENTRY`] is the document's own name.
+    name: usize,
     /// The first entry that does not stand under it.
     end: usize,
     /// Whether it says by itself that what stands under it may be wanted.
     is_telling: bool,
 }
 
-impl<'d> Label<'d> {
-    fn new(name: Cow<'d, str>, end: usize, wanted: Wanted) -> Self {
-        let is_telling = Finder::is_telling(name_in_label(&name), wanted);
-        Self { name, end, is_telling }
-    }
-}
-
 struct Sifting<'d> {
-    text: &'d str,
+    document: &'d Document,
+    bytes: &'d [u8],
     cursor: Cursor<'d>,
     known: &'d [Known],
+    /// Whether a credential may stand in a text without anything else to be looked at.
+    may_plain_be_known: bool,
     finder: &'d mut Finder,
     wanted: Wanted,
     undo: Undo,
@@ -183,85 +212,145 @@ struct Sifting<'d> {
     has_numbers: bool,
     /// Whether cells of tables are masked.
     has_columns: bool,
+    /// The name of the document.
+    label: &'d str,
     /// The names that the entry stands under, the innermost last; the document's own is first.
-    labels: Vec<Label<'d>>,
-    /// The name of the member whose value is next, and whether the name may change.
-    name: Option<(Cow<'d, str>, bool)>,
+    labels: Vec<Label>,
+    /// Where the innermost ends.
+    labelled_until: usize,
+    names: Names<'d>,
+    /// The name of the member whose value is next.
+    name: Option<Label>,
     suspects: Suspects,
     /// Below a name that may change all may change, for the new name may speak of it.
     suspect_until: usize,
 }
 
 impl<'d> Sifting<'d> {
-    fn entry(&mut self, index: usize, entry: Entry, value: Value<'d>) {
-        while self.labels.last().is_some_and(|label| label.end <= index) {
+    #[inline]
+    fn entry(&mut self, index: usize, entry: Entry) {
+        while self.labelled_until <= index {
             self.labels.pop();
+            self.labelled_until = self.labels.last().map_or(NO_ENTRY, |label| label.end);
         }
         if entry.is_name {
-            let (name, start) = self.string(entry, value);
-            let may_change = self.may_change(&name, start, None);
-            if may_change {
-                self.suspects.entries.push(index);
-            }
-            self.name = Some((name, may_change));
+            self.name(index, entry);
             return;
         }
-        if let Some((name, may_change)) = self.name.take() {
-            self.labels.push(Label::new(name, entry.next, self.wanted));
-            if may_change {
-                self.suspect_until = self.suspect_until.max(entry.next);
-            }
-        }
+        let label = self.name.take();
         let may_change = match entry.kind {
             _ if index < self.suspect_until => true,
             Kind::String => {
-                let (text, start) = self.string(entry, value);
-                let label = self.labels.pop();
-                let may_change = self.may_change(&text, start, label.as_ref());
-                self.labels.extend(label);
-                may_change
+                let label = label.or_else(|| self.labels.last().copied());
+                self.string(index, entry, label)
             }
             Kind::Number => {
                 let Span { start, end } = entry.span;
                 let is_looked_at = |spelled| self.gate.is_some() || is_number_to_look_at(spelled);
-                self.has_numbers && self.text.get(start..end).is_none_or(is_looked_at)
+                self.has_numbers && self.bytes.get(start..end).is_none_or(is_looked_at)
             }
             // What is split over its items is found in none of them.
-            Kind::Array if !self.wanted.is_empty() && may_be_split(value) => {
+            Kind::Array
+                if !self.wanted.is_empty() && self.document.value(index).is_some_and(may_be_split) =>
+            {
                 self.suspect_until = self.suspect_until.max(entry.next);
                 true
             }
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
         };
+        if let Some(label) = label
+            && entry.next > index + 1
+        {
+            self.labels.push(Label { end: entry.next, ..label });
+            self.labelled_until = entry.next;
+        }
         if may_change {
             self.suspects.entries.push(index);
         }
     }
 
-    /// The text of a string, and where it stands in the document's, if it has no escapes.
-    fn string(&self, entry: Entry, value: Value<'d>) -> (Cow<'d, str>, Option<usize>) {
-        if entry.is_escaped {
-            return (value.text().unwrap_or_default(), None);
-        }
-        let Span { start, end } = entry.span;
-        let inside = self.text.get(start + 1..end.saturating_sub(1)).unwrap_or_default();
-        (Cow::Borrowed(inside), Some(start + 1))
+    /// The name of a member.
+    fn name(&mut self, index: usize, entry: Entry) {
+        let inside = self.inside(entry);
+        let is_telling = match inside.and_then(|name| self.names.is_telling(name)) {
+            Some(is_telling) => is_telling,
+            None => self.new_name(index, entry, inside),
+        };
+        self.name = Some(Label { name: index, end: 0, is_telling });
     }
 
-    /// Whether masking may change a text.
-    fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<&Label<'_>>) -> bool {
-        if self.gate.is_some_and(|gate| gate.lets_through(text)) || (self.has_columns && may_hold_table(text))
+    /// The same of a name that has not been there lately. Says whether it is telling.
+    #[inline(never)]
+    fn new_name(&mut self, index: usize, entry: Entry, inside: Option<&'d [u8]>) -> bool {
+        let may_change = self.string(index, entry, None);
+        let name = self.text(index, inside);
+        let is_telling = Finder::is_telling(name_in_label(&name), self.wanted);
+        if may_change {
+            self.suspects.entries.push(index);
+            // Its value is next, and may have entries in it.
+            let value = self.document.value(index + 1);
+            let end = value.map_or(index + 2, |value| value.entries().end);
+            self.suspect_until = self.suspect_until.max(end);
+        } else if let Some(inside) = inside {
+            self.names.note(inside, is_telling);
+        }
+        is_telling
+    }
+
+    /// What is between the quotes of a string, if that is its text.
+    #[inline]
+    fn inside(&self, entry: Entry) -> Option<&'d [u8]> {
+        let Span { start, end } = entry.span;
+        if entry.is_escaped { None } else { self.bytes.get(start + 1..end.saturating_sub(1)) }
+    }
+
+    /// The text of a string.
+    fn text(&self, index: usize, inside: Option<&'d [u8]>) -> Cow<'d, str> {
+        match inside.map(std::str::from_utf8) {
+            Some(Ok(text)) => Cow::Borrowed(text),
+            Some(Err(_)) | None => self.document.value(index).and_then(Value::text).unwrap_or_default(),
+        }
+    }
+
+    /// Whether masking may change a string that stands under a name.
+    fn string(&mut self, index: usize, entry: Entry, label: Option<Label>) -> bool {
+        let inside = self.inside(entry);
+        let start = entry.span.start + 1;
+        let sight = match inside {
+            Some(inside) if !label.is_some_and(|label| label.is_telling) => self.sight(inside, start),
+            Some(_) | None => Sight::Other,
+        };
+        let is_searched = self.gate.is_some() || self.has_columns || self.may_plain_be_known;
+        if sight == Sight::Plain && !is_searched {
+            return false;
+        }
+        let text = self.text(index, inside);
+        if self.gate.is_some_and(|gate| gate.lets_through(&text))
+            || (self.has_columns && may_hold_table(&text))
         {
             return true;
         }
-        let is_telling = label.is_some_and(|label| label.is_telling);
-        if let Some(start) = start
-            && !is_telling
-            && self.is_plain(text, start)
-        {
-            return false;
+        match sight {
+            Sight::Plain => self.known.iter().any(|known| known.is_in_where(&text, false)),
+            Sight::Uuid => {
+                self.known.iter().any(|known| known.is_in_where(&text, true))
+                    // All of it is of base64, and no part of it is long enough.
+                    || (self.reads_base64 && encoded::begins_readable(text.as_bytes()))
+            }
+            Sight::Other => self.may_change(&text, inside.map(|_| start), label),
         }
-        let sample = Sample::new(text, label.map_or("", |label| name_in_label(&label.name)));
+    }
+
+    /// Whether masking may change a text; `start` is where it stands in the document's, if it has no escapes.
+    #[inline(never)]
+    fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<Label>) -> bool {
+        let is_telling = label.is_some_and(|label| label.is_telling);
+        let label = match label {
+            None => Cow::Borrowed(""),
+            Some(Label { name: NO_ENTRY, .. }) => Cow::Borrowed(self.label),
+            Some(Label { name, .. }) => self.document.value(name).and_then(Value::text).unwrap_or_default(),
+        };
+        let sample = Sample::new(text, name_in_label(&label));
         let wanted = if is_telling { self.wanted } else { self.wanted.without_labels() };
         match start {
             Some(start) => self.finder.find_at(sample, wanted, &mut self.cursor, start),
@@ -273,43 +362,99 @@ impl<'d> Sifting<'d> {
             || self.known.iter().any(|known| known.is_in_where(text, has_run))
             || (has_run && self.reads_base64 && encoded::may_be_in(text))
             || (self.finder.may_be_disguised() && View::of(text, self.undo).is_some());
-        if may_change && start.is_some() && !text.is_empty() {
-            self.note(text, label, has_run);
+        if may_change
+            && start.is_some()
+            && !text.is_empty()
+            // Another name is not there for long.
+            && let Cow::Borrowed(label) = label
+        {
+            self.note(text, name_in_label(label), has_run);
         }
         may_change
     }
 
     /// Notes what the finder has found in a text of the document.
-    fn note(&mut self, text: &str, label: Option<&Label<'_>>, has_run: bool) {
-        let label = match label.map(|label| &label.name) {
-            Some(Cow::Borrowed(name)) => location(name_in_label(name)),
-            None => location(""),
-            // It is not there for long.
-            Some(Cow::Owned(_)) => return,
-        };
+    fn note(&mut self, text: &str, label: &str, has_run: bool) {
         let Suspects { searched, hits, .. } = &mut self.suspects;
         let first = hits.len();
         hits.extend_from_slice(self.finder.hits());
+        let label = location(label);
         searched.push(Searched { text: location(text), label, hits: first..hits.len(), has_run });
     }
 
-    /// Whether nothing is to be found in a text that stands at `start`, by its bytes alone. Of a long text that is not
-    /// asked.
+    /// What a text is that stands at `start`, by its bytes alone. Of a long one that is not asked.
     #[inline]
-    fn is_plain(&mut self, text: &str, start: usize) -> bool {
+    fn sight(&mut self, text: &[u8], start: usize) -> Sight {
         /// Few texts that begin with so many letters and blanks have anything else.
         const LONGEST: usize = 8 * BLOCK;
-        if text.len() > LONGEST || matches!(text.as_bytes().first(), Some(b' ' | b'{' | b'[')) {
-            return false;
+        if text.len() > LONGEST || matches!(text.first(), Some(b' ' | b'{' | b'[')) {
+            return Sight::Other;
         }
         let mut last = Block::default();
         for base in (0..text.len()).step_by(BLOCK) {
             let block = self.cursor.from(start + base).first(text.len() - base);
             if !Finder::is_plain(last, block) {
-                return false;
+                return if base == 0 { shape(text, block) } else { Sight::Other };
             }
             last = block;
         }
-        self.known.iter().all(|known| !known.is_in_where(text, false))
+        Sight::Plain
+    }
+}
+
+/// What a text is at sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// Nothing is to be found in it, but for a credential that has no run of characters of tokens.
+    Plain,
+    /// A UUID. It may be a credential, or look like base64.
+    Uuid,
+    /// Anything else.
+    Other,
+}
+
+/// What a short text is that has digits in it, and is this block. In a time of a day nothing is found.
+fn shape(text: &[u8], block: Block) -> Sight {
+    if Finder::is_uuid(text, block) {
+        Sight::Uuid
+    } else if Finder::is_time(text) {
+        Sight::Plain
+    } else {
+        Sight::Other
+    }
+}
+
+/// How many names are kept in one place.
+const WAYS: usize = 2;
+const PLACES: usize = 32;
+
+/// Names that have been there before and do not change. Rows of a table have the same ones.
+struct Names<'d>([[Option<(&'d [u8], bool)>; WAYS]; PLACES]);
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self([[None; WAYS]; PLACES])
+    }
+}
+
+impl<'d> Names<'d> {
+    /// Whether a name that has been there lately is telling.
+    #[inline]
+    fn is_telling(&self, name: &[u8]) -> Option<bool> {
+        let ways = self.0.get(Self::place(name))?;
+        ways.iter().flatten().find(|(own, _)| *own == name).map(|(_, is_telling)| *is_telling)
+    }
+
+    fn note(&mut self, name: &'d [u8], is_telling: bool) {
+        if let Some([first, second]) = self.0.get_mut(Self::place(name)) {
+            *second = first.replace((name, is_telling));
+        }
+    }
+
+    /// Where a name is kept. The first and the last letter and the length tell most names of one object apart.
+    #[inline]
+    fn place(name: &[u8]) -> usize {
+        let byte = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        (byte(name.first()) * 7 + byte(name.last()) * 3 + name.len() * 5) % PLACES
     }
 }

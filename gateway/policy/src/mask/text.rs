@@ -3,6 +3,7 @@
 //! A text is masked until masking it again would change nothing, so that masking twice is masking once,
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -197,10 +198,15 @@ impl<'a> Masker<'a> {
         if !matches!(kind, Kind::Encoded) {
             let name = count_name(kind);
             self.found(&name, range);
-            *self.counts.entry(name).or_default() += 1;
+            match self.counts.get_mut(name.as_ref()) {
+                Some(count) => *count += 1,
+                None => {
+                    self.counts.insert(name.into_owned(), 1);
+                }
+            }
         }
         if matches!(action, Action::Block {}) {
-            self.blocked.insert(count_name(kind));
+            self.blocked.insert(count_name(kind).into_owned());
         }
     }
 
@@ -409,11 +415,11 @@ fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
 }
 
 /// By what name a kind is counted: a credential by its own, so that a record says which was shown.
-pub(super) fn count_name(kind: Kind<'_>) -> String {
+pub(super) fn count_name(kind: Kind<'_>) -> Cow<'_, str> {
     match kind {
-        Kind::Credential(name) => format!("{CREDENTIAL}:{name}"),
-        Kind::Custom(name) => format!("custom:{name}"),
-        Kind::Detected(_) | Kind::Field | Kind::Encoded => kind.name().to_owned(),
+        Kind::Credential(name) => Cow::Owned(format!("{CREDENTIAL}:{name}")),
+        Kind::Custom(name) => Cow::Owned(format!("custom:{name}")),
+        Kind::Detected(_) | Kind::Field | Kind::Encoded => Cow::Borrowed(kind.name()),
     }
 }
 

@@ -71,7 +71,7 @@ pub(in crate::mask) fn may_be_in(text: &str) -> bool {
 }
 
 /// Whether the first few characters of base64 are the beginning of a readable text.
-fn begins_readable(letters: &[u8]) -> bool {
+pub(in crate::mask) fn begins_readable(letters: &[u8]) -> bool {
     let mut decoded = [0; 18];
     let mut length = 0;
     for (place, four) in decoded.as_chunks_mut::<3>().0.iter_mut().zip(letters.as_chunks::<4>().0) {

@@ -157,7 +157,7 @@ impl Known {
             return;
         }
         self.find_needles(text, has_run, found);
-        if text.contains('%') {
+        if has_percent(text) {
             let (decoded, places) = percent_decoded(text);
             let mut ranges = Vec::new();
             self.find_needles(&decoded, true, &mut ranges);
@@ -184,7 +184,7 @@ impl Known {
     /// Whether `text` could hold a form of a value that is not short. No form is shorter than the value: escapes and
     /// percent-encoding add to it, and of eight bytes and more base64 keeps at least as many characters.
     fn may_be_in(&self, text: &str, has_run: bool) -> bool {
-        text.len() >= self.0.text.len() && (has_run || !self.0.has_run || text.contains('%'))
+        text.len() >= self.0.text.len() && (has_run || !self.0.has_run || has_percent(text))
     }
 
     fn find_needles(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
@@ -239,6 +239,10 @@ impl Known {
             }
         }
     }
+}
+
+fn has_percent(text: &str) -> bool {
+    memchr::memchr(b'%', text.as_bytes()).is_some()
 }
 
 /// Whether `value` has a run of characters of tokens that escaping leaves whole; JSON may escape a slash.

@@ -52,6 +52,7 @@ struct Searched {
     /// What was found in it, of all that was found.
     hits: Range<usize>,
     has_run: bool,
+    may_be_disguised: bool,
 }
 
 /// Where a text stands in memory, and how long it is. It says which text it is as long as the text is there, as the document is
@@ -79,16 +80,15 @@ impl Sieve {
         }
     }
 
-    /// What was found in a text of the document that stands under a name, and whether it has a run of characters of tokens;
-    /// `None` if that is not known.
-    fn found_in(&self, text: &str, label: &str) -> Option<(&[Hit], bool)> {
+    /// What was found in a text of the document that stands under a name, and what else is known of it; `None` if nothing is.
+    fn found_in(&self, text: &str, label: &str) -> Option<(&[Hit], &Searched)> {
         let Self::Only(suspects) = self else { return None };
         let text = location(text);
         let index = suspects.searched.partition_point(|searched| searched.text < text);
         let searched = suspects.searched.get(index)?;
         let is_it = searched.text == text && searched.label == location(label);
         let hits = suspects.hits.get(searched.hits.clone())?;
-        is_it.then_some((hits, searched.has_run))
+        is_it.then_some((hits, searched))
     }
 }
 
@@ -127,7 +127,9 @@ impl Masker<'_> {
     /// Searches a text for all that is wanted, or takes up what the sieve has found in it.
     pub(super) fn search(&mut self, text: &str, label: &str) {
         match self.sieve.found_in(text, label) {
-            Some((hits, has_run)) => self.finder.take_up(hits, has_run),
+            Some((hits, searched)) => {
+                self.finder.take_up(hits, searched.has_run, searched.may_be_disguised);
+            }
             None => self.finder.find(Sample::new(text, label), self.active.wanted()),
         }
     }
@@ -379,7 +381,13 @@ impl<'d> Sifting<'d> {
         let first = hits.len();
         hits.extend_from_slice(self.finder.hits());
         let label = location(label);
-        searched.push(Searched { text: location(text), label, hits: first..hits.len(), has_run });
+        searched.push(Searched {
+            text: location(text),
+            label,
+            hits: first..hits.len(),
+            has_run,
+            may_be_disguised: self.finder.may_be_disguised(),
+        });
     }
 
     /// What a text is that stands at `start`, by its bytes alone. Of a long one that is not asked.
@@ -429,7 +437,10 @@ const WAYS: usize = 2;
 const PLACES: usize = 32;
 
 /// Names that have been there before and do not change. Rows of a table have the same ones.
-struct Names<'d>([[Option<(&'d [u8], bool)>; WAYS]; PLACES]);
+struct Names<'d>([[Option<Remembered<'d>>; WAYS]; PLACES]);
+
+/// A name, and whether it is telling.
+type Remembered<'d> = (&'d [u8], bool);
 
 impl Default for Names<'_> {
     fn default() -> Self {

@@ -224,7 +224,12 @@ impl<'a> Masker<'a> {
             self.add_detected(text, place, &mut findings);
             let has_run = self.finder.has_run();
             self.find_known(text, !place.is_name, has_run, &mut findings);
-            self.add_hidden(text, place, has_run, &mut findings);
+            if self.finder.may_be_disguised() {
+                self.add_disguised(text, place, &mut findings);
+            }
+            if has_run {
+                self.add_encoded(text, place, &mut findings);
+            }
         }
         if let Some(action) = field.filter(|action| !self.is_done(text, action)) {
             findings.push(Finding {
@@ -283,17 +288,19 @@ impl<'a> Masker<'a> {
         }
     }
 
-    /// What is found only where disguises are undone.
-    fn add_hidden(&mut self, text: &str, place: Place<'_>, has_run: bool, findings: &mut Vec<Finding<'a>>) {
+    /// What is found only where escapes are read and characters folded.
+    fn add_disguised(&mut self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
         if let Some(view) = View::of(text, self.active.decode().undo) {
             self.add_seen(text, &view, place, findings);
         }
-        if has_run {
-            for Rewritten { range, text } in self.rewritten(text, place) {
-                let (action, kind) = (&REDACT, Kind::Encoded);
-                let becomes = Some(text);
-                findings.push(Finding { range, action, kind, rank: FIRST, becomes, form: None });
-            }
+    }
+
+    /// What is found only where base64 is read.
+    fn add_encoded(&mut self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
+        for Rewritten { range, text } in self.rewritten(text, place) {
+            let (action, kind) = (&REDACT, Kind::Encoded);
+            let becomes = Some(text);
+            findings.push(Finding { range, action, kind, rank: FIRST, becomes, form: None });
         }
     }
 

@@ -77,7 +77,7 @@ pub(in crate::mask) fn begins_readable(letters: &[u8]) -> bool {
     for (place, four) in decoded.as_chunks_mut::<3>().0.iter_mut().zip(letters.as_chunks::<4>().0) {
         let Some(three) = base64::decode_four(*four) else { return false };
         // Most runs that are no text end here.
-        if !three.into_iter().all(is_readable) {
+        if !three.into_iter().all(is_readable) || (length == 0 && !begins_character(three)) {
             return false;
         }
         *place = three;
@@ -85,6 +85,17 @@ pub(in crate::mask) fn begins_readable(letters: &[u8]) -> bool {
     }
     let decoded = decoded.get(..length).unwrap_or_default();
     std::str::from_utf8(decoded).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+/// Whether three bytes of UTF-8 may begin so: with a whole character, or as much of it as there is room for.
+fn begins_character([first, second, third]: [u8; 3]) -> bool {
+    let continues = |byte: u8| byte & 0xC0 == 0x80;
+    match first {
+        0..0x80 => true,
+        0xC2..0xE0 => continues(second),
+        0xE0..0xF5 => continues(second) && continues(third),
+        0x80..0xC2 | 0xF5..=0xFF => false,
+    }
 }
 
 /// Where at or after `position` the first run begins of at least [`SHORTEST`] bytes that `belongs` accepts. Such a run has no

@@ -32,7 +32,8 @@ fn keys(sample: Sample<'_>, token: &Range<usize>, found: &mut Vec<Range<usize>>)
         let run = token.start + run.start..token.start + run.end;
         if run.len() == SECRET_LENGTH && is_secret(sample, &run) {
             found.push(run);
-        } else {
+        } else if text.get(run.clone()).is_some_and(|run| run.contains(&b'A')) {
+            // As all ids begin.
             found.extend(ids(text, &run));
         }
     }

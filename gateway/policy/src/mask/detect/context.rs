@@ -32,7 +32,8 @@ pub(in crate::mask) fn is_near<N: AsRef<str>>(
         return true;
     }
     let (behind, ahead) = around(sample.text, range, reach);
-    says_any(without_cut(sample.text, range.start, behind), names) || says_any(ahead, names)
+    (has_beginning(behind, names) && says_any(without_cut(sample.text, range.start, behind), names))
+        || says_any(ahead, names)
 }
 
 /// `behind`, which ends at `end` of `text`, without the half of a word or a mask that it may begin with.

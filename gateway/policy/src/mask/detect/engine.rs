@@ -115,13 +115,13 @@ impl Finder {
         self.pass(sample, wanted, |base| cursor.from(start + base));
     }
 
-    /// Takes up what was found in a text before, as if it was the last one. What it may be disguised as is not known then.
-    pub(in crate::mask) fn take_up(&mut self, hits: &[Hit], has_run: bool) {
+    /// Takes up what was found in a text before, as if it was the last one.
+    pub(in crate::mask) fn take_up(&mut self, hits: &[Hit], has_run: bool, may_be_disguised: bool) {
         self.hits.clear();
         self.hits.extend_from_slice(hits);
         self.free.is_used = true;
         self.has_run = has_run;
-        self.may_be_disguised = true;
+        self.may_be_disguised = may_be_disguised;
     }
 
     /// Whether nothing can begin in this block of a text that has none but such blocks, unless its name says so.

@@ -49,11 +49,10 @@ fn of_letters(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usiz
     let has_digit = |range: &Range<usize>| {
         text.get(range.clone()).is_none_or(|bytes| bytes.iter().any(u8::is_ascii_digit))
     };
-    let pairs = memchr::memchr_iter(b'-', inside);
     let mut free_from = run.start;
     // One hyphen after another is what most runs with hyphens have not: identifiers, names, dates.
-    let has_next = |place: &usize| inside.get(place + 3) == Some(&b'-');
-    for start in pairs.filter(has_next).filter_map(|place| (run.start + place).checked_sub(2)) {
+    let pairs = inside.windows(4).enumerate().filter(|(_, pair)| matches!(pair, [b'-', _, _, b'-']));
+    for start in pairs.filter_map(|(place, _)| (run.start + place).checked_sub(2)) {
         if start < free_from {
             continue;
         }

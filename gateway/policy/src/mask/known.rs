@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::base64;
 use super::detect::{MINIMUM_RUN, is_token};
+use super::work::count;
 
 /// A shorter value is no secret to look for inside words: it is found only where it is a whole string, or
 /// stands behind the name of an authentication scheme. Eight characters are what NIST SP 800-63B asks of the
@@ -149,6 +150,7 @@ impl Known {
     /// The same. `has_run` says whether the text has [`MINIMUM_RUN`] characters of tokens in a row, as most texts
     /// have not and most credentials have.
     pub(super) fn find_where(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
+        count(text.len());
         if self.is_short() {
             self.find_short(text, found);
             return;
@@ -203,6 +205,7 @@ impl Known {
                     || *long_may_be_in.get_or_insert_with(|| forms.grams.may_be_in(bytes)))
         };
         for needle in forms.needles.iter().filter(may_be_in) {
+            count(bytes.len());
             if memmem::find(bytes, needle.text.as_bytes()).is_none() {
                 continue;
             }

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::work::count;
 use super::{detect, keyed};
 
 /// What a whole value is called that is masked by its place.
@@ -15,6 +16,7 @@ pub(super) const UNREADABLE: &str = "unreadable";
 /// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
 /// and those that overlap made one.
 pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
+    count(text.len() * (1 + replacements.len()));
     let mut masks: Vec<Range<usize>> = memchr::memchr_iter(b'[', text.as_bytes())
         .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?)?))
         .collect();

@@ -36,6 +36,7 @@ mod table;
 mod tests;
 mod text;
 mod trail;
+mod work;
 mod written;
 
 use std::collections::BTreeMap;

@@ -21,6 +21,7 @@ use super::known::Known;
 use super::number::is_number_to_look_at;
 use super::scan::{BLOCK, Block, Cursor};
 use super::text::Masker;
+use super::work::count;
 
 /// The values of one document that may change.
 #[derive(Debug)]
@@ -398,6 +399,7 @@ impl<'d> Sifting<'d> {
         if text.len() > LONGEST || matches!(text.first(), Some(b' ' | b'{' | b'[')) {
             return Sight::Other;
         }
+        count(text.len());
         let mut last = Block::default();
         for base in (0..text.len()).step_by(BLOCK) {
             let block = self.cursor.from(start + base).first(text.len() - base);

@@ -18,6 +18,7 @@ use super::program::{Active, Rank, Wish, strongest};
 use super::sieve::Sieve;
 use super::table::Form;
 use super::trail::Trail;
+use super::work::count;
 use crate::config::{Action, DetectorType};
 
 /// How often a text is masked at most before it is given up and redacted whole. Two do for almost every text:
@@ -217,6 +218,7 @@ impl<'a> Masker<'a> {
 
     /// One round of masking.
     fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+        count(text.len());
         let mut findings = Vec::new();
         let is_searched = !self.active.wanted().is_empty() || !self.active.customs().is_empty();
         if is_searched || !self.known.is_empty() || self.active.has_columns() {

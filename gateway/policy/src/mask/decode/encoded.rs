@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::mask::base64;
+use crate::mask::work::count;
 
 /// A shorter run is not looked at, in characters: eleven bytes, which is a social security number.
 const SHORTEST: usize = 15;
@@ -37,6 +38,7 @@ impl Encoded {
 
 /// All readable texts in base64 inside `text`, in order.
 pub(in crate::mask) fn all(text: &str) -> Vec<Encoded> {
+    count(text.len());
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut position = 0;
@@ -57,6 +59,7 @@ pub(in crate::mask) fn all(text: &str) -> Vec<Encoded> {
 
 /// Whether there may be a readable text in base64 inside `text`: never no where [`all`] finds one.
 pub(in crate::mask) fn may_be_in(text: &str) -> bool {
+    count(text.len());
     let bytes = text.as_bytes();
     let says = |run: &Range<usize>| begins_readable(bytes.get(run.clone()).unwrap_or_default());
     let mut position = 0;
@@ -131,7 +134,10 @@ fn over_lines(bytes: &[u8], start: usize) -> Range<usize> {
 }
 
 fn line_end(bytes: &[u8], start: usize) -> usize {
-    start + bytes.get(start..).unwrap_or_default().iter().take_while(|byte| base64::is_base64(**byte)).count()
+    let rest = bytes.get(start..).unwrap_or_default();
+    let length = rest.iter().take_while(|byte| base64::is_base64(**byte)).count();
+    count(length);
+    start + length
 }
 
 /// The parts of a run between the signs of base64, which are signs of paths and names too.
@@ -153,6 +159,7 @@ fn read(text: &str, run: &Range<usize>) -> Option<Encoded> {
     if !begins_readable(bytes.get(run.clone())?) {
         return None;
     }
+    count(run.len());
     let letters: Vec<u8> =
         bytes.get(run.clone())?.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let decoded = base64::decode_for_urls(&for_urls(&letters))?;

@@ -16,6 +16,7 @@ use crate::mask::detect::{self, Sample};
 use crate::mask::marks::{is_inside, masks};
 use crate::mask::program::strongest;
 use crate::mask::text::{Masker, Place};
+use crate::mask::work::count;
 
 /// How much of a text is read on each side of a border, in bytes: more than most values have.
 const REACH: usize = 96;
@@ -136,6 +137,7 @@ impl Masker<'_> {
 
     /// Whether a value of the kind is found in a text by itself that overlaps `range`.
     fn has_own(&mut self, text: &str, range: &Range<usize>, kind: DetectorType, label: &str) -> bool {
+        count(text.len());
         self.finder.find(Sample::new(text, label), self.active.wanted());
         let overlaps = |own: &Range<usize>| own.start < range.end && range.start < own.end;
         self.finder.hits().iter().any(|hit| hit.kind == kind && overlaps(&hit.range))
@@ -173,7 +175,10 @@ pub(in crate::mask) fn may_be_split(array: Value<'_>) -> bool {
     if text_of(first).is_none() && text_of(second).is_none() {
         return false;
     }
-    let has_sign = |text: Value<'_>| text.raw().iter().any(|byte| byte.is_ascii_digit() || *byte == b'@');
+    let has_sign = |text: Value<'_>| {
+        count(text.raw().len());
+        text.raw().iter().any(|byte| byte.is_ascii_digit() || *byte == b'@')
+    };
     let mut last = false;
     let (mut has_pair, mut has_any_sign) = (false, false);
     for text in array.items().map(text_of) {

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::escape;
 use super::fold::{Folded, fold};
+use crate::mask::work::count;
 
 /// How often escapes are undone inside each other, as in `%2540`.
 const MAXIMUM_LAYERS: usize = 3;
@@ -73,6 +74,7 @@ impl View {
     }
 
     fn layer(text: &str, undo: Undo) -> Option<Self> {
+        count(text.len());
         let bytes = text.as_bytes();
         let mut view = Self { text: String::new(), pieces: Vec::new() };
         let mut done = 0;
@@ -114,6 +116,7 @@ impl View {
 
     /// `next`, which was made of this view, with places in the text that this one was made of.
     fn seen_through(&self, next: Self) -> Self {
+        count(self.pieces.len() + next.pieces.len());
         let mut pieces = Vec::with_capacity(next.pieces.len());
         for piece in next.pieces {
             if !piece.is_verbatim {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::Sample;
 use super::bytes::{around, at, before, condensed, is_joined_after, is_joined_before, runs};
 use super::trigger::{Having, Trigger};
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Part(ID_LENGTH), keys)];
 
@@ -41,6 +42,7 @@ fn keys(sample: Sample<'_>, token: &Range<usize>, found: &mut Vec<Range<usize>>)
 
 /// The access key ids in a run: they stand between characters that are no letters and digits.
 fn ids(text: &[u8], run: &Range<usize>) -> Vec<Range<usize>> {
+    count(run.len());
     let inside = text.get(run.clone()).unwrap_or_default();
     let words = runs(inside, |byte| byte.is_ascii_alphanumeric()).filter(|word| word.len() >= ID_LENGTH);
     // An id is the end of its word; what may stand before it is an escape.

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::mask::work::count;
+
 /// The byte at `position`.
 pub(super) fn at(text: &[u8], position: usize) -> Option<u8> {
     text.get(position).copied()
@@ -62,7 +64,9 @@ pub(super) fn without_escape(text: &[u8], run: Range<usize>) -> Range<usize> {
 /// The end of the run of bytes from `start` on that `belongs` accepts.
 pub(super) fn run_end(text: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
     let rest = text.get(start..).unwrap_or_default();
-    start + rest.iter().take_while(|&&byte| belongs(byte)).count()
+    let length = rest.iter().take_while(|&&byte| belongs(byte)).count();
+    count(length + 1);
+    start + length
 }
 
 /// The runs of bytes that `belongs` accepts, in order.
@@ -81,6 +85,7 @@ pub(super) fn runs<'a>(
 
 /// The digits of a range, as numbers from 0 to 9.
 pub(super) fn digits(text: &[u8], range: Range<usize>) -> impl Iterator<Item = u8> + '_ {
+    count(range.len());
     let bytes = text.get(range).unwrap_or_default().iter();
     bytes.filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0')
 }
@@ -100,6 +105,7 @@ pub(super) fn around<'a>(text: &'a str, range: &Range<usize>, reach: usize) -> (
 
 /// Lower-case letters and digits of a text alone, so that `Secret-Access_Key` and `secretAccessKey` are one.
 pub(in crate::mask) fn condensed(text: &str) -> String {
+    count(text.len());
     text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| char::from(byte.to_ascii_lowercase())).collect()
 }
 

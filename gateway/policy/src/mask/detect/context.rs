@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{around, before};
+use crate::mask::work::count;
 
 /// How far away a word may stand, in bytes.
 const REACH: usize = 40;
@@ -61,6 +62,7 @@ fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
     if !has_beginning(text, names) {
         return false;
     }
+    count(text.len());
     let mut rest = text;
     while let Some((part, behind)) = next_part(rest) {
         let begins = part.as_bytes().first().map(u8::to_ascii_lowercase);

@@ -8,6 +8,7 @@ use super::bytes::{at, is_digit_at};
 use super::context::is_named;
 use super::number::{digits_value, is_date, laid_out};
 use super::trigger::{Shape, Trigger};
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Number(
@@ -131,6 +132,7 @@ fn month_behind(text: &str, position: usize) -> Option<(u64, usize)> {
     let gap = rest.chars().take(5).take_while(|character| " .-/".contains(*character)).count();
     let name = rest.get(gap..).filter(|_| gap > 0)?;
     let end = name.find(|character: char| !character.is_alphabetic()).unwrap_or(name.len());
+    count(end);
     Some((month(name.get(..end)?)?, position + gap + end))
 }
 

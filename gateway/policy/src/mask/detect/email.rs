@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::Sample;
 use super::trigger::Trigger;
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::At(address)];
 
@@ -74,6 +75,7 @@ fn local_escape(before: &str, local: &str) -> usize {
 /// The longest end of `text` of characters that belong.
 fn tail(text: &str, belongs: impl Fn(char) -> bool) -> &str {
     let head = text.trim_end_matches(belongs);
+    count(text.len() - head.len() + 1);
     text.get(head.len()..).unwrap_or_default()
 }
 
@@ -90,6 +92,7 @@ fn domain(after: &str) -> &str {
     };
     let mut rest =
         after.get(..after.find(|character| !belongs(character)).unwrap_or(after.len())).unwrap_or_default();
+    count(rest.len() + 1);
     if let Some(end) = rest.find("..") {
         rest = rest.get(..end).unwrap_or_default();
     }
@@ -99,6 +102,7 @@ fn domain(after: &str) -> &str {
     }
     // Labels that cannot end a domain name are no part of it, as in `mail@example.com.1`.
     while let Some((head, last)) = name.rsplit_once('.') {
+        count(last.len() + 1);
         if let Some(length) = top_level_length(head, last) {
             return name.get(..head.len() + 1 + length).unwrap_or_default();
         }

@@ -28,6 +28,7 @@ use super::trigger::{
 use super::{ALL, Sample};
 use crate::config::DetectorType;
 use crate::mask::scan::{BLOCK, Block, Cursor};
+use crate::mask::work::count;
 
 /// Where a value of a kind stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +179,7 @@ impl Finder {
             pass.label();
         }
         while let Some(left) = pass.bytes.len().checked_sub(pass.base).filter(|left| *left > 0) {
+            count(BLOCK.min(left));
             pass.block = look(pass.base).first(left);
             pass.look();
             pass.base += BLOCK;
@@ -437,6 +439,7 @@ impl Pass<'_> {
 
 /// Keeps a value that was found.
 fn keep(hits: &mut Vec<Hit>, free: &mut Free, kind: DetectorType, range: Option<Range<usize>>) {
+    count(1);
     if let Some(range) = range {
         free.set(kind, range.end);
         hits.push(Hit { kind, range });

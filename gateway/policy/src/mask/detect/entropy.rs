@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::Sample;
 use super::bytes::{condensed, is_joined_after};
 use super::trigger::{Having, Trigger};
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Part(0), secrets)];
 
@@ -54,6 +55,7 @@ fn secrets(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usize>>
     }
     let text = sample.text.as_bytes();
     let inside = text.get(run.clone()).unwrap_or_default();
+    count(inside.len());
     // What dots stand between are names and versions, and each is looked at by itself.
     let mut start = run.start;
     for part in inside.split(|byte| matches!(byte, b'.' | b'~')) {

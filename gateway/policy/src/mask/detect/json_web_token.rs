@@ -8,6 +8,7 @@ use super::Sample;
 use super::bytes::{at, before, run_end};
 use super::trigger::{Look, Trigger};
 use crate::mask::base64;
+use crate::mask::work::count;
 
 /// Parts of an encrypted token.
 const MAXIMUM_PARTS: usize = 5;
@@ -58,6 +59,7 @@ fn begins_like_object(part: &[u8]) -> bool {
 }
 
 fn is_header(part: &[u8]) -> bool {
+    count(part.len());
     // What does not end as an object does is told by its last characters.
     let tail = part.chunks(4).next_back().and_then(base64::decode_for_urls);
     let last = tail.as_ref().and_then(|tail| tail.last());

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::Sample;
 use super::bytes::{at, before, is_joined_after, is_joined_before};
 use super::trigger::{Having, Shape, Trigger};
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Sign(b":", with_colons),
@@ -49,6 +50,7 @@ fn of_letters(sample: Sample<'_>, run: &Range<usize>, found: &mut Vec<Range<usiz
     let has_digit = |range: &Range<usize>| {
         text.get(range.clone()).is_none_or(|bytes| bytes.iter().any(u8::is_ascii_digit))
     };
+    count(inside.len());
     let mut free_from = run.start;
     // One hyphen after another is what most runs with hyphens have not: identifiers, names, dates.
     let pairs = inside.windows(4).enumerate().filter(|(_, pair)| matches!(pair, [b'-', _, _, b'-']));

@@ -11,6 +11,7 @@ use super::Sample;
 use super::bytes::{at, before, runs};
 use super::trigger::Trigger;
 use crate::mask::base64::is_base64;
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Dashes(keys)];
 
@@ -28,6 +29,7 @@ fn keys(sample: Sample<'_>, found: &mut Vec<Range<usize>>) {
     let text = sample.text;
     let mut open: Option<Range<usize>> = None;
     let mut free_from = 0;
+    count(text.len());
     for (label, _) in text.match_indices(LABEL) {
         match (boundary(text, label), &open) {
             (Some(Boundary::Begin(begin)), None) => open = Some(begin),
@@ -80,6 +82,7 @@ fn boundary(text: &str, label: usize) -> Option<Boundary> {
     {
         end += 1;
     }
+    count(end - start);
     let words = text.get(start..end)?.trim_start();
     let dashes = |position: usize, step: fn(&[u8], usize) -> Option<u8>, forth: bool| {
         let mut count = 0;
@@ -110,6 +113,7 @@ fn encoded_start(text: &[u8], free_from: usize, marker: usize) -> usize {
     {
         start -= 1;
     }
+    count(marker - start);
     start
 }
 

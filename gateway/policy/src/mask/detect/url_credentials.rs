@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::Sample;
 use super::bytes::before;
 use super::trigger::Trigger;
+use crate::mask::work::count;
 
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::At(credentials)];
 
@@ -21,6 +22,7 @@ fn credentials(sample: Sample<'_>, at: usize, free_from: usize) -> Option<Range<
     };
     let head = text.get(free_from.max(at.saturating_sub(LONGEST))..at)?;
     let length = head.iter().rev().take_while(|byte| !ends(**byte)).count();
+    count(length + 1);
     let start = at - length;
     let (user, password) = sample.text.get(start..at)?.split_once(':')?;
     let is_in_url = text.get(..start).is_some_and(|head| head.ends_with(b"://"))

@@ -10,6 +10,7 @@ mod credentials;
 mod custom;
 mod disguises;
 mod fpe;
+mod linear;
 mod places;
 mod properties;
 mod rules;

@@ -27,6 +27,8 @@ pub(super) struct Node {
     pub(super) is_name: bool,
 }
 
+/// For so many values room is made before they are seen, if the text is long enough for them.
+const MOST_NODES: usize = 1 << 16;
 /// Up to this many members are compared pair by pair, beyond it through a set.
 const PAIRWISE_MEMBERS: usize = 16;
 
@@ -37,7 +39,7 @@ pub(super) fn scan(text: &[u8], depth: usize) -> Result<Vec<Node>, JsonError> {
         position: 0,
         specials: Specials::default(),
         depth,
-        nodes: Vec::with_capacity((text.len() / 16).clamp(4, 256)),
+        nodes: Vec::with_capacity((text.len() / 16).clamp(4, MOST_NODES)),
         open: Vec::new(),
         names: Vec::new(),
         fault: None,

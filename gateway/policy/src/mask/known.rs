@@ -41,6 +41,8 @@ struct Value {
 /// What a value is looked for as.
 struct Forms {
     needles: Vec<Needle>,
+    /// Whether any of them is too short for those.
+    has_short: bool,
     grams: Grams,
 }
 
@@ -195,8 +197,12 @@ impl Known {
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
         let forms = self.0.forms.get_or_init(|| {
             let needles = needles(&self.0.text);
-            Forms { grams: Grams::of(&needles), needles }
+            let has_short = needles.iter().any(|needle| needle.text.len() < Grams::SHORTEST);
+            Forms { grams: Grams::of(&needles), has_short, needles }
         });
+        if !forms.has_short && !forms.grams.may_be_in(bytes) {
+            return;
+        }
         let mut long_may_be_in = None;
         let may_be_in = |needle: &&Needle| {
             needle.text.len() <= text.len()

@@ -41,6 +41,8 @@ pub(super) struct Suspects {
     last: Cell<usize>,
     /// The texts of some of them, in order.
     searched: Vec<Searched>,
+    /// Which of these is asked for next, as a rule.
+    next_searched: Cell<usize>,
     /// What was found in these.
     hits: Vec<Hit>,
 }
@@ -85,8 +87,13 @@ impl Sieve {
     fn found_in(&self, text: &str, label: &str) -> Option<(&[Hit], &Searched)> {
         let Self::Only(suspects) = self else { return None };
         let text = location(text);
-        let index = suspects.searched.partition_point(|searched| searched.text < text);
+        let next = suspects.next_searched.get();
+        let index = match suspects.searched.get(next) {
+            Some(searched) if searched.text == text => next,
+            Some(_) | None => suspects.searched.partition_point(|searched| searched.text < text),
+        };
         let searched = suspects.searched.get(index)?;
+        suspects.next_searched.set(index + 1);
         let is_it = searched.text == text && searched.label == location(label);
         let hits = suspects.hits.get(searched.hits.clone())?;
         is_it.then_some((hits, searched))
@@ -165,9 +172,9 @@ impl Masker<'_> {
             gate,
             has_numbers,
             has_columns: self.active.has_columns(),
-            label,
             labels: vec![Label {
-                name: NO_ENTRY,
+                name: Some(label),
+                entry: NO_ENTRY,
                 end: NO_ENTRY,
                 is_telling: Finder::is_telling(name_in_label(label), wanted),
             }],
@@ -189,9 +196,11 @@ const NO_ENTRY: usize = usize::MAX;
 
 /// A name, and the values that stand under it.
 #[derive(Clone, Copy)]
-struct Label {
+struct Label<'d> {
+    /// What it says, if it stands so in the document.
+    name: Option<&'d str>,
     /// The number of its entry; [`NO_ENTRY`] is the document's own name.
-    name: usize,
+    entry: usize,
     /// The first entry that does not stand under it.
     end: usize,
     /// Whether it says by itself that what stands under it may be wanted.
@@ -215,15 +224,13 @@ struct Sifting<'d> {
     has_numbers: bool,
     /// Whether cells of tables are masked.
     has_columns: bool,
-    /// The name of the document.
-    label: &'d str,
     /// The names that the entry stands under, the innermost last; the document's own is first.
-    labels: Vec<Label>,
+    labels: Vec<Label<'d>>,
     /// Where the innermost ends.
     labelled_until: usize,
     names: Names<'d>,
     /// The name of the member whose value is next.
-    name: Option<Label>,
+    name: Option<Label<'d>>,
     suspects: Suspects,
     /// Below a name that may change all may change, for the new name may speak of it.
     suspect_until: usize,
@@ -275,16 +282,17 @@ impl<'d> Sifting<'d> {
     /// The name of a member.
     fn name(&mut self, index: usize, entry: Entry) {
         let inside = self.inside(entry);
-        let is_telling = match inside.and_then(|name| self.names.is_telling(name)) {
-            Some(is_telling) => is_telling,
+        let (name, is_telling) = match inside.and_then(|name| self.names.get(name)) {
+            Some((name, is_telling)) => (Some(name), is_telling),
             None => self.new_name(index, entry, inside),
         };
-        self.name = Some(Label { name: index, end: 0, is_telling });
+        self.name = Some(Label { name, entry: index, end: 0, is_telling });
     }
 
-    /// The same of a name that has not been there lately. Says whether it is telling.
+    /// The same of a name that has not been there lately. Says what it says, if it stands so in the document, and whether it is
+    /// telling.
     #[inline(never)]
-    fn new_name(&mut self, index: usize, entry: Entry, inside: Option<&'d [u8]>) -> bool {
+    fn new_name(&mut self, index: usize, entry: Entry, inside: Option<&'d [u8]>) -> (Option<&'d str>, bool) {
         let may_change = self.string(index, entry, None);
         let name = self.text(index, inside);
         let is_telling = Finder::is_telling(name_in_label(&name), self.wanted);
@@ -294,10 +302,12 @@ impl<'d> Sifting<'d> {
             let value = self.document.value(index + 1);
             let end = value.map_or(index + 2, |value| value.entries().end);
             self.suspect_until = self.suspect_until.max(end);
-        } else if let Some(inside) = inside {
-            self.names.note(inside, is_telling);
         }
-        is_telling
+        let Cow::Borrowed(name) = name else { return (None, is_telling) };
+        if !may_change {
+            self.names.note(name, is_telling);
+        }
+        (Some(name), is_telling)
     }
 
     /// What is between the quotes of a string, if that is its text.
@@ -316,20 +326,20 @@ impl<'d> Sifting<'d> {
     }
 
     /// Whether masking may change a string that stands under a name.
-    fn string(&mut self, index: usize, entry: Entry, label: Option<Label>) -> bool {
+    fn string(&mut self, index: usize, entry: Entry, label: Option<Label<'d>>) -> bool {
         let inside = self.inside(entry);
         let start = entry.span.start + 1;
         let sight = match inside {
             Some(inside) if !label.is_some_and(|label| label.is_telling) => self.sight(inside, start),
             Some(_) | None => Sight::Other,
         };
-        let is_searched = self.gate.is_some() || self.has_columns || self.may_plain_be_known;
-        if sight == Sight::Plain && !is_searched {
+        if sight == Sight::Plain && self.gate.is_none() && !self.may_plain_be_known {
             return false;
         }
         let text = self.text(index, inside);
         if self.gate.is_some_and(|gate| gate.lets_through(&text))
-            || (self.has_columns && may_hold_table(&text))
+            // A line break has an escape.
+            || (self.has_columns && inside.is_none() && may_hold_table(&text))
         {
             return true;
         }
@@ -346,14 +356,14 @@ impl<'d> Sifting<'d> {
 
     /// Whether masking may change a text; `start` is where it stands in the document's, if it has no escapes.
     #[inline(never)]
-    fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<Label>) -> bool {
+    fn may_change(&mut self, text: &str, start: Option<usize>, label: Option<Label<'d>>) -> bool {
         let is_telling = label.is_some_and(|label| label.is_telling);
-        let label = match label {
+        let name = match label {
             None => Cow::Borrowed(""),
-            Some(Label { name: NO_ENTRY, .. }) => Cow::Borrowed(self.label),
-            Some(Label { name, .. }) => self.document.value(name).and_then(Value::text).unwrap_or_default(),
+            Some(Label { name: Some(name), .. }) => Cow::Borrowed(name),
+            Some(Label { entry, .. }) => self.text(entry, None),
         };
-        let sample = Sample::new(text, name_in_label(&label));
+        let sample = Sample::new(text, name_in_label(&name));
         let wanted = if is_telling { self.wanted } else { self.wanted.without_labels() };
         match start {
             Some(start) => self.finder.find_at(sample, wanted, &mut self.cursor, start),
@@ -368,20 +378,32 @@ impl<'d> Sifting<'d> {
         if may_change
             && start.is_some()
             && !text.is_empty()
-            // Another name is not there for long.
-            && let Cow::Borrowed(label) = label
+            && let Some(label) = self.location_of(label)
         {
-            self.note(text, name_in_label(label), has_run);
+            self.note(text, label, has_run);
         }
         may_change
     }
 
-    /// Notes what the finder has found in a text of the document.
-    fn note(&mut self, text: &str, label: &str, has_run: bool) {
+    /// Where a name stands; `None` if it does not stand in the document as it reads.
+    fn location_of(&self, label: Option<Label<'d>>) -> Option<Location> {
+        let name = match label {
+            None => "",
+            Some(Label { entry: NO_ENTRY, name, .. }) => name?,
+            // What is remembered of it stands elsewhere, as a rule.
+            Some(Label { entry, .. }) => match self.text(entry, None) {
+                Cow::Borrowed(name) => name,
+                Cow::Owned(_) => return None,
+            },
+        };
+        Some(location(name_in_label(name)))
+    }
+
+    /// Notes what the finder has found in a text of the document that stands under this name.
+    fn note(&mut self, text: &str, label: Location, has_run: bool) {
         let Suspects { searched, hits, .. } = &mut self.suspects;
         let first = hits.len();
         hits.extend_from_slice(self.finder.hits());
-        let label = location(label);
         searched.push(Searched {
             text: location(text),
             label,
@@ -442,7 +464,7 @@ const PLACES: usize = 32;
 struct Names<'d>([[Option<Remembered<'d>>; WAYS]; PLACES]);
 
 /// A name, and whether it is telling.
-type Remembered<'d> = (&'d [u8], bool);
+type Remembered<'d> = (&'d str, bool);
 
 impl Default for Names<'_> {
     fn default() -> Self {
@@ -451,15 +473,15 @@ impl Default for Names<'_> {
 }
 
 impl<'d> Names<'d> {
-    /// Whether a name that has been there lately is telling.
+    /// A name that has been there lately.
     #[inline]
-    fn is_telling(&self, name: &[u8]) -> Option<bool> {
+    fn get(&self, name: &[u8]) -> Option<Remembered<'d>> {
         let ways = self.0.get(Self::place(name))?;
-        ways.iter().flatten().find(|(own, _)| *own == name).map(|(_, is_telling)| *is_telling)
+        ways.iter().flatten().find(|(own, _)| own.as_bytes() == name).copied()
     }
 
-    fn note(&mut self, name: &'d [u8], is_telling: bool) {
-        if let Some([first, second]) = self.0.get_mut(Self::place(name)) {
+    fn note(&mut self, name: &'d str, is_telling: bool) {
+        if let Some([first, second]) = self.0.get_mut(Self::place(name.as_bytes())) {
             *second = first.replace((name, is_telling));
         }
     }

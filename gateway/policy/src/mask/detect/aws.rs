@@ -10,7 +10,7 @@ use super::bytes::{around, at, before, condensed, is_joined_after, is_joined_bef
 use super::trigger::{Having, Trigger};
 use crate::mask::work::count;
 
-pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Part(ID_LENGTH), keys)];
+pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Run(Having::Word(ID_LENGTH, SECRET_LENGTH), keys)];
 
 const ID_LENGTH: usize = 20;
 const SECRET_LENGTH: usize = 40;

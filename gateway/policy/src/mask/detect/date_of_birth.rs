@@ -90,10 +90,11 @@ fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
 
 /// Whether a name may begin shortly behind a day or end shortly before it: most numbers stand beside other things.
 fn may_be_beside_month(text: &[u8], day: &Range<usize>) -> bool {
-    let is_separator = |byte: &u8| matches!(byte, b' ' | b'.' | b'-' | b'/');
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    let behind = text.get(day.end..).unwrap_or_default().iter().take(5);
-    let gap = behind.take_while(|byte| is_separator(byte)).count();
+    let mut gap = 0;
+    while gap < 5 && matches!(at(text, day.end + gap), Some(b' ' | b'.' | b'-' | b'/')) {
+        gap += 1;
+    }
     let begins = |letters: &[u8; 2]| {
         let [first, second] = letters.map(|byte| byte.to_ascii_lowercase());
         match first {

@@ -12,7 +12,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::Sign(b":", with_colons),
     Trigger::Number(&[Shape { followed_by: b"-", ..Shape::alone(2..=2) }], with_hyphens),
     Trigger::Word(&[2..=2], with_hyphens_word),
-    Trigger::Run(Having::Pair, of_letters),
+    Trigger::Run(Having::Pairs, of_letters),
 ];
 
 const LENGTH: usize = 17;

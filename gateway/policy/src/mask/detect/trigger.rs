@@ -77,8 +77,10 @@ pub(super) enum Having {
     Tilde,
     /// So many letters, digits, `/` and `+` in a row.
     Part(usize),
-    /// Two signs with two letters or digits between them.
-    Pair,
+    /// Five signs, each three bytes behind the one before.
+    Pairs,
+    /// So many letters and digits in a row, or so many of a part.
+    Word(usize, usize),
 }
 
 /// That anything may stand behind the first group or letter, or nothing.

@@ -37,6 +37,17 @@ pub(super) fn ends_of_runs(last: u64, block: u64) -> u64 {
     ((all & !(all << 1)) >> BLOCK) as u64
 }
 
+/// Whether so many in a row are set.
+pub(super) fn has_run_of(bits: u64, length: usize) -> bool {
+    let (mut ends, mut found) = (bits, 1);
+    while found < length {
+        let more = found.min(length - found);
+        ends &= ends << more;
+        found += more;
+    }
+    ends != 0
+}
+
 /// Whether four in a row end in a block.
 pub(super) fn has_four(last: u64, block: u64) -> bool {
     let one = u128::from(block) << BLOCK | u128::from(last);
@@ -46,7 +57,18 @@ pub(super) fn has_four(last: u64, block: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MINIMUM_RUN, ends_of_runs, ones};
+    use super::{MINIMUM_RUN, ends_of_runs, has_run_of, ones};
+
+    #[test]
+    fn a_run_is_as_long_as_its_bits() {
+        for length in 1..=36 {
+            for start in [0, 5, 24] {
+                let bits = ((1_u64 << length) - 1) << start | 1 << 63;
+                assert!(has_run_of(bits, length), "{length} from {start}");
+                assert!(!has_run_of(bits, length + 1), "{length} from {start}");
+            }
+        }
+    }
 
     #[test]
     fn runs_are_long_enough_wherever_they_begin() {

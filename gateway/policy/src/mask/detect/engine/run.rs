@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::bytes::{at, runs, without_escape};
 use super::super::trigger::{Having, Look, MINIMUM_RUN};
-use super::bits::{bits, ones};
+use super::bits::{bits, has_run_of, ones};
 use super::{Pass, is_token};
 use crate::mask::scan::BLOCK;
 
@@ -53,7 +53,11 @@ impl Pass<'_> {
         self.runs(&run, |having| match having {
             Having::Tilde => has_tilde,
             Having::Part(length) => part >= length,
-            Having::Pair => signs & signs >> 3 != 0,
+            Having::Pairs => {
+                let two = signs & signs >> 3;
+                two & two >> 6 & signs >> 12 != 0
+            }
+            Having::Word(length, in_part) => part >= in_part || has_run_of(words & inside, length),
         });
         for bit in ones(words & !(words << 1) & inside) {
             self.tokens(self.base + bit);
@@ -87,6 +91,7 @@ impl Pass<'_> {
     }
 
     /// A word begins at `position`, in a run.
+    #[inline]
     fn tokens(&mut self, position: usize) {
         // A run goes on behind the last letter of a token's beginning.
         let Some([first, second]) = self.bytes.get(position..position + 2) else { return };
@@ -98,6 +103,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     fn token(&mut self, index: usize, position: usize) {
         let Some((kind, ask)) = self.tables.tokens.get(index) else { return };
         if position < self.free_from(kind) {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use lychgate_gateway_policy::config::{ConfigMapKey, GatewayConfig, Notification, OidcIssuer};
 use lychgate_gateway_policy::destination::literal_address;
-use lychgate_gateway_policy::{Policy, compile};
+use lychgate_gateway_policy::mask::{Compiled, Content, Program};
+use lychgate_gateway_policy::{Policy, compile_sharing};
 use url::Url;
 
 use crate::caller::{Authenticator, Trusted};
@@ -56,6 +57,8 @@ pub struct Shared {
     clients: Mutex<HashMap<ClientKey, Weak<HttpClient>>>,
     issuers: Mutex<HashMap<IssuerKey, Weak<Issuer>>>,
     usages: Mutex<HashMap<String, Weak<Usage>>>,
+    /// What masks: connections that are masked alike have one program between them.
+    programs: Mutex<HashMap<Content, Weak<Program>>>,
 }
 
 /// The bundle of authorities that a client trusts, how long it waits for a connection, and the address of the API
@@ -71,7 +74,8 @@ impl Connection {
     /// # Errors
     /// All that is wrong, in one text for the log.
     pub fn new(config: GatewayConfig, values: &Values, shared: &Shared) -> Result<Self, String> {
-        let policy = compile(config)
+        let masking = shared.masking(&config);
+        let policy = compile_sharing(config, masking)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let config = policy.config();
         let refused =
@@ -91,6 +95,7 @@ impl Connection {
         issuers.extend(config.identity.kubernetes.as_ref().map(Cluster::new).map(Trusted::Cluster));
         let authenticator = Authenticator::new(config, issuers);
         let receivers = receivers(config, values, shared);
+        shared.keep(policy.compiled_masking());
         let label = config.connection.to_string();
         let usage = find_or_make(&shared.usages, label.clone(), |_| Ok(Usage::default()))?;
         let hosts = hosts(config);
@@ -203,6 +208,19 @@ impl Shared {
         find_or_make(&self.clients, (bundle, timeout, refused), make)
     }
 
+    /// What masks another connection as it should mask this one, if one is in use.
+    fn masking(&self, config: &GatewayConfig) -> Option<Compiled> {
+        let content = Content::of(config);
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.get(&content)?.upgrade().map(|program| Compiled::new(content, program))
+    }
+
+    fn keep(&self, compiled: &Compiled) {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.retain(|_, other| other.strong_count() > 0);
+        programs.insert(compiled.content(), Arc::downgrade(compiled.program()));
+    }
+
     fn issuer(&self, settings: &OidcIssuer, bundle: Option<String>) -> Result<Arc<Issuer>, String> {
         let client = self.client(bundle.clone(), ISSUER_CONNECT_TIMEOUT, None)?;
         let make = |(url, _): &IssuerKey| Ok(Issuer::new(url.clone(), client));
@@ -227,7 +245,7 @@ fn find_or_make<K: Eq + Hash, V>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use super::{Connection, Shared, find_or_make};
     use std::collections::HashMap;
@@ -266,6 +284,49 @@ mod tests {
             assert_eq!(made.is_ok(), expected, "{url}");
             assert!(made.err().is_none_or(|error| error.contains("API server")), "{url}");
         }
+    }
+
+    fn masked(shared: &Shared, name: &str, rule: &serde_json::Value) -> Connection {
+        crate::outbound::install_crypto_provider();
+        let mounts = Mounts { secrets: "/nowhere".into(), config_maps: "/nowhere".into(), tokens: None };
+        let values = Values::new(mounts, Arc::new(Live::default()));
+        let config = json!({
+            "apiVersion": "gateway.lychgate.dev/v1alpha1",
+            "sequence": 1,
+            "connection": {"namespace": "test", "name": name},
+            "gateway": {"namespace": "test", "name": "gateway"},
+            "resources": [format!("https://gateway.test/{name}/mcp")],
+            "identity": {"anonymous": true},
+            "upstream": {"url": "https://server.test/mcp", "connectTimeoutMilliseconds": 1, "callTimeoutMilliseconds": 1},
+            "limits": {"messageBytes": 65536},
+            "masking": [rule],
+        });
+        Connection::new(serde_json::from_value(config).unwrap(), &values, shared).unwrap()
+    }
+
+    #[test]
+    fn connections_that_are_masked_alike_have_one_program_between_them() {
+        let rule = |action: &str| json!({"name": "r", "directions": ["Response"], "detectors": [{"group": "All", "action": {action: {}}}]});
+        let shared = Shared::new(None);
+        let program = |connection: &Connection| Arc::clone(connection.policy.compiled_masking().program());
+        let connections: Vec<Connection> =
+            (0..8).map(|number| masked(&shared, &format!("c{number}"), &rule("redact"))).collect();
+        let first = program(&connections[0]);
+        assert!(connections.iter().all(|connection| Arc::ptr_eq(&program(connection), &first)));
+        let other = masked(&shared, "other", &rule("drop"));
+        assert!(!Arc::ptr_eq(&program(&other), &first));
+        assert_eq!(shared.programs.lock().unwrap().len(), 2);
+        // What a condition asks of its connection is answered in the program.
+        let mut asking = rule("redact");
+        asking["match"] = json!({"when": "connection.name == 'a'"});
+        let (a, b) = (masked(&shared, "a", &asking), masked(&shared, "b", &asking));
+        assert!(!Arc::ptr_eq(&program(&a), &program(&b)));
+        assert!(Arc::ptr_eq(&program(&a), &program(&masked(&shared, "a", &asking))));
+        drop((connections, first, other, a));
+        drop(masked(&shared, "b", &rule("drop")));
+        let held =
+            shared.programs.lock().unwrap().values().filter(|program| program.strong_count() > 0).count();
+        assert_eq!(held, 1, "what nobody uses any more is dropped: b is left");
     }
 
     #[test]

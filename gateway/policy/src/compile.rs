@@ -55,7 +55,7 @@ pub struct Policy {
     config: GatewayConfig,
     upstream: Url,
     access: Vec<Grant>,
-    masking: mask::Program,
+    masking: mask::Compiled,
     commands: command::Program,
     approval: approval::Program,
     pinning: Pinning,
@@ -91,6 +91,12 @@ impl Policy {
     /// What is masked.
     #[must_use]
     pub fn masking(&self) -> &mask::Program {
+        self.masking.program()
+    }
+
+    /// The same, to be shared with other connections that mask alike.
+    #[must_use]
+    pub fn compiled_masking(&self) -> &mask::Compiled {
         &self.masking
     }
 
@@ -122,6 +128,17 @@ impl Policy {
 /// # Errors
 /// Everything that is wrong with it, not only the first thing.
 pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
+    compile_sharing(config, None)
+}
+
+/// The same, with what masks another connection: it masks this one too if both are to be masked alike.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_sharing(
+    config: GatewayConfig,
+    masking: Option<mask::Compiled>,
+) -> Result<Policy, Vec<Problem>> {
     let mut problems = Vec::new();
     if config.api_version != API_VERSION {
         problems.push(Problem::new("apiVersion", format!("is not {API_VERSION}")));
@@ -141,7 +158,7 @@ pub fn compile(config: GatewayConfig) -> Result<Policy, Vec<Problem>> {
     let commands = command::compile(&config, &mut problems);
     let pinning = pinning::compile(&config, &mut problems);
     let alternatives = credential::alternatives(&config);
-    let masking = mask::compile_all(&config).map_err(|found| problems.extend(found)).ok();
+    let masking = mask::compile_or_take(&config, masking).map_err(|found| problems.extend(found)).ok();
     match (upstream, masking) {
         (Some(upstream), Some(masking)) if problems.is_empty() => {
             Ok(Policy { config, upstream, access, masking, commands, approval, pinning, alternatives })

@@ -37,7 +37,7 @@ mod when;
 pub use approval::Terms;
 pub use ask::{Ask, Ballot, Evidence, SKEW_MILLISECONDS, Unapproved};
 pub use call::{Call, Operation};
-pub use compile::{Policy, Problem, compile};
+pub use compile::{Policy, Problem, compile, compile_sharing};
 pub use decide::{Caller, Decision, Denial, Permit, StreamPermit, closed, decide, decide_stream};
 pub use denial::DenialReason;
 pub use task::{Maker, Task};

@@ -14,6 +14,7 @@ mod action;
 mod base64;
 mod check;
 mod columns;
+mod content;
 mod cost;
 mod custom;
 mod decode;
@@ -47,10 +48,11 @@ use lychgate_gateway_mcp::lists::{List, META_SUBSCRIPTION_ID};
 use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
 pub use check::check_rule;
+pub(crate) use content::compile_or_take;
+pub use content::{Compiled, Content};
 pub use cost::{Cost, cost};
 pub use keyed::masking_key;
 pub use known::Known;
-pub(crate) use program::compile_all;
 pub use program::{Program, compile};
 
 use crate::call::Operation;

@@ -88,7 +88,7 @@ pub(super) fn columns(text: &str, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Colum
 
 /// How often a text may be read in search of where a table begins. Then a record ends with its line, so that no quotation
 /// mark leads on.
-const REREADS: usize = 8;
+const REREADS: usize = 32;
 
 /// A table, as far as it is of interest.
 #[derive(Debug)]

@@ -106,7 +106,7 @@ pub struct Extraction {
     /// Patterns over tool names. An asterisk stands for any run of characters.
     #[schemars(schema_with = "tools")]
     pub tools: Vec<String>,
-    /// The place of the command in the arguments, such as `$.sql`: all of RFC 9535 but filters. With a
+    /// The place of the command in the arguments, such as `$.sql`: all of RFC 9535. With a
     /// wildcard, every text that it finds is a command.
     #[schemars(schema_with = "argument")]
     pub argument: String,

@@ -14,7 +14,7 @@ use crate::text as format;
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::FIELD_PATH_KEYS_OR_COLUMNS])))]
 pub struct Field {
     /// A path such as `$.rows[*].salary` from the root of structured content, of JSON in a text, or of the
-    /// arguments: all of RFC 9535 but filters. Write one of jsonPath, keys and columns.
+    /// arguments: all of RFC 9535, filters (`$.rows[?@.type == 'x'].value`) among it. Write one of jsonPath, keys and columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_path")]
     pub json_path: Option<String>,

@@ -1,12 +1,15 @@
 //! Paths into a JSON document: the part of JSONPath (RFC 9535) that can be followed while a document is
 //! read once, from its root down.
 //!
-//! Known here are all segments and all selectors but filters: names, indices from both ends, slices, wildcards, several of
-//! them in one pair of brackets, and `..` before any of them. Filters ask about values, and a rule about a place should be
-//! readable as one. What is masked at a place is not decided here.
+//! All of RFC 9535 is known: names, indices from both ends, slices, wildcards and filters, several of them in one pair of
+//! brackets, and `..` before any of them. What is masked at a place is not decided here.
 
+pub(crate) mod filter;
+mod parse;
 mod slice;
 
+use filter::Filter;
+use parse::Parser;
 use slice::{Slice, from_start, signed};
 
 /// A compiled path.
@@ -32,6 +35,7 @@ enum Selector {
     Index(i64),
     Slice(Slice),
     Wildcard,
+    Filter(Box<Filter>),
 }
 
 /// A step that is taken in a document.
@@ -63,13 +67,19 @@ pub(crate) struct PathError {
 impl Path {
     /// Reads a path.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
-        let mut parser = Parser { characters: text.chars().collect(), position: 0 };
+        let mut parser = Parser { characters: text.chars().collect(), position: 0, depth: 0 };
         parser.path()
     }
 
     /// The number of segments: where a state has this number, the path has arrived.
     pub(crate) fn length(&self) -> usize {
         self.segments.len()
+    }
+
+    /// Whether it asks about values.
+    pub(crate) fn has_filters(&self) -> bool {
+        let mut selectors = self.segments.iter().flat_map(|segment| &segment.selectors);
+        selectors.any(|selector| matches!(selector, Selector::Filter(_)))
     }
 
     /// Whether the last step counts the items of an array.
@@ -84,9 +94,16 @@ pub(crate) fn start(paths: &[&Path]) -> States {
     (0..paths.len()).map(|index| (index, 0)).collect()
 }
 
-/// The states after one more `step`, added to `next`. Each state is kept once, so that there are never more
+/// The states after one more `step`, added to `next`. Whether what the step leads to fulfils a filter of the path at an index
+/// is asked of `fulfils`, where a path has one there. Each state is kept once, so that there are never more
 /// than the paths have segments, however deep a document is.
-pub(crate) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &mut States) {
+pub(crate) fn advance(
+    paths: &[&Path],
+    states: &States,
+    step: Step<'_>,
+    next: &mut States,
+    fulfils: &dyn Fn(usize, &Filter) -> bool,
+) {
     let mut keep = |state| {
         if !next.contains(&state) {
             next.push(state);
@@ -94,7 +111,13 @@ pub(crate) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &m
     };
     for &(index, done) in states {
         let Some(segment) = paths.get(index).and_then(|path| path.segments.get(done)) else { continue };
-        if segment.selectors.iter().any(|selector| selector.takes(step)) {
+        let is_taken = |selector: &Selector| match selector {
+            Selector::Filter(filter) => fulfils(index, filter),
+            Selector::Name(_) | Selector::Index(_) | Selector::Slice(_) | Selector::Wildcard => {
+                selector.takes(step)
+            }
+        };
+        if segment.selectors.iter().any(is_taken) {
             keep((index, done + 1));
         }
         if segment.descends {
@@ -104,6 +127,7 @@ pub(crate) fn advance(paths: &[&Path], states: &States, step: Step<'_>, next: &m
 }
 
 impl Selector {
+    /// Whether the step alone tells that it is taken. A filter asks for more.
     fn takes(&self, step: Step<'_>) -> bool {
         match (self, step) {
             (Self::Name(own), Step::Name(name)) => own == name,
@@ -112,216 +136,9 @@ impl Selector {
             }
             (Self::Slice(slice), Step::Item { index, length }) => slice.takes(signed(index), signed(length)),
             (Self::Wildcard, Step::Name(_) | Step::Item { .. }) => true,
-            (Self::Name(_), Step::Item { .. }) | (Self::Index(_) | Self::Slice(_), Step::Name(_)) => false,
+            (Self::Name(_) | Self::Filter(_), Step::Item { .. })
+            | (Self::Index(_) | Self::Slice(_) | Self::Filter(_), Step::Name(_)) => false,
         }
-    }
-}
-
-struct Parser {
-    characters: Vec<char>,
-    position: usize,
-}
-
-impl Parser {
-    fn path(&mut self) -> Result<Path, PathError> {
-        if !self.take('$') {
-            return Err(self.error("a path begins with `$`, the root, as in $.rows[*].name"));
-        }
-        let mut segments = Vec::new();
-        while self.peek().is_some() {
-            segments.push(self.segment()?);
-        }
-        Ok(Path { segments })
-    }
-
-    fn segment(&mut self) -> Result<Segment, PathError> {
-        if self.take('[') {
-            return Ok(Segment { descends: false, selectors: self.bracketed()? });
-        }
-        if !self.take('.') {
-            return Err(self.error("write `.` or `[` before the next step"));
-        }
-        let descends = self.take('.');
-        let selectors = match self.peek() {
-            Some('[') if descends => {
-                self.position += 1;
-                self.bracketed()?
-            }
-            Some('*') => {
-                self.position += 1;
-                vec![Selector::Wildcard]
-            }
-            Some(_) | None => vec![self.shorthand()?],
-        };
-        Ok(Segment { descends, selectors })
-    }
-
-    /// A name without quotes (RFC 9535, section 2.5.1.1, `member-name-shorthand`).
-    fn shorthand(&mut self) -> Result<Selector, PathError> {
-        let begins =
-            |character: char| character.is_ascii_alphabetic() || character == '_' || !character.is_ascii();
-        let mut name = String::new();
-        while let Some(character) = self.peek() {
-            let continues = begins(character) || (!name.is_empty() && character.is_ascii_digit());
-            if !continues {
-                break;
-            }
-            name.push(character);
-            self.position += 1;
-        }
-        match self.peek() {
-            None | Some('.' | '[') if !name.is_empty() => Ok(Selector::Name(name)),
-            None => {
-                Err(self.error("the path ends where a name should stand; remove the dot or write a name"))
-            }
-            Some('-' | ' ' | '/' | '@' | '$' | ':' | '0'..='9') => Err(self.error(
-                "a name with other than letters, digits and `_` stands in brackets, as in ['order-id']",
-            )),
-            Some(_) => Err(self.error("write a name, or `*` for every one")),
-        }
-    }
-
-    /// What stands between brackets; the opening one has been read.
-    fn bracketed(&mut self) -> Result<Vec<Selector>, PathError> {
-        let mut selectors = Vec::new();
-        loop {
-            self.skip_blanks();
-            selectors.push(self.selector()?);
-            self.skip_blanks();
-            if self.take(']') {
-                return Ok(selectors);
-            }
-            if !self.take(',') {
-                return Err(self.error("write `]`, or a comma and another selector"));
-            }
-        }
-    }
-
-    fn selector(&mut self) -> Result<Selector, PathError> {
-        match self.peek() {
-            Some('*') => {
-                self.position += 1;
-                Ok(Selector::Wildcard)
-            }
-            Some(quote @ ('\'' | '"')) => {
-                self.position += 1;
-                Ok(Selector::Name(self.quoted(quote)?))
-            }
-            Some('0'..='9' | '-' | ':') => self.index_or_slice(),
-            Some('?') => Err(self.error("filters are not supported; write [*]")),
-            Some(_) | None => Err(self.error("write an index, a slice, a name in quotes, or `*`")),
-        }
-    }
-
-    fn index_or_slice(&mut self) -> Result<Selector, PathError> {
-        let begin = self.position;
-        let start = self.integer()?;
-        self.skip_blanks();
-        if !self.take(':') {
-            return start.map(Selector::Index).ok_or_else(|| self.error("write an index"));
-        }
-        self.skip_blanks();
-        let end = self.integer()?;
-        self.skip_blanks();
-        let mut step = None;
-        if self.take(':') {
-            self.skip_blanks();
-            step = self.integer()?;
-        }
-        let slice = Slice { start, end, step: step.unwrap_or(1) };
-        if slice.is_empty() {
-            self.position = begin;
-            return Err(self.error("this slice takes no item of any array; write one such as [0:3] or [-3:]"));
-        }
-        Ok(Selector::Slice(slice))
-    }
-
-    /// A number as RFC 9535, section 2.3.3.1, has it, if one stands here.
-    fn integer(&mut self) -> Result<Option<i64>, PathError> {
-        /// What I-JSON (RFC 7493) can say exactly.
-        const MOST: i64 = (1 << 53) - 1;
-        let begin = self.position;
-        let mut text = String::new();
-        if self.take('-') {
-            text.push('-');
-        }
-        while let Some(digit @ '0'..='9') = self.peek() {
-            text.push(digit);
-            self.position += 1;
-        }
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let digits = text.trim_start_matches('-');
-        let is_plain = text == "0" || !digits.starts_with('0');
-        match text.parse::<i64>() {
-            Ok(number) if is_plain && (-MOST..=MOST).contains(&number) => Ok(Some(number)),
-            Ok(_) | Err(_) => {
-                self.position = begin;
-                Err(self.error("write an index without leading zeros that fits a document"))
-            }
-        }
-    }
-
-    /// A name in quotes with the escapes of JSON, and of the quote itself.
-    fn quoted(&mut self, quote: char) -> Result<String, PathError> {
-        let mut name = String::new();
-        loop {
-            let Some(character) = self.peek() else {
-                return Err(self.error(&format!("the name does not end; write {quote}")));
-            };
-            self.position += 1;
-            match character {
-                '\\' => name.push(self.escaped(quote)?),
-                end if end == quote => return Ok(name),
-                plain => name.push(plain),
-            }
-        }
-    }
-
-    fn escaped(&mut self, quote: char) -> Result<char, PathError> {
-        let start = self.position;
-        let character = match self.peek() {
-            Some('n') => '\n',
-            Some('r') => '\r',
-            Some('t') => '\t',
-            Some('b') => '\u{8}',
-            Some('f') => '\u{c}',
-            Some('u') => {
-                let digits: String = self.characters.iter().skip(start + 1).take(4).collect();
-                let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
-                let Some(character) = code.and_then(char::from_u32) else {
-                    return Err(self.error("write \\u and four hexadecimal digits, or the character itself"));
-                };
-                self.position += 4;
-                character
-            }
-            Some(plain @ ('\\' | '/')) => plain,
-            Some(plain) if plain == quote => plain,
-            Some(_) | None => return Err(self.error("no such escape; write \\\\ for a backslash")),
-        };
-        self.position += 1;
-        Ok(character)
-    }
-
-    fn skip_blanks(&mut self) {
-        while let Some(' ' | '\t' | '\n' | '\r') = self.peek() {
-            self.position += 1;
-        }
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        self.position += usize::from(found);
-        found
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.characters.get(self.position).copied()
-    }
-
-    fn error(&self, advice: &str) -> PathError {
-        PathError { position: self.position + 1, advice: advice.to_owned() }
     }
 }
 
@@ -336,7 +153,7 @@ mod tests {
         let mut states = start(&paths);
         for step in steps {
             let mut next = Vec::new();
-            advance(&paths, &states, *step, &mut next);
+            advance(&paths, &states, *step, &mut next, &|_, _| false);
             states = next;
         }
         states.contains(&(0, path.length()))
@@ -429,7 +246,7 @@ mod tests {
         let mut states = start(&paths);
         for _ in 0..1000 {
             let mut next = Vec::new();
-            advance(&paths, &states, Step::Name("a"), &mut next);
+            advance(&paths, &states, Step::Name("a"), &mut next, &|_, _| false);
             states = next;
         }
         assert_eq!(states.len(), 4);
@@ -462,10 +279,38 @@ mod tests {
                 "$[::0]",
                 "at character 3: this slice takes no item of any array; write one such as [0:3] or [-3:]",
             ),
-            ("$[1,]", "at character 5: write an index, a slice, a name in quotes, or `*`"),
-            ("$[?@.a]", "at character 3: filters are not supported; write [*]"),
+            ("$[1,]", "at character 5: write an index, a slice, a name in quotes, `*`, or a filter"),
+            ("$[?]", "at character 4: write a path that begins with `@`, a value, or a function"),
+            ("$[?@.a", "at character 7: write `]`, or a comma and another selector"),
+            ("$[?'a']", "at character 7: compare this, as in @.a == 'x'"),
+            ("$[?@.a == ]", "at character 11: write a path that begins with `@`, a value, or a function"),
+            (
+                "$[?@.* == 1]",
+                "at character 4: this may find many values; compare one, as in @.a or @.a[0], or use value() or count()",
+            ),
+            ("$[?!@.a == 1]", "at character 5: put what is compared into parentheses behind the `!`"),
+            ("$[?(@.a]", "at character 8: write `)`"),
+            (
+                "$[?first(@.a)]",
+                "at character 4: there is no such function; there are length, count, match, search and value",
+            ),
+            ("$[?count(1) == 1]", "at character 10: write a path that begins with `@` or `$`"),
+            ("$[?match(@.a, '[')]", "at character 15: this is no regular expression (I-Regexp, RFC 9485)"),
+            (
+                "$[?match(@.a, 'b') == true]",
+                "at character 4: this function says yes or no; do not compare it",
+            ),
+            ("$[?@.a == 01]", "at character 11: write a number as JSON has it"),
+            (
+                "$[?@.a == x]",
+                "at character 11: write a text in quotes, true, false, null, or a function with parentheses",
+            ),
+            (
+                "$[?((((((((@.a))))))))]",
+                "at character 12: too many filters, parentheses and functions inside each other; write eight at most",
+            ),
             ("$['a", "at character 5: the name does not end; write '"),
-            ("$[a]", "at character 3: write an index, a slice, a name in quotes, or `*`"),
+            ("$[a]", "at character 3: write an index, a slice, a name in quotes, `*`, or a filter"),
             ("$[0", "at character 4: write `]`, or a comma and another selector"),
             (r"$['\x']", "at character 5: no such escape; write \\\\ for a backslash"),
             (r"$['\u00']", "at character 5: write \\u and four hexadecimal digits, or the character itself"),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use lychgate_gateway_mcp::json::{Kind, Value};
 
 use super::program::Extraction;
+use crate::path::filter::{Asked, Filter};
 use crate::path::{Path, States, Step, advance, start};
 
 /// Names of members that stand in a place as they are: short, and of letters and underscores alone. Others could be
@@ -25,15 +26,16 @@ pub(super) struct Text<'a> {
 /// All texts, and all that stands at the end of a path, in the order of the document.
 pub(super) fn texts<'a>(arguments: Option<Value<'a>>, extractions: &[&Extraction]) -> Vec<Text<'a>> {
     let paths: Vec<&Path> = extractions.iter().map(|extraction| &extraction.path).collect();
-    let mut search = Search { paths: &paths, place: String::from("$"), found: Vec::new() };
-    if let Some(arguments) = arguments {
-        search.descend(arguments, &start(&paths));
-    }
+    let Some(arguments) = arguments else { return Vec::new() };
+    let (place, asked) = (String::from("$"), Asked::new(arguments));
+    let mut search = Search { paths: &paths, asked, place, found: Vec::new() };
+    search.descend(arguments, &start(&paths));
     search.found
 }
 
 struct Search<'s, 'a> {
     paths: &'s [&'s Path],
+    asked: Asked<'a>,
     /// The place of the value in hand.
     place: String,
     found: Vec<Text<'a>>,
@@ -66,7 +68,9 @@ impl<'a> Search<'_, 'a> {
 
     fn enter(&mut self, value: Value<'a>, states: &States, step: Step<'_>, name: &str) {
         let mut next = States::new();
-        advance(self.paths, states, step, &mut next);
+        // Where it would take too long to say, the text is a command.
+        let fulfils = |_, filter: &Filter| self.asked.fulfils(value, filter).unwrap_or(true);
+        advance(self.paths, states, step, &mut next, &fulfils);
         let length = self.place.len();
         self.place.push_str(name);
         self.descend(value, &next);

@@ -291,7 +291,7 @@ pub enum DetectorGroup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Field {
-    /// A path (RFC 9535 without filters) from the root of `structuredContent`, of
+    /// A path (RFC 9535) from the root of `structuredContent`, of
     /// JSON in a text, or of the arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_path: Option<String>,

@@ -340,9 +340,9 @@ mod tests {
             ),
             (
                 "fields",
-                r#"[{"jsonPath":"$.rows[?@.a]","action":{"redact":{}}}]"#,
+                r#"[{"jsonPath":"$.rows[?@.a == ]","action":{"redact":{}}}]"#,
                 "fields[0].jsonPath",
-                "at character 8: filters are not supported; write [*]",
+                "at character 16: write a path that begins with `@`, a value, or a function",
             ),
             (
                 "fields",

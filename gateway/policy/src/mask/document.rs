@@ -17,23 +17,26 @@ use super::marks::without_marks;
 use super::program::{Purpose, Wish, strongest};
 use super::text::{Masker, Place, REDACT};
 use crate::config::Action;
+use crate::path::filter::{Asked, Filter, TooMuch};
 use crate::path::{States, Step, advance, start};
 
 /// A place in a document, as rules see it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spot {
+pub(super) struct Spot<'d> {
     /// How far the paths of the rules have come; empty where nothing is the root of a document.
     states: States,
     /// The rules that leave this place, and all below it, as it is.
     kept_by: Vec<usize>,
     /// In how many texts this document stands.
     nesting: usize,
+    /// The document that filters ask about, where a path has any.
+    asked: Option<Asked<'d>>,
 }
 
-impl Spot {
+impl Spot<'_> {
     /// Inside a text that was decoded `depth` times: a place that no path leads to.
     pub(super) fn inside(kept_by: &[usize], depth: usize) -> Self {
-        Self { states: States::new(), kept_by: kept_by.to_vec(), nesting: depth }
+        Self { states: States::new(), kept_by: kept_by.to_vec(), nesting: depth, asked: None }
     }
 
     fn place<'p>(&'p self, label: &'p str) -> Place<'p> {
@@ -48,13 +51,14 @@ impl<'a> Masker<'a> {
         &mut self,
         root: Value<'_>,
         label: &str,
-        around: Option<&Spot>,
+        around: Option<&Spot<'_>>,
         edits: &mut Edits,
     ) {
         let mut spot = Spot {
             states: start(self.active.paths()),
             kept_by: around.map_or_else(Vec::new, |around| around.kept_by.clone()),
             nesting: around.map_or(0, |around| around.nesting + 1),
+            asked: self.active.has_filters().then(|| Asked::new(root)),
         };
         self.note_kept(&mut spot);
         // A document is no member or item that could go away.
@@ -73,10 +77,10 @@ impl<'a> Masker<'a> {
 
     /// Masks one member of an object at `spot`, name and value, or notes in `names` that it goes away. `names` belongs to
     /// the object, and its [`Names::drop_from`] is to be called once all members have been here.
-    pub(super) fn member(
+    pub(super) fn member<'d>(
         &mut self,
-        member: Member<'_>,
-        spot: &Spot,
+        member: Member<'d>,
+        spot: &Spot<'d>,
         names: &mut Names<'_>,
         edits: &mut Edits,
     ) {
@@ -84,14 +88,14 @@ impl<'a> Masker<'a> {
             return;
         }
         let name = member.key.text().unwrap_or_default();
-        let mut child = self.step(spot, Step::Name(&name));
+        let mut child = self.step(spot, Step::Name(&name), member.value);
         let may_change = self.sieve.lets_through(member.key.entries());
         let renamed = may_change.then(|| self.name(&name, &child.kept_by, names)).flatten();
         let mut matched: Vec<String> = self.comparable(&name).into_iter().collect();
         let label = label(&name, renamed.as_deref());
         if let Some(renamed) = &renamed {
             // Who masks this message again sees the new name alone: what that matches is masked at once.
-            advance(self.active.paths(), &spot.states, Step::Name(renamed), &mut child.states);
+            self.advance(spot, Step::Name(renamed), member.value, &mut child.states);
             matched.extend(self.comparable(renamed));
         }
         let field = self.field(&child, &matched, member.value);
@@ -113,7 +117,7 @@ impl<'a> Masker<'a> {
         &mut self,
         text: &str,
         label: &str,
-        spot: &Spot,
+        spot: &Spot<'_>,
         field: Option<&'a Action>,
     ) -> Option<String> {
         let opens = field.is_none() && spot.nesting < self.active.decode().nested_json;
@@ -135,11 +139,11 @@ impl<'a> Masker<'a> {
         masked.map(|masked| names.unique(masked))
     }
 
-    fn value(
+    fn value<'d>(
         &mut self,
-        value: Value<'_>,
+        value: Value<'d>,
         label: &str,
-        spot: &Spot,
+        spot: &Spot<'d>,
         field: Option<&'a Action>,
         edits: &mut Edits,
     ) {
@@ -185,7 +189,7 @@ impl<'a> Masker<'a> {
         }
     }
 
-    fn items(&mut self, array: Value<'_>, label: &str, spot: &Spot, edits: &mut Edits) {
+    fn items<'d>(&mut self, array: Value<'d>, label: &str, spot: &Spot<'d>, edits: &mut Edits) {
         let noted = self.carry(array, spot.place(label));
         let mut dropped = HashSet::new();
         // Only paths ask how many there are.
@@ -194,7 +198,7 @@ impl<'a> Masker<'a> {
             if self.prunes() && !self.may_change(item) {
                 continue;
             }
-            let child = self.step(spot, Step::Item { index, length });
+            let child = self.step(spot, Step::Item { index, length }, item);
             let field = self.field(&child, &[], item);
             self.at_item(index);
             if let Some(action @ Action::Drop {}) = field {
@@ -212,7 +216,7 @@ impl<'a> Masker<'a> {
     }
 
     /// The strongest thing that is to become of a value because of its place, if anything is.
-    fn field(&self, spot: &Spot, names: &[String], value: Value<'_>) -> Option<&'a Action> {
+    fn field(&self, spot: &Spot<'_>, names: &[String], value: Value<'_>) -> Option<&'a Action> {
         let placed = spot.states.iter().filter_map(|state| match self.active.purpose(*state)? {
             Purpose::Mask(wish) => Some(wish),
             Purpose::Keep(_) => None,
@@ -234,15 +238,27 @@ impl<'a> Masker<'a> {
     }
 
     /// The place one step further down.
-    fn step(&self, spot: &Spot, step: Step<'_>) -> Spot {
-        let mut child = Spot { states: States::new(), kept_by: spot.kept_by.clone(), nesting: spot.nesting };
-        advance(self.active.paths(), &spot.states, step, &mut child.states);
+    fn step<'d>(&self, spot: &Spot<'d>, step: Step<'_>, value: Value<'d>) -> Spot<'d> {
+        let Spot { states: _, kept_by, nesting, asked } = spot;
+        let mut child =
+            Spot { states: States::new(), kept_by: kept_by.clone(), nesting: *nesting, asked: asked.clone() };
+        self.advance(spot, step, value, &mut child.states);
         self.note_kept(&mut child);
         child
     }
 
+    /// How far the paths come by one step to `value`.
+    fn advance<'d>(&self, spot: &Spot<'d>, step: Step<'_>, value: Value<'d>, next: &mut States) {
+        let fulfils = |index: usize, filter: &Filter| {
+            let answer = spot.asked.as_ref().map_or(Err(TooMuch), |asked| asked.fulfils(value, filter));
+            // Where it would take too long to say, more is masked, and less is kept.
+            answer.unwrap_or_else(|TooMuch| self.active.masks_at(index))
+        };
+        advance(self.active.paths(), &spot.states, step, next, &fulfils);
+    }
+
     /// Adds to a place the rules that leave it as it is.
-    fn note_kept(&self, spot: &mut Spot) {
+    fn note_kept(&self, spot: &mut Spot<'_>) {
         for state in &spot.states {
             if let Some(Purpose::Keep(rule)) = self.active.purpose(*state)
                 && !spot.kept_by.contains(&rule)
@@ -259,7 +275,7 @@ impl<'a> Masker<'a> {
 
     /// What a text becomes that as a whole is a JSON object or array: `None` if it is none, `Some(None)` if
     /// it stays as it is.
-    fn nested(&mut self, text: &str, label: &str, spot: &Spot) -> Option<Option<String>> {
+    fn nested(&mut self, text: &str, label: &str, spot: &Spot<'_>) -> Option<Option<String>> {
         if !looks_like_json(text) {
             return None;
         }

@@ -298,6 +298,16 @@ impl<'a> Active<'a> {
         &self.paths
     }
 
+    /// Whether any of them asks about values.
+    pub(super) fn has_filters(&self) -> bool {
+        self.paths.iter().any(|path| path.has_filters())
+    }
+
+    /// Whether something is masked at the end of the path at this index.
+    pub(super) fn masks_at(&self, index: usize) -> bool {
+        matches!(self.path_purposes.get(index), Some(Purpose::Mask(_)))
+    }
+
     /// Why the path at this index is followed, if `done` of its segments are all it has.
     pub(super) fn purpose(&self, (index, done): (usize, usize)) -> Option<Purpose<'a>> {
         let path = self.paths.get(index)?;

@@ -18,7 +18,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("spec.extract[0].tools", json!([""]), "spec.extract[0].tools[0]", "is empty"),
         ("spec.extract[0].tools", json!(["a", "a"]), "spec.extract[0].tools[1]", "stands twice"),
         ("spec.extract[0].argument", json!("sql"), "", "a path from the root"),
-        ("spec.extract[0].argument", json!("$.rows[?@.a]"), "", "filters are not supported"),
+        ("spec.extract[0].argument", json!("$.rows[?@.a == ]"), "", "write a path that begins with"),
         ("spec.extract[0].argument", json!("$.a["), "", "write"),
         ("spec.extract[0].argument", long(513), "", "write at most 512"),
         ("spec.extract[0].language", json!("Sql"), "", "did you mean SQL?"),

@@ -72,7 +72,7 @@ fn built_in_rows() -> Vec<Row> {
         ),
         ("spec.fields[9].columns", json!([""]), "spec.fields[9].columns[0]", "is empty"),
         ("spec.fields[0].jsonPath", json!("rows"), "", "such as $.rows[*].salary"),
-        ("spec.fields[0].jsonPath", json!("$.rows[?@.a]"), "", "filters are not supported"),
+        ("spec.fields[0].jsonPath", json!("$.rows[?@.a == ]"), "", "write a path that begins with"),
         ("spec.fields[1].keys", json!([""]), "spec.fields[1].keys[0]", "is empty"),
         (
             "spec.fields[1].action",

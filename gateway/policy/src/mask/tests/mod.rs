@@ -9,6 +9,7 @@ mod columns;
 mod credentials;
 mod custom;
 mod disguises;
+mod filters;
 mod fpe;
 mod linear;
 mod places;

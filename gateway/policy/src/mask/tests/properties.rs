@@ -202,11 +202,14 @@ fn rule() -> impl Strategy<Value = Value> {
         })
 }
 
-/// Rules that encipher what they would hash.
+/// Rules that encipher what they would hash, and ask about values where they would take all.
 fn enciphering(rules: &[Value]) -> Vec<Value> {
     fn go(value: &mut Value) {
         if let Some(hash) = value.as_object_mut().and_then(|object| object.remove("hash")) {
             *value = json!({"fpe": {"key": hash["key"]}});
+        }
+        if value["jsonPath"] == "$.*" {
+            value["jsonPath"] = "$[?@.x || @ > 7 || search(@, 'a')]".into();
         }
         value.as_object_mut().into_iter().flatten().for_each(|(_, inner)| go(inner));
         value.as_array_mut().into_iter().flatten().for_each(go);

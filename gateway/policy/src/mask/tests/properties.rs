@@ -143,7 +143,7 @@ fn custom() -> impl Strategy<Value = Value> {
             r#""regex":"[0-9]{4}""#,
             r#""regex":"\\b[0-9]{9}\\b","keywords":["pin","a"],"window":20"#,
             r#""regex":"[0-9]{1,19}","checksum":"Luhn""#,
-            r#""terms":["heron","born","x"],"ignoreCase":true"#,
+            r#""terms":["heron","born","y"],"ignoreCase":true"#,
         ][..],
     );
     (looks, action()).prop_map(|(looks, action)| {

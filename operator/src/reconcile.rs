@@ -120,7 +120,8 @@ async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, Reconc
     let (connections, problems, judged) = judge(name, &inventory, problems, context);
     let outcomes = apply(name, &place, &connections, context).await;
     let mut errors: Vec<String> = outcomes.values().filter_map(|outcome| outcome.failure.clone()).collect();
-    if let Err(error) = context.applier.remove_orphans(name, &place).await {
+    // As things are now: what somebody had noted under another connection's name was put right a moment ago.
+    if let Err(error) = context.applier.remove_orphans(name, &context.world.place(name)).await {
         errors.push(error.to_string());
     }
     context.applier.forget(name);

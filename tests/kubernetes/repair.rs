@@ -179,6 +179,11 @@ async fn metadata_that_a_child_needs_comes_back_and_what_other_tools_note_on_it_
     tenant.apply(&[gateway(autoscaled(6)), connection("db", json!({}))]).await;
     tenant.is_published("db").await;
     let before = contents(&tenant).await;
+    let uids = async || {
+        let children = tenant.children("db").await;
+        BTreeMap::from_iter(children.into_iter().map(|(key, child)| (key, child["metadata"]["uid"].clone())))
+    };
+    let first = uids().await;
     for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {
         for patch in [
             json!({"labels": {"app.kubernetes.io/managed-by": null}}),
@@ -198,6 +203,7 @@ async fn metadata_that_a_child_needs_comes_back_and_what_other_tools_note_on_it_
     let upstream = json!({"upstream": {"url": "https://other.example.com/mcp"}});
     tenant.apply(&[connection("db", upstream)]).await;
     tenant.is_published("db").await;
+    assert_eq!(uids().await, first, "each is still the one that was made first");
     for kind in CHILD_KINDS.into_iter().filter(|kind| *kind != "Secret") {
         let metadata = tenant.get(kind, "lychgate-db").await["metadata"].clone();
         assert_eq!(metadata["labels"]["tool"], "note", "{kind}");

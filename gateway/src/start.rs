@@ -87,6 +87,9 @@ pub enum StartError {
     /// What shall be watched cannot be.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// There is nothing to make keys and names of.
+    #[error("the system has no randomness to give")]
+    Randomness,
 }
 
 /// A gateway that serves.
@@ -109,6 +112,8 @@ pub struct Running {
 /// calls are refused until it can.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     install_crypto_provider();
+    // Whoever first asks for randomness waits for some thirty milliseconds until it is gathered: not the first caller.
+    let randomness = tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0; 16]));
     check_replica(&settings.replica)?;
     settings.watch.as_ref().map_or(Ok(()), WatchSettings::check)?;
     if let Some(ApprovalSettings::ApiServer(api)) = &settings.approvals {
@@ -127,6 +132,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (admin, admin_address) = listener::bind(settings.admin_listen).await.map_err(StartError::Listen)?;
     let (recorder, recorder_thread) =
         Recorder::start(&settings.journal_dir, &settings.replica, signing_key, settings.journal_limit_bytes)?;
+    let has_randomness = randomness.await.is_ok_and(|gathered| gathered.is_ok());
+    has_randomness.then_some(()).ok_or(StartError::Randomness)?;
     let (drain, draining) = signal::channel(false);
     let values = Arc::new(Values::new(settings.mounts, Arc::new(Live::default())));
     let approvals =

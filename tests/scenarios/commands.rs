@@ -39,6 +39,28 @@ async fn every_example_is_valid_and_rendered() {
 }
 
 #[tokio::test]
+async fn the_example_of_masking_does_what_its_page_says() {
+    let example = workspace().join("examples/masking");
+    let page = std::fs::read_to_string(example.join("README.md")).unwrap();
+    let (_, rest) = page.split_once("<<'END'\n").unwrap();
+    let (answer, _) = rest.split_once("\nEND\n").unwrap();
+    let seen = async |groups: &str| {
+        let arguments = ["--connection", "tickets", "--tool", "query", "--user", "alice", "--groups", groups];
+        let masked = on(&example, "mask", &arguments, answer).await;
+        assert_eq!(masked.code, 0, "{}", masked.errors);
+        masked.output.replace('\n', "")
+    };
+    let masked = seen("support").await;
+    let told = page.lines().find(|line| line.starts_with("The text comes out as")).unwrap();
+    for part in told.split('`').skip(1).step_by(2).take(2) {
+        let part = if part.starts_with('{') { part.to_owned() } else { part.replace('"', "\\\"") };
+        assert!(masked.contains(&part), "{part} in {masked}");
+    }
+    assert!(masked.contains(r#"{"name":"theme","value":"dark"}"#) && !masked.contains("k3"), "{masked}");
+    assert_eq!(seen("privacy-team").await.trim(), answer.replace('\n', ""));
+}
+
+#[tokio::test]
 async fn problems_are_told_with_file_line_and_field() {
     let broken = Manifests { token: "t", ..Manifests::default() }
         .to_yaml()

@@ -41,6 +41,21 @@ impl Action {
             | Self::Partial(_) => None,
         }
     }
+
+    /// What stands in the place of a value, if that is written.
+    #[must_use]
+    pub fn replacement(&self) -> Option<&Replacement> {
+        match self {
+            Self::Replace(replacement) => Some(replacement),
+            Self::Block {}
+            | Self::Drop {}
+            | Self::Redact {}
+            | Self::Hash(_)
+            | Self::Fpe(_)
+            | Self::Generalize(_)
+            | Self::Partial(_) => None,
+        }
+    }
 }
 
 /// The value of a `replace` action: exactly one member is set.

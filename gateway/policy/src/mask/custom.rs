@@ -14,7 +14,7 @@ use super::marks::masks;
 use super::program::Wish;
 use super::rule::MAXIMUM_PATTERN_BYTES;
 use super::text::{Masker, Place, REDACT};
-use crate::config::{self, Action, Checksum};
+use crate::config::{self, Action, Checksum, Replacement};
 
 /// The longest value that may be looked for, in bytes.
 pub(super) const MAXIMUM_LENGTH: usize = 4096;
@@ -44,19 +44,10 @@ impl Custom {
         Some(Self {
             name: custom.name.clone(),
             mark: super::action::mark(&custom.name),
-            number: match &custom.action {
-                Action::Replace(config::Replacement { string: None, number }) => {
-                    number.map(|it| it.to_string())
-                }
-                Action::Replace(_)
-                | Action::Block {}
-                | Action::Drop {}
-                | Action::Redact {}
-                | Action::Hash(_)
-                | Action::Fpe(_)
-                | Action::Generalize(_)
-                | Action::Partial(_) => None,
-            },
+            number: custom.action.replacement().and_then(|own| match own {
+                Replacement { string: None, number } => number.map(|it| it.to_string()),
+                Replacement { string: Some(_), .. } => None,
+            }),
             pattern,
             whole,
             keywords: custom.keywords.iter().map(|keyword| condensed(keyword)).collect(),

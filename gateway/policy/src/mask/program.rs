@@ -193,21 +193,8 @@ impl<'a> Active<'a> {
             self.paths.push(path);
             self.path_purposes.push(Purpose::Keep(rule));
         }
-        for action in compiled.actions() {
-            match action {
-                Action::Replace(config::Replacement { string: Some(text), .. }) => {
-                    self.replacements.push(text)
-                }
-                Action::Replace(_)
-                | Action::Block {}
-                | Action::Drop {}
-                | Action::Redact {}
-                | Action::Hash(_)
-                | Action::Fpe(_)
-                | Action::Generalize(_)
-                | Action::Partial(_) => {}
-            }
-        }
+        let replacements = compiled.actions().filter_map(Action::replacement);
+        self.replacements.extend(replacements.filter_map(|own| own.string.as_deref()));
     }
 
     /// What is undone: what any rule that counts asks for is done for all of them.

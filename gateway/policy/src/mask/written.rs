@@ -5,7 +5,7 @@
 
 use super::keyed;
 use super::program::Program;
-use crate::config::{Action, Replacement};
+use crate::config::Action;
 
 /// How every mark begins.
 const MARK: &str = "[REDACTED:";
@@ -24,19 +24,8 @@ impl Program {
     }
 
     fn replacements(&self) -> impl Iterator<Item = &str> {
-        self.actions().filter_map(|action| match action {
-            Action::Replace(Replacement { string: Some(text), .. }) if !text.is_empty() => {
-                Some(text.as_str())
-            }
-            Action::Replace(_)
-            | Action::Block {}
-            | Action::Drop {}
-            | Action::Redact {}
-            | Action::Hash(_)
-            | Action::Fpe(_)
-            | Action::Generalize(_)
-            | Action::Partial(_) => None,
-        })
+        let replacements = self.actions().filter_map(Action::replacement);
+        replacements.filter_map(|own| own.string.as_deref()).filter(|text| !text.is_empty())
     }
 }
 

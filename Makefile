@@ -76,7 +76,7 @@ SOAK_SECONDS := 3600
 ## soak: the property tests with many more cases, every fuzz target under libFuzzer for FUZZ_SECONDS (some twenty minutes
 ## for both), and a gateway at half of what it can do for SOAK_SECONDS, while everything changes; never part of CI
 soak: soak-load
-	PROPTEST_CASES=20000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition \
+	PROPTEST_CASES=20000 PROPTEST_MAX_GLOBAL_REJECTS=1000000 cargo test --locked --release --package lychgate-gateway-command --package lychgate-gateway-condition --package lychgate-gateway-schema \
 		--package lychgate-gateway-mcp --package lychgate-gateway-policy --package lychgate-gateway-record --package lychgate-operator-plan \
 		--package lychgate-tests-fuzz
 	tests/fuzz/soak --seconds $(FUZZ_SECONDS)

@@ -328,6 +328,7 @@ async fn forward(
         announced: Lists::default(),
         listening,
         modern,
+        asked: call.operation().tool_name().is_some().then(|| call.message().clone()),
         turn,
     };
     match sent {

@@ -32,6 +32,7 @@ pub mod recorder;
 pub mod rejection;
 pub mod relay;
 pub mod reply;
+pub mod schemas;
 pub mod secret;
 pub mod service_account;
 pub mod session;

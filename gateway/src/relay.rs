@@ -4,6 +4,7 @@
 //! What cannot be read as an MCP message does not pass. In a stream, that ends the stream with an error for
 //! the call; what went before stays.
 
+mod fitted;
 mod stream;
 
 use std::sync::Arc;
@@ -21,7 +22,10 @@ use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::shown::{Shown, show};
 use lychgate_gateway_policy::task::{Relayed, Relaying, TaskFault};
 use lychgate_gateway_policy::{Caller, Operation, list, task};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 
+pub use self::fitted::Doubt;
 pub use self::stream::{Life, SILENCE, beginning, events};
 use crate::approval::time::now_milliseconds;
 use crate::connection::Connection;
@@ -61,6 +65,8 @@ pub struct Origin {
     pub listening: Option<Listening>,
     /// Whether the call is of MCP 2026-07-28.
     pub modern: bool,
+    /// The call of a tool, by whose `_meta` the server is asked about it.
+    pub asked: Option<Message>,
     /// The caller's place, which is free again when the call is over. A stream without an end has none.
     pub turn: Option<Turn>,
 }
@@ -79,6 +85,8 @@ pub struct Passing {
     pub granted: Option<Lists>,
     /// What the server says in it that somebody should look at.
     pub findings: Vec<Finding>,
+    /// What of it may not fit what the server declares of its tool: [`Origin::fitted`] sees to that.
+    pub doubt: Option<Box<Doubt>>,
 }
 
 /// A request of the server that does not reach the client.
@@ -192,10 +200,11 @@ impl Origin {
         }
         // What a client was told in place of an answer is what the record has, too.
         let recorded = if masked.blocked().is_empty() { recorded } else { masked.clone() };
+        let doubt = if last { self.doubt(&message, &masked, operation) } else { None };
         self.count(&masked);
         let negotiated = (last && self.initializes()).then(|| Negotiated::of(&message));
         let granted = self.granted(&message);
-        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted, findings })))
+        Ok(Verdict::Pass(Box::new(Passing { masked, recorded, last, negotiated, granted, findings, doubt })))
     }
 
     /// Whether a session is to begin.
@@ -261,12 +270,13 @@ impl Origin {
         let metrics = &self.gateway.metrics;
         let counts = [(masked.counts(), &metrics.masks), (masked.audited(), &metrics.audited_masks)];
         for (counts, family) in counts {
-            for (detector, count) in counts {
-                let connection = self.connection.label.clone();
-                let labels = MaskLabels { connection, detector: detector.clone() };
-                family.get_or_create(&labels).inc_by(u64::from(*count));
-            }
+            counts.iter().for_each(|(detector, count)| self.count_kind(family, detector, *count));
         }
+    }
+
+    fn count_kind(&self, family: &Family<MaskLabels, Counter>, detector: &str, count: u32) {
+        let labels = MaskLabels { connection: self.connection.label.clone(), detector: detector.to_owned() };
+        family.get_or_create(&labels).inc_by(u64::from(count));
     }
 
     /// Answers the server in the client's place, without holding up what comes after it.

@@ -18,6 +18,7 @@ use lychgate_gateway_policy::mask::Known;
 use lychgate_gateway_policy::pinning::{Definition, Survey, survey};
 
 use crate::fault::Fault;
+use crate::schemas::Schemas;
 use crate::sightings::Sightings;
 use crate::upstream::Upstream;
 
@@ -49,6 +50,8 @@ pub struct ToolLists {
     lists: Mutex<HashMap<ListKey, Kept>>,
     /// What servers said last.
     pub sightings: Sightings,
+    /// What servers declare of answers.
+    pub schemas: Schemas,
 }
 
 /// The tools of a list, by name.
@@ -92,17 +95,31 @@ impl ToolLists {
         tool: &str,
         asking: Asking<'_>,
     ) -> Result<Option<Definition>, Fault> {
-        let known = asking.known;
-        let tools = asking.list(key.modern).await?;
+        let tools = self.listed(&key.connection, key.modern, asking).await?;
         let found = tools.get(tool).cloned();
-        let seen = Survey { tools: tools.values().cloned().collect(), ..Survey::default() };
-        self.sightings.note(&key.connection, &seen.without(known), true);
         let mut lists = self.lock();
         if lists.len() >= MAXIMUM_LISTS {
             lists.clear();
         }
         lists.insert(key.clone(), Kept { since: Instant::now(), tools });
         Ok(found)
+    }
+
+    /// Asks for the list, to learn what it declares.
+    ///
+    /// # Errors
+    /// The server does not answer, or not with a list.
+    pub async fn list(&self, connection: &str, modern: bool, asking: Asking<'_>) -> Result<(), Fault> {
+        self.listed(connection, modern, asking).await.map(|_| ())
+    }
+
+    async fn listed(&self, connection: &str, modern: bool, asking: Asking<'_>) -> Result<Tools, Fault> {
+        let known = asking.known;
+        let tools = asking.list(modern, |page| self.schemas.learn(connection, page)).await?;
+        self.schemas.asked(connection, true);
+        let seen = Survey { tools: tools.values().cloned().collect(), ..Survey::default() };
+        self.sightings.note(connection, &seen.without(known), true);
+        Ok(tools)
     }
 
     /// Takes note of what a server says in an answer to `operation`, and gives what it says. A list that says something
@@ -115,6 +132,7 @@ impl ToolLists {
         message: &Message,
         known: &[Known],
     ) -> Survey {
+        self.schemas.relayed(connection, operation, message);
         let seen = survey(operation, message);
         if seen.is_empty() {
             return seen;
@@ -133,6 +151,7 @@ impl ToolLists {
     /// The server says that its tools have changed.
     pub fn forget(&self, connection: &str) {
         self.lock().retain(|key, _| key.connection != connection);
+        self.schemas.forget(connection);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ListKey, Kept>> {
@@ -141,7 +160,7 @@ impl ToolLists {
 }
 
 impl Asking<'_> {
-    async fn list(mut self, modern: bool) -> Result<Tools, Fault> {
+    async fn list(mut self, modern: bool, on_page: impl Fn(&Message)) -> Result<Tools, Fault> {
         let besides =
             |name: &str| name == MCP_NAME || name == MCP_METHOD || name.starts_with(MCP_PARAM_PREFIX);
         let unfit: Vec<HeaderName> =
@@ -159,7 +178,9 @@ impl Asking<'_> {
             let params = self.params(modern, cursor.as_deref());
             let bytes = request(&id, "tools/list", Some(&params));
             let answer = self.upstream.ask(bytes, self.headers.clone(), &id, self.limits).await?;
-            if !read_page(&answer, &mut tools)? {
+            let has_more = read_page(&answer, &mut tools)?;
+            on_page(&answer);
+            if !has_more {
                 return Ok(tools);
             }
             let next = answer.result().and_then(|result| result.get("nextCursor"));

@@ -38,6 +38,7 @@ mod replicas_keys;
 mod replicas_lost;
 mod stdio_servers;
 mod streams;
+mod structured;
 mod support;
 mod tasks;
 mod watch;

@@ -85,7 +85,7 @@ async fn whole(
         return Err(unreadable(visit, status));
     }
     let passing = match origin.answer(body) {
-        Ok(passing) => passing,
+        Ok(passing) => Box::pin(origin.fitted(passing)).await,
         // An error page that happens to be JSON is no more readable than one that is not.
         Err(Fault::Rubbish(_)) if !status.is_success() => return Err(unreadable(visit, status)),
         Err(fault) => return Err(fault.into()),

@@ -103,6 +103,7 @@ fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>)
         announced: announced.unwrap_or_default(),
         listening: None,
         modern: false,
+        asked: None,
         turn: None,
     }
 }

@@ -384,7 +384,7 @@ impl Relay {
             return Ok(Some(encode(&Event { comment, ..event })));
         };
         let passing = match self.origin.judge(data)? {
-            Verdict::Pass(passing) => *passing,
+            Verdict::Pass(passing) => Box::pin(self.origin.fitted(*passing)).await,
             Verdict::Drop => return Ok(None),
             Verdict::Reply(aside) => {
                 let Aside { recorded, reply } = *aside;

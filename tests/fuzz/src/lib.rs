@@ -29,7 +29,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "json", run: targets::json::run },
     Target { name: "edits", run: targets::edits::run },
     Target { name: "sse", run: targets::sse::run },
@@ -37,6 +37,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "message", run: targets::message::run },
     Target { name: "decide", run: targets::decide::run },
     Target { name: "mask", run: targets::mask::run },
+    Target { name: "schema", run: targets::schema::run },
     Target { name: "sql", run: targets::sql::run },
     Target { name: "condition", run: targets::condition::run },
     Target { name: "record", run: targets::record::run },

@@ -63,6 +63,11 @@ fn event_streams_are_the_same_however_they_are_cut_and_encoded_again() {
 }
 
 #[test]
+fn what_is_given_in_the_place_of_a_masked_document_fits_and_shows_nothing() {
+    short_run("schema");
+}
+
+#[test]
 fn headers_pass_that_say_what_the_body_says_and_no_others() {
     short_run("headers");
 }

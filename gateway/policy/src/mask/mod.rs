@@ -21,6 +21,7 @@ mod decode;
 mod detect;
 mod document;
 mod envelope;
+mod fitted;
 mod fpe;
 mod generalize;
 mod integer;
@@ -51,8 +52,10 @@ pub use check::check_rule;
 pub(crate) use content::compile_or_take;
 pub use content::{Compiled, Content};
 pub use cost::{Cost, cost};
+pub use fitted::{fit, may_misfit};
 pub use keyed::masking_key;
 pub use known::Known;
+pub use lychgate_gateway_schema::{MAXIMUM_SCHEMA_BYTES, Schema, Unusable};
 pub use program::{Program, compile};
 
 use crate::call::Operation;

@@ -114,6 +114,7 @@ pub(super) fn relay(visit: Visit, opened: Opened) -> impl Stream<Item = Bytes> +
             announced: Lists::default(),
             listening: None,
             modern: false,
+            asked: None,
             turn: None,
         },
         ticket,

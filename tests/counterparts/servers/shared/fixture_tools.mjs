@@ -57,6 +57,30 @@ function registerPlainTools(tool) {
   );
 
   tool(
+    "strict",
+    {
+      description: "Returns a customer for whom its schema asks much",
+      inputSchema: z.object({}),
+      outputSchema: strictCustomer,
+      annotations: { readOnlyHint: true },
+    },
+    () =>
+      both({
+        id: 7,
+        email: "erin@example.com",
+        contact: null,
+        phone: "+12025550105",
+        born: "1980-02-29",
+        salary: 75_000,
+        tier: "gold",
+        note: "vip",
+        tags: ["alice@example.com", "bob@example.com"],
+        address: { street: "Way 1", zip: "94107" },
+        secret: "s3",
+      }),
+  );
+
+  tool(
     "headers",
     {
       description: "Returns the HTTP headers that the server received",
@@ -78,6 +102,20 @@ function registerPlainTools(tool) {
     ({ where }, context) => leak(where, receivedHeaders(context).authorization ?? "none"),
   );
 }
+
+const strictCustomer = z.object({
+  id: z.number().int().min(1),
+  email: z.email(),
+  contact: z.email().nullable(),
+  phone: z.string().regex(/^\+[1-9][0-9]{9,14}$/),
+  born: z.iso.date(),
+  salary: z.number().int().min(1000).multipleOf(500),
+  tier: z.enum(["gold", "silver"]),
+  note: z.enum(["vip", "none"]).optional(),
+  tags: z.array(z.email()).min(2),
+  address: z.object({ street: z.string().max(12), zip: z.string().length(5) }),
+  secret: z.string(),
+});
 
 function leak(where, authorization) {
   switch (where) {

@@ -8,5 +8,6 @@ pub(crate) mod json;
 pub(crate) mod mask;
 pub(crate) mod message;
 pub(crate) mod record;
+pub(crate) mod schema;
 pub(crate) mod sql;
 pub(crate) mod sse;

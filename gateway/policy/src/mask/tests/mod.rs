@@ -10,6 +10,7 @@ mod credentials;
 mod custom;
 mod disguises;
 mod filters;
+mod fitted;
 mod fpe;
 mod linear;
 mod places;

@@ -4,6 +4,8 @@
 //! and for the reader of a value, so that the two cannot disagree. Finding strings in a text is the
 //! scanner's work.
 
+use super::special::{LANE, first_backslash};
+
 /// What is wrong with an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EscapeFault {
@@ -58,20 +60,52 @@ fn four_digits(text: Option<&[u8]>) -> Option<u32> {
 
 /// Resolves the escapes of a scanned string, given without its quotes.
 pub(super) fn unescape(text: &[u8]) -> String {
-    let mut output = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(backslash) = memchr::memchr(b'\\', rest) {
-        let (plain, escape) = rest.split_at(backslash);
-        output.extend_from_slice(plain);
-        let after = escape.get(1..).unwrap_or_default();
-        // The scanner has decoded the same escape, so the fault cannot occur; a replacement
-        // character would show it without ending the process.
-        let (character, length) = decode_escape(after).unwrap_or(('\u{FFFD}', 1));
-        output.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = after.get(length..).unwrap_or_default();
+    // No escape is shorter than what it stands for. A lane more is room for what is copied and not wanted.
+    let mut output = vec![0; text.len() + LANE];
+    let (mut length, mut position) = (0, 0);
+    while let Some(lane) = text.get(position..).and_then(<[u8]>::first_chunk::<LANE>) {
+        let plain = first_backslash(lane);
+        if let Some(place) = output.get_mut(length..).and_then(<[u8]>::first_chunk_mut) {
+            *place = *lane;
+        }
+        (length, position) = (length + plain, position + plain);
+        if plain < LANE {
+            position += resolve(text, position, &mut output, &mut length);
+        }
     }
-    output.extend_from_slice(rest);
+    while let Some(&byte) = text.get(position) {
+        if byte == b'\\' {
+            position += resolve(text, position, &mut output, &mut length);
+            continue;
+        }
+        if let Some(place) = output.get_mut(length) {
+            *place = byte;
+        }
+        (length, position) = (length + 1, position + 1);
+    }
+    output.truncate(length);
     String::from_utf8(output).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
+}
+
+/// Writes what the escape at `position` stands for, and says how long it is.
+#[inline]
+fn resolve(text: &[u8], position: usize, output: &mut [u8], length: &mut usize) -> usize {
+    if text.get(position + 1) == Some(&b'"')
+        && let Some(place) = output.get_mut(*length)
+    {
+        *place = b'"';
+        *length += 1;
+        return 2;
+    }
+    // The scanner has decoded the same escape, so the fault cannot occur; a replacement
+    // character would show it without ending the process.
+    let after = text.get(position + 1..).unwrap_or_default();
+    let (character, taken) = decode_escape(after).unwrap_or(('\u{FFFD}', 1));
+    let written = output.get_mut(*length..).unwrap_or_default();
+    if written.len() >= character.len_utf8() {
+        *length += character.encode_utf8(written).len();
+    }
+    1 + taken
 }
 
 /// Writes `text` as a JSON string with its quotes, escaping no more than RFC 8259 section 7 asks.
@@ -85,22 +119,28 @@ pub fn quote(text: &str) -> String {
         output.push('"');
         return output;
     }
-    for character in text.chars() {
-        match character {
-            '"' => output.push_str("\\\""),
-            '\\' => output.push_str("\\\\"),
-            '\n' => output.push_str("\\n"),
-            '\r' => output.push_str("\\r"),
-            '\t' => output.push_str("\\t"),
-            control if control < ' ' => {
+    let mut rest = text;
+    while let Some(place) = rest.bytes().position(|byte| !is_plain(byte)) {
+        let (plain, behind) = rest.split_at(place);
+        output.push_str(plain);
+        let mut characters = behind.chars();
+        match characters.next() {
+            Some('"') => output.push_str("\\\""),
+            Some('\\') => output.push_str("\\\\"),
+            Some('\n') => output.push_str("\\n"),
+            Some('\r') => output.push_str("\\r"),
+            Some('\t') => output.push_str("\\t"),
+            Some(control) => {
                 let code = u32::from(control);
                 output.push_str("\\u00");
                 output.extend(char::from_digit(code >> 4, 16));
                 output.extend(char::from_digit(code & 0xF, 16));
             }
-            plain => output.push(plain),
+            None => {}
         }
+        rest = characters.as_str();
     }
+    output.push_str(rest);
     output.push('"');
     output
 }

@@ -31,6 +31,8 @@ pub(super) struct Node {
 const MOST_NODES: usize = 1 << 16;
 /// Up to this many members are compared pair by pair, beyond it through a set.
 const PAIRWISE_MEMBERS: usize = 16;
+/// Up to this many are compared pair by pair at sight.
+const FEW_MEMBERS: usize = 8;
 
 /// Scans `text`, which must be UTF-8, into nodes.
 pub(super) fn scan(text: &[u8], depth: usize) -> Result<Vec<Node>, JsonError> {
@@ -39,7 +41,7 @@ pub(super) fn scan(text: &[u8], depth: usize) -> Result<Vec<Node>, JsonError> {
         position: 0,
         specials: Specials::default(),
         depth,
-        nodes: Vec::with_capacity((text.len() / 16).clamp(4, MOST_NODES)),
+        nodes: Vec::with_capacity((text.len() / 8).clamp(4, MOST_NODES)),
         open: Vec::new(),
         names: Vec::new(),
         fault: None,
@@ -131,7 +133,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The name of a member, and the colon behind it.
+    /// The name of a member, the colon behind it, and its value.
     #[inline]
     fn name(&mut self) -> State {
         let start = self.position;
@@ -146,7 +148,8 @@ impl<'a> Scanner<'a> {
             return self.fail_here(|offset| JsonError::ExpectedColon { offset });
         }
         self.position += 1;
-        State::Value
+        self.skip_whitespace();
+        self.value()
     }
 
     /// What follows a complete value: the end of the text, or the next step of its container.
@@ -234,6 +237,9 @@ impl<'a> Scanner<'a> {
         const PLACES: usize = 1024;
         /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        if indexes.len() <= FEW_MEMBERS {
+            return self.differ_in_pairs(indexes);
+        }
         if indexes.len() > PAIRWISE_MEMBERS {
             return false;
         }
@@ -253,8 +259,7 @@ impl<'a> Scanner<'a> {
         true
     }
 
-    /// The same, where two may be the same.
-    #[inline(never)]
+    /// The same, where there are fewer or two may be the same.
     fn differ_in_pairs(&self, indexes: &[u32]) -> bool {
         let mut looks = [0_u64; PAIRWISE_MEMBERS];
         let Some(places) = looks.get_mut(..indexes.len()) else { return false };
@@ -292,35 +297,33 @@ impl<'a> Scanner<'a> {
     /// Moves past the string that starts here, and says whether it has escapes; `None` if it has a fault.
     #[inline]
     fn string(&mut self) -> Option<bool> {
-        self.position = self.specials.next(self.text, self.position + 1);
+        let mut has_escape = false;
+        self.position = self.specials.next(self.text, self.position + 1, &mut has_escape);
         if self.peek() != Some(b'"') {
-            return self.escaped_string();
+            return self.unusual_string();
         }
         self.position += 1;
-        Some(false)
+        Some(has_escape)
     }
 
-    /// The same from the first byte on that needs a look.
+    /// The same from the first byte on that needs a look, and is not the end.
     #[inline(never)]
-    fn escaped_string(&mut self) -> Option<bool> {
+    fn unusual_string(&mut self) -> Option<bool> {
         loop {
             let offset = self.position;
             let fault = match self.peek() {
+                Some(_) if self.specials.is_escape(offset) => match decode_escape(self.rest()) {
+                    Ok((_, length)) => {
+                        self.position = self.specials.next(self.text, offset + length, &mut true);
+                        continue;
+                    }
+                    Err(EscapeFault::Ends) => JsonError::UnexpectedEnd { offset },
+                    Err(EscapeFault::Malformed) => JsonError::BadEscape { offset: offset - 1 },
+                    Err(EscapeFault::LoneSurrogate) => JsonError::LoneSurrogate { offset: offset - 1 },
+                },
                 Some(b'"') => {
                     self.position += 1;
                     return Some(true);
-                }
-                Some(b'\\') => {
-                    self.position += 1;
-                    match decode_escape(self.rest()) {
-                        Ok((_, length)) => {
-                            self.position = self.specials.next(self.text, self.position + length);
-                            continue;
-                        }
-                        Err(EscapeFault::Ends) => JsonError::UnexpectedEnd { offset: offset + 1 },
-                        Err(EscapeFault::Malformed) => JsonError::BadEscape { offset },
-                        Err(EscapeFault::LoneSurrogate) => JsonError::LoneSurrogate { offset },
-                    }
                 }
                 Some(_) => JsonError::ControlCharacter { offset },
                 None => JsonError::UnexpectedEnd { offset },
@@ -412,9 +415,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A place in the text or the list of nodes; the caller has refused longer texts.
+/// A place in the text or the list of nodes.
+#[allow(clippy::cast_possible_truncation, reason = "the caller has refused longer texts")]
 fn offset(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
+    place as u32
 }
 
 /// A member name without its quotes and escapes.

@@ -15,6 +15,7 @@ use lychgate_gateway_mcp::json::{
 use super::detect::name_in_label;
 use super::marks::without_marks;
 use super::program::{Purpose, Wish, strongest};
+use super::sieve::Opened;
 use super::text::{Masker, Place, REDACT};
 use crate::config::Action;
 use crate::path::filter::{Asked, Filter, TooMuch};
@@ -112,6 +113,30 @@ impl<'a> Masker<'a> {
         self.leave();
     }
 
+    /// What the text of a value becomes, which is a string, if it changes.
+    pub(super) fn string_of(
+        &mut self,
+        value: Value<'_>,
+        label: &str,
+        spot: &Spot<'_>,
+        field: Option<&'a Action>,
+    ) -> Option<String> {
+        if let Some(carried) = self.carried(value) {
+            return Some(self.string(&carried, label, spot, field).unwrap_or(carried));
+        }
+        let entry = value.entries().start;
+        if field.is_none()
+            && spot.nesting < self.active.decode().nested_json
+            && let Some(opened) = self.sieve.take_opened(entry)
+        {
+            return self.inside(opened, label, spot);
+        }
+        self.sought = Some(entry);
+        let masked = self.string(&value.text().unwrap_or_default(), label, spot, field);
+        self.sought = None;
+        masked
+    }
+
     /// What the text of a string becomes, if it changes.
     pub(super) fn string(
         &mut self,
@@ -120,10 +145,12 @@ impl<'a> Masker<'a> {
         spot: &Spot<'_>,
         field: Option<&'a Action>,
     ) -> Option<String> {
+        let sought = self.sought.take();
         let opens = field.is_none() && spot.nesting < self.active.decode().nested_json;
         if opens && let Some(masked) = self.nested(text, label, spot) {
             return masked;
         }
+        self.sought = sought;
         let masked = self.text(text, spot.place(label), field)?;
         // Masking may have taken away what kept a text from being JSON.
         let opened = if opens { self.nested(&masked, label, spot).flatten() } else { None };
@@ -153,12 +180,7 @@ impl<'a> Masker<'a> {
         let replacement = match (value.kind(), field) {
             (Kind::Null, _) | (Kind::Bool, None) => None,
             (Kind::Bool, Some(_)) => (value.as_bool() == Some(true)).then(|| "false".to_owned()),
-            (Kind::String, _) => {
-                let carried = self.carried(value);
-                let text = carried.as_deref().map(Cow::Borrowed).or_else(|| value.text()).unwrap_or_default();
-                let masked = self.string(&text, label, spot, field);
-                masked.or(carried).map(|masked| quote(&masked))
-            }
+            (Kind::String, _) => self.string_of(value, label, spot, field).map(|masked| quote(&masked)),
             (Kind::Number, _) => {
                 let spelled = String::from_utf8_lossy(value.raw());
                 self.number(&spelled, spot.place(label), field)
@@ -287,20 +309,25 @@ impl<'a> Masker<'a> {
             }
             Err(_) => return None,
         };
+        let sieve = self.sieve_of(&document, label, spot.nesting + 1);
+        Some(self.inside(Opened { document, sieve }, label, spot))
+    }
+
+    /// What a text becomes that is a document, if it changes.
+    fn inside(&mut self, Opened { document, sieve }: Opened, label: &str, spot: &Spot<'_>) -> Option<String> {
         let mut edits = Edits::new();
-        let sieve = self.sieve_of(&document, label);
         let outer = std::mem::replace(&mut self.sieve, sieve);
         self.at_text();
         self.document(document.root(), label, Some(spot), &mut edits);
         self.leave();
         self.sieve = outer;
         if edits.is_empty() {
-            return Some(None);
+            return None;
         }
         let masked =
             edits.apply(document.bytes()).ok().and_then(|bytes| String::from_utf8(bytes.into()).ok());
         self.has_failed |= masked.is_none();
-        Some(masked)
+        masked
     }
 }
 
@@ -319,7 +346,7 @@ pub(super) fn looks_like_json(text: &str) -> bool {
 }
 
 /// Whether a text that we refuse is JSON to more lenient readers, so that places in it exist for them.
-fn is_read_by_others(error: &JsonError) -> bool {
+pub(super) fn is_read_by_others(error: &JsonError) -> bool {
     match error {
         JsonError::TooLong { .. }
         | JsonError::TooDeep { .. }

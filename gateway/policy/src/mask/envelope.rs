@@ -4,8 +4,6 @@
 //! masked, and what is not known counts as data. The table follows the schemas of MCP 2025-03-26 to
 //! 2026-07-28; `docs/masking.md` lists for users what stays.
 
-use std::borrow::Cow;
-
 use lychgate_gateway_mcp::json::{Edits, Kind, Member, Value, quote};
 
 use super::base64;
@@ -220,15 +218,13 @@ impl Masker<'_> {
             }
             Kind::String => {
                 self.is_word = WORDS.contains(&label);
-                let carried = self.carried(value);
-                let text = carried.as_deref().map(Cow::Borrowed).or_else(|| value.text()).unwrap_or_default();
+                let text = || value.text().unwrap_or_default();
                 let masked = match trust(region) {
-                    Trust::Text => self.string(&text, label, &Spot::default(), None),
-                    Trust::Handle => self.handle(&text),
-                    Trust::Binary => self.binary(&text, label),
+                    Trust::Text => self.string_of(value, label, &Spot::default(), None),
+                    Trust::Handle => self.handle(&text()),
+                    Trust::Binary => self.binary(&text(), label),
                 };
                 self.is_word = false;
-                let masked = masked.or(carried);
                 if let Some(masked) = masked {
                     edits.replace(value.span(), quote(&masked));
                 }
@@ -287,7 +283,7 @@ impl Masker<'_> {
         let content = text.trim_end_matches('=');
         if content.bytes().all(base64::is_base64) {
             let place = Place { label, ..Place::default() };
-            self.rewritten(text, place)
+            self.rewritten(text, std::slice::from_ref(&(0..text.len())), place)
                 .into_iter()
                 .find(|whole| whole.range == (0..text.len()))
                 .map(|whole| whole.text)

@@ -43,8 +43,13 @@ struct Forms {
     needles: Vec<Needle>,
     /// Whether any of them is too short for those.
     has_short: bool,
+    /// Whether all of them have a run of characters of tokens.
+    has_runs: bool,
     grams: Grams,
 }
+
+/// Where a text has long runs of characters of tokens, in order; `None` where that is not known.
+pub(super) type Runs<'r> = Option<&'r [Range<usize>]>;
 
 /// Which eight bytes stand in a row in a needle, as far as a few bits of each tell it. A text in which none of them stands at
 /// every eighth place holds no needle that is long enough, and is not searched for each.
@@ -55,16 +60,16 @@ impl Grams {
     const LENGTH: usize = 8;
     /// A shorter needle may stand between the places that are looked at, in bytes.
     const SHORTEST: usize = 2 * Self::LENGTH - 1;
-    /// How many bits of a product tell where it is noted.
-    const BITS: u32 = 16;
+    /// Each place has a bit.
+    const WORDS: usize = (u16::MAX as usize + 1) / u64::BITS as usize;
 
     fn of(needles: &[Needle]) -> Self {
-        let mut grams = Self(Zeroizing::new(vec![0; 1 << (Self::BITS - 6)]));
+        let mut grams = Self(Zeroizing::new(vec![0; Self::WORDS]));
         for needle in needles.iter().filter(|needle| needle.text.len() >= Self::SHORTEST) {
             for gram in needle.text.as_bytes().windows(Self::LENGTH).filter_map(<[u8]>::first_chunk) {
-                for (word, bit) in Self::places(*gram) {
-                    if let Some(word) = grams.0.get_mut(word) {
-                        *word |= 1 << bit;
+                for place in Self::places(*gram) {
+                    if let Some(word) = grams.0.get_mut(usize::from(place >> 6)) {
+                        *word |= 1 << (place & 63);
                     }
                 }
             }
@@ -74,25 +79,28 @@ impl Grams {
 
     /// Whether a text may hold a long needle.
     fn may_be_in(&self, text: &[u8]) -> bool {
-        text.as_chunks::<{ Self::LENGTH }>().0.iter().any(|gram| {
-            let is_noted =
-                |(word, bit): (usize, u32)| self.0.get(word).is_some_and(|word| word >> bit & 1 == 1);
-            Self::places(*gram).into_iter().all(is_noted)
+        let Some(words) = self.0.first_chunk() else { return true };
+        text.as_chunks().0.iter().any(|gram| {
+            let [first, second] = Self::places(*gram);
+            is_noted(words, first) && is_noted(words, second)
         })
     }
 
     /// Where a row of bytes is noted: in two places, for that one of them is noted by chance is frequent in a text of some
     /// length, and then each needle is searched for.
     #[inline]
-    fn places(gram: [u8; Self::LENGTH]) -> [(usize, u32); 2] {
+    fn places(gram: [u8; Self::LENGTH]) -> [u16; 2] {
         /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let spread = u64::from_le_bytes(gram).wrapping_mul(SPREAD);
-        [u64::BITS - Self::BITS, u64::BITS - 2 * Self::BITS].map(|shift| {
-            let place = spread >> shift & ((1 << Self::BITS) - 1);
-            (usize::try_from(place >> 6).unwrap_or_default(), (place & 63) as u32)
-        })
+        let [.., two, one, four, three] = u64::from_le_bytes(gram).wrapping_mul(SPREAD).to_le_bytes();
+        [u16::from_le_bytes([four, three]), u16::from_le_bytes([two, one])]
     }
+}
+
+/// Whether the bit of this number is set.
+#[inline]
+fn is_noted(words: &[u64; Grams::WORDS], place: u16) -> bool {
+    words.get(usize::from(place >> 6)).is_some_and(|word| word >> (place & 63) & 1 == 1)
 }
 
 /// A text to look for, wiped after use, and how much of what surrounds it belongs to the value too.
@@ -146,38 +154,43 @@ impl Known {
 
     /// Adds to `found` where the value stands in `text`, in any of its forms. Ranges may overlap.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
-        self.find_where(text, true, found);
+        self.find_where(text, None, found);
     }
 
-    /// The same. `has_run` says whether the text has [`MINIMUM_RUN`] characters of tokens in a row, as most texts
-    /// have not and most credentials have.
-    pub(super) fn find_where(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
+    /// The same. `runs` says where the text has [`MINIMUM_RUN`] characters of tokens in a row, if that is known: most texts
+    /// have few and most credentials have some.
+    pub(super) fn find_where(&self, text: &str, runs: Runs<'_>, found: &mut Vec<Range<usize>>) {
         count(text.len());
         if self.is_short() {
             self.find_short(text, found);
             return;
         }
-        if !self.may_be_in(text, has_run) {
+        if !self.may_be_in(text, runs) {
             return;
         }
-        self.find_needles(text, has_run, found);
+        self.find_needles(text, runs, found);
         if has_percent(text) {
             let (decoded, places) = percent_decoded(text);
             let mut ranges = Vec::new();
-            self.find_needles(&decoded, true, &mut ranges);
+            self.find_needles(&decoded, None, &mut ranges);
             let place = |position: usize| places.get(position).copied();
             found.extend(ranges.iter().filter_map(|range| Some(place(range.start)?..place(range.end)?)));
         }
     }
 
     /// Whether `text` holds the value, as [`Self::find_where`] would find it.
-    pub(super) fn is_in_where(&self, text: &str, has_run: bool) -> bool {
-        if !self.is_short() && !self.may_be_in(text, has_run) {
+    pub(super) fn is_in_where(&self, text: &str, runs: Runs<'_>) -> bool {
+        if !self.is_short() && !self.may_be_in(text, runs) {
             return false;
         }
         let mut found = Vec::new();
-        self.find_where(text, has_run, &mut found);
+        self.find_where(text, runs, &mut found);
         !found.is_empty()
+    }
+
+    /// Whether any of some credentials stands in `text`.
+    pub(super) fn are_in(known: &[Self], text: &str) -> bool {
+        known.iter().any(|known| known.is_in_where(text, None))
     }
 
     /// Whether it may stand in a text without a run of characters of tokens and without a `%`.
@@ -187,28 +200,37 @@ impl Known {
 
     /// Whether `text` could hold a form of a value that is not short. No form is shorter than the value: escapes and
     /// percent-encoding add to it, and of eight bytes and more base64 keeps at least as many characters.
-    fn may_be_in(&self, text: &str, has_run: bool) -> bool {
-        text.len() >= self.0.text.len() && (has_run || !self.0.has_run || has_percent(text))
+    fn may_be_in(&self, text: &str, runs: Runs<'_>) -> bool {
+        text.len() >= self.0.text.len()
+            && (runs.is_none_or(|runs| !runs.is_empty()) || !self.0.has_run || has_percent(text))
     }
 
-    fn find_needles(&self, text: &str, has_run: bool, found: &mut Vec<Range<usize>>) {
+    fn find_needles(&self, text: &str, runs: Runs<'_>, found: &mut Vec<Range<usize>>) {
         let bytes = text.as_bytes();
         let is_encoded = |position: usize| bytes.get(position).is_some_and(|&byte| base64::is_base64(byte));
         // Most texts are shorter than a credential, and preparing a search costs more than they do.
         let forms = self.0.forms.get_or_init(|| {
             let needles = needles(&self.0.text);
             let has_short = needles.iter().any(|needle| needle.text.len() < Grams::SHORTEST);
-            Forms { grams: Grams::of(&needles), has_short, needles }
+            let has_runs = needles.iter().all(|needle| needle.has_run);
+            Forms { grams: Grams::of(&needles), has_short, has_runs, needles }
         });
-        if !forms.has_short && !forms.grams.may_be_in(bytes) {
+        // What has a run stands in no text but at one of its runs.
+        let has_gram = || match runs.filter(|_| forms.has_runs) {
+            Some(runs) => {
+                runs.iter().any(|run| forms.grams.may_be_in(bytes.get(run.clone()).unwrap_or_default()))
+            }
+            None => forms.grams.may_be_in(bytes),
+        };
+        if !forms.has_short && !has_gram() {
             return;
         }
+        let has_run = runs.is_none_or(|runs| !runs.is_empty());
         let mut long_may_be_in = None;
         let may_be_in = |needle: &&Needle| {
             needle.text.len() <= text.len()
                 && (has_run || !needle.has_run)
-                && (needle.text.len() < Grams::SHORTEST
-                    || *long_may_be_in.get_or_insert_with(|| forms.grams.may_be_in(bytes)))
+                && (needle.text.len() < Grams::SHORTEST || *long_may_be_in.get_or_insert_with(has_gram))
         };
         for needle in forms.needles.iter().filter(may_be_in) {
             count(bytes.len());

@@ -4,6 +4,8 @@
 //! not x86-64, byte by byte. Classes that are read seldom are looked at together and sorted out by who asks. What follows
 //! from the bits is not known here.
 
+use std::ops::Range;
+
 /// How many bytes a [`Block`] speaks of.
 pub(super) const BLOCK: usize = 64;
 
@@ -71,24 +73,74 @@ pub(super) struct Cursor<'b> {
     index: usize,
     here: Block,
     next: Block,
+    /// Which bytes strike of the block that was asked for last.
+    striking: u64,
+    /// That block.
+    asked: usize,
 }
 
 impl<'b> Cursor<'b> {
     /// At the beginning of `bytes`.
     pub(super) fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes, index: 0, here: block_at(bytes, 0), next: block_at(bytes, 1) }
+        Self {
+            bytes,
+            index: 0,
+            here: block_at(bytes, 0),
+            next: block_at(bytes, 1),
+            striking: 0,
+            asked: usize::MAX,
+        }
     }
 
     /// The [`BLOCK`] bytes from `start` on.
     #[inline]
     pub(super) fn from(&mut self, start: usize) -> Block {
-        let index = start / BLOCK;
+        self.go_to(start / BLOCK);
+        self.here.joined(self.next, start % BLOCK)
+    }
+
+    #[inline]
+    fn go_to(&mut self, index: usize) {
         if index != self.index {
             self.here = if index == self.index + 1 { self.next } else { block_at(self.bytes, index) };
             self.next = block_at(self.bytes, index + 1);
             self.index = index;
         }
-        self.here.joined(self.next, start % BLOCK)
+    }
+
+    /// Whether any byte of a range strikes: `strikes` says of a block and the one before it which bytes do.
+    #[inline]
+    pub(super) fn has_striking(
+        &mut self,
+        range: Range<usize>,
+        strikes: impl Fn(Block, Block) -> u64,
+    ) -> bool {
+        let mut start = range.start;
+        while start < range.end {
+            let index = start / BLOCK;
+            if self.asked != index {
+                self.striking = self.look(index, &strikes);
+                self.asked = index;
+            }
+            let rest = self.striking >> (start % BLOCK);
+            let length = range.end - start;
+            if rest != 0 && (rest.trailing_zeros() as usize) < length {
+                return true;
+            }
+            start = (index + 1) * BLOCK;
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn look(&mut self, index: usize, strikes: &impl Fn(Block, Block) -> u64) -> u64 {
+        let last = match index.checked_sub(1) {
+            Some(before) if before == self.index => self.here,
+            Some(before) => block_at(self.bytes, before),
+            None => Block::default(),
+        };
+        self.go_to(index);
+        strikes(last, self.here)
     }
 }
 

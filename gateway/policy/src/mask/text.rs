@@ -12,7 +12,7 @@ use super::action::{apply_to_text, mark, strength};
 use super::custom;
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
-use super::known::Known;
+use super::known::{Known, Runs};
 use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
 use super::program::{Active, Rank, Wish, strongest};
 use super::sieve::Sieve;
@@ -43,6 +43,8 @@ pub(super) struct Masker<'a> {
     counts: BTreeMap<String, u32>,
     /// Where in the current text something enciphered stands: it may look like a value, and is none.
     enciphered: Vec<Range<usize>>,
+    /// The entry of the document that is being masked whose text is masked next, if that is known.
+    pub(super) sought: Option<usize>,
     /// In how many texts in base64 the current one stands.
     pub(super) depth: usize,
     /// Whether the current text or number is a word of the protocol, which no rule's own description is about.
@@ -117,6 +119,7 @@ impl<'a> Masker<'a> {
             carried: HashMap::new(),
             counts: BTreeMap::new(),
             enciphered: Vec::new(),
+            sought: None,
             depth: 0,
             is_word: false,
             has_failed: false,
@@ -139,15 +142,22 @@ impl<'a> Masker<'a> {
     pub(super) fn text(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
         // Another text may stand in this one, and is masked meanwhile.
         let outer = std::mem::take(&mut self.enciphered);
-        let masked = self.settle(text, place, field);
+        let entry = self.sought.take();
+        let masked = self.settle(text, entry, place, field);
         self.enciphered = outer;
         masked
     }
 
-    fn settle(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
-        let mut masked = self.round(text, place, field)?;
+    fn settle(
+        &mut self,
+        text: &str,
+        entry: Option<usize>,
+        place: Place<'_>,
+        field: Option<&'a Action>,
+    ) -> Option<String> {
+        let mut masked = self.round(text, entry, place, field)?;
         for _ in 1..MAXIMUM_ROUNDS {
-            match self.round(&masked, place, field) {
+            match self.round(&masked, None, place, field) {
                 Some(next) => masked = next,
                 None => return Some(masked),
             }
@@ -158,7 +168,7 @@ impl<'a> Masker<'a> {
     /// What `text` becomes where only known credentials are masked.
     pub(super) fn handle(&mut self, text: &str) -> Option<String> {
         let mut findings = Vec::new();
-        self.find_known(text, false, true, &mut findings);
+        self.find_known(text, false, None, &mut findings);
         self.splice(text, findings)
     }
 
@@ -217,20 +227,27 @@ impl<'a> Masker<'a> {
     }
 
     /// One round of masking.
-    fn round(&mut self, text: &str, place: Place<'_>, field: Option<&'a Action>) -> Option<String> {
+    fn round(
+        &mut self,
+        text: &str,
+        entry: Option<usize>,
+        place: Place<'_>,
+        field: Option<&'a Action>,
+    ) -> Option<String> {
         count(text.len());
         let mut findings = Vec::new();
         let is_searched = !self.active.wanted().is_empty() || !self.active.customs().is_empty();
         if is_searched || !self.known.is_empty() || self.active.has_columns() {
-            self.search(text, place.label);
+            self.search(text, entry, place.label);
             self.add_detected(text, place, &mut findings);
-            let has_run = self.finder.has_run();
-            self.find_known(text, !place.is_name, has_run, &mut findings);
+            let runs = self.finder.runs();
+            self.find_known(text, !place.is_name, Some(runs), &mut findings);
+            let runs = runs.to_vec();
             if self.finder.may_be_disguised() {
                 self.add_disguised(text, place, &mut findings);
             }
-            if has_run {
-                self.add_encoded(text, place, &mut findings);
+            if !runs.is_empty() {
+                self.add_encoded(text, &runs, place, &mut findings);
             }
         }
         if let Some(action) = field.filter(|action| !self.is_done(text, action)) {
@@ -298,8 +315,14 @@ impl<'a> Masker<'a> {
     }
 
     /// What is found only where base64 is read.
-    fn add_encoded(&mut self, text: &str, place: Place<'_>, findings: &mut Vec<Finding<'a>>) {
-        for Rewritten { range, text } in self.rewritten(text, place) {
+    fn add_encoded(
+        &mut self,
+        text: &str,
+        runs: &[Range<usize>],
+        place: Place<'_>,
+        findings: &mut Vec<Finding<'a>>,
+    ) {
+        for Rewritten { range, text } in self.rewritten(text, runs, place) {
             let (action, kind) = (&REDACT, Kind::Encoded);
             let becomes = Some(text);
             findings.push(Finding { range, action, kind, rank: FIRST, becomes, form: None });
@@ -330,12 +353,12 @@ impl<'a> Masker<'a> {
     }
 
     /// Short credentials may be words: as names and identifiers these stay.
-    fn find_known(&self, text: &str, with_short: bool, has_run: bool, findings: &mut Vec<Finding<'a>>) {
+    fn find_known(&self, text: &str, with_short: bool, runs: Runs<'_>, findings: &mut Vec<Finding<'a>>) {
         let first = findings.len();
         let mut ranges = Vec::new();
         for known in self.known.iter().filter(|known| with_short || !known.is_short()) {
             ranges.clear();
-            known.find_where(text, has_run, &mut ranges);
+            known.find_where(text, runs, &mut ranges);
             let kind = Kind::Credential(known.name());
             let finding =
                 |range| Finding { range, action: &REDACT, kind, rank: FIRST, becomes: None, form: None };

@@ -36,38 +36,45 @@ impl Encoded {
     }
 }
 
-/// All readable texts in base64 inside `text`, in order.
-pub(in crate::mask) fn all(text: &str) -> Vec<Encoded> {
-    count(text.len());
+/// All readable texts in base64 inside `text`, in order. `runs` are the runs of at least [`SHORTEST`] characters of tokens in it,
+/// in order: one stands in one of these, or begins there.
+pub(in crate::mask) fn all(text: &str, runs: &[Range<usize>]) -> Vec<Encoded> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut position = 0;
-    while let Some(start) = long_run_from(bytes, position, base64::is_base64) {
-        let run = over_lines(bytes, start);
-        position = run.end;
-        match read(text, &run) {
-            Some(encoded) => {
-                position = encoded.range.end;
-                found.push(encoded);
+    for run in runs {
+        count(run.len());
+        position = run.start.max(position);
+        while let Some(start) = long_run_from(bytes, position..run.end, base64::is_base64) {
+            let run = over_lines(bytes, start);
+            position = run.end;
+            match read(text, &run) {
+                Some(encoded) => {
+                    position = encoded.range.end;
+                    found.push(encoded);
+                }
+                // A path or a name may stand around it.
+                None => parts(bytes, run).for_each(|part| found.extend(read(text, &part))),
             }
-            // A path or a name may stand around it.
-            None => parts(bytes, run).for_each(|part| found.extend(read(text, &part))),
         }
     }
     found
 }
 
 /// Whether there may be a readable text in base64 inside `text`: never no where [`all`] finds one.
-pub(in crate::mask) fn may_be_in(text: &str) -> bool {
-    count(text.len());
+pub(in crate::mask) fn may_be_in(text: &str, runs: &[Range<usize>]) -> bool {
     let bytes = text.as_bytes();
     let says = |run: &Range<usize>| begins_readable(bytes.get(run.clone()).unwrap_or_default());
     let mut position = 0;
-    while let Some(start) = long_run_from(bytes, position, base64::is_base64) {
-        let run = over_lines(bytes, start);
-        position = run.end;
-        if says(&run) || parts(bytes, run).any(|part| says(&part)) {
-            return true;
+    for run in runs {
+        count(run.len());
+        position = run.start.max(position);
+        while let Some(start) = long_run_from(bytes, position..run.end, base64::is_base64) {
+            let run = over_lines(bytes, start);
+            position = run.end;
+            if says(&run) || parts(bytes, run).any(|part| says(&part)) {
+                return true;
+            }
         }
     }
     false
@@ -101,10 +108,11 @@ fn begins_character([first, second, third]: [u8; 3]) -> bool {
     }
 }
 
-/// Where at or after `position` the first run begins of at least [`SHORTEST`] bytes that `belongs` accepts. Such a run has no
+/// Where in a range the first run begins of at least [`SHORTEST`] bytes that `belongs` accepts. Such a run has no
 /// other byte in as many, so that they are looked at from their end, and most of a text is not looked at.
-fn long_run_from(bytes: &[u8], position: usize, belongs: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut start = position;
+fn long_run_from(bytes: &[u8], range: Range<usize>, belongs: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut start = range.start;
+    let bytes = bytes.get(..range.end)?;
     loop {
         match bytes.get(start..start + SHORTEST)?.iter().rposition(|byte| !belongs(*byte)) {
             Some(other) => start += other + 1,
@@ -146,7 +154,7 @@ fn parts(bytes: &[u8], run: Range<usize>) -> impl Iterator<Item = Range<usize>> 
     let inside = bytes.get(run).unwrap_or_default();
     let mut done = 0;
     std::iter::from_fn(move || {
-        let start = long_run_from(inside, done, |byte| byte.is_ascii_alphanumeric())?;
+        let start = long_run_from(inside, done..inside.len(), |byte| byte.is_ascii_alphanumeric())?;
         let rest = inside.get(start..)?;
         done = start + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         Some(offset + start..offset + done)
@@ -195,10 +203,30 @@ fn is_readable(byte: u8) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{all, may_be_in};
+    use std::ops::Range;
+
+    use super::SHORTEST;
     use crate::mask::base64;
+    use crate::mask::detect::is_token;
 
     const PLAIN: &str = "write to ada@example.com, please";
+
+    /// The long runs of characters of tokens.
+    fn runs(text: &str) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let ends =
+            (0..=text.len()).filter(|end| !text.as_bytes().get(*end).is_some_and(|byte| is_token(*byte)));
+        let runs = ends.map(|end| std::mem::replace(&mut start, end + 1)..end);
+        runs.filter(|run| run.len() >= SHORTEST).collect()
+    }
+
+    fn all(text: &str) -> Vec<super::Encoded> {
+        super::all(text, &runs(text))
+    }
+
+    fn may_be_in(text: &str) -> bool {
+        super::may_be_in(text, &runs(text))
+    }
 
     fn said(text: &str) -> Vec<String> {
         all(text).into_iter().map(|encoded| encoded.text).collect()

@@ -9,7 +9,9 @@ mod fold;
 mod split;
 mod view;
 
-pub(super) use split::may_be_split;
+use std::ops::Range;
+
+pub(super) use split::{ends_of, may_be_split, over_borders, text_of};
 pub(super) use view::{Undo, View};
 
 use super::document::Spot;
@@ -21,20 +23,26 @@ const MAXIMUM_ENCODED: usize = 3;
 /// A text in base64 that is written again.
 #[derive(Debug)]
 pub(super) struct Rewritten {
-    pub(super) range: std::ops::Range<usize>,
+    pub(super) range: Range<usize>,
     pub(super) text: String,
 }
 
 impl Masker<'_> {
-    /// The texts in base64 inside `text` in which something is masked, as they are then.
-    pub(super) fn rewritten(&mut self, text: &str, place: Place<'_>) -> Vec<Rewritten> {
+    /// The texts in base64 inside `text` in which something is masked, as they are then. `runs` are its runs of characters of
+    /// tokens that are long enough, in order, outside of which there is none.
+    pub(super) fn rewritten(
+        &mut self,
+        text: &str,
+        runs: &[Range<usize>],
+        place: Place<'_>,
+    ) -> Vec<Rewritten> {
         if !self.active.decode().base64 || self.depth >= MAXIMUM_ENCODED {
             return Vec::new();
         }
         self.depth += 1;
         let spot = Spot::inside(place.kept_by, self.depth);
         let mut rewritten = Vec::new();
-        for encoded in encoded::all(text) {
+        for encoded in encoded::all(text, runs) {
             if let Some(masked) = self.string(&encoded.text, place.label, &spot, None) {
                 let text = encoded.rewritten(&masked);
                 rewritten.push(Rewritten { range: encoded.range, text });

@@ -5,14 +5,14 @@
 //! lists of versions hold no split address of the internet.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lychgate_gateway_mcp::json::{Kind, Value};
 
 use crate::config::{Action, DetectorType};
 use crate::mask::action::{apply_to_text, mark};
-use crate::mask::detect::{self, Sample};
+use crate::mask::detect::{self, Finder, Sample, Wanted};
 use crate::mask::marks::{is_inside, masks};
 use crate::mask::program::strongest;
 use crate::mask::text::{Masker, Place};
@@ -159,7 +159,7 @@ impl Part {
 }
 
 /// The text of an item: its own, or that of a block of content.
-fn text_of(item: Value<'_>) -> Option<Value<'_>> {
+pub(in crate::mask) fn text_of(item: Value<'_>) -> Option<Value<'_>> {
     match item.kind() {
         Kind::String => Some(item),
         Kind::Object => item.get("text").filter(|text| text.kind() == Kind::String),
@@ -190,6 +190,39 @@ pub(in crate::mask) fn may_be_split(array: Value<'_>) -> bool {
         }
     }
     false
+}
+
+/// Which texts have a part of a value that is found over a border between them; only the ends of the texts need be there.
+pub(in crate::mask) fn over_borders(
+    texts: &[Option<Cow<'_, str>>],
+    finder: &mut Finder,
+    wanted: Wanted,
+    label: &str,
+) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for chain in ["", " "].into_iter().flat_map(|glue| chains(texts, glue)) {
+        finder.find(Sample::new(&chain.text, label), wanted);
+        for hit in finder.hits() {
+            let has_a_part = |part: &&Part| part.inside(&hit.range).is_some();
+            let parts = || chain.parts.iter().filter(has_a_part).map(|part| part.index);
+            if parts().nth(1).is_some() {
+                found.extend(parts());
+            }
+        }
+    }
+    found
+}
+
+/// A text without what is not read of it, if it is long: its chains are the same, but that it is taken for no identifier.
+pub(in crate::mask) fn ends_of(text: &str) -> Cow<'_, str> {
+    /// As long as it stands between the ends, no byte of either is read as the other's.
+    const BETWEEN: &str = "\0";
+    if text.len() <= 2 * REACH + BETWEEN.len() {
+        return Cow::Borrowed(text);
+    }
+    let head = (REACH..text.len()).find(|end| text.is_char_boundary(*end)).and_then(|end| text.get(..end));
+    let tail = text.get(floor(text, text.len() - REACH)..);
+    Cow::Owned([head.unwrap_or(text), BETWEEN, tail.unwrap_or_default()].concat())
 }
 
 /// The texts that follow each other, as far as they are read, joined by `glue`. A text that is read in two parts ends one

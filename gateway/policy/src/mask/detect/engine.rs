@@ -15,7 +15,7 @@ mod shape;
 
 use std::ops::Range;
 
-use bits::{bits, ends_of_runs, has_four, ones};
+use bits::{bits, ends_of_four, ends_of_runs, ones};
 use chain::{Chain, MAXIMUM_GROUPS_BEHIND_PLUS};
 use memchr::memmem;
 
@@ -37,6 +37,13 @@ pub(in crate::mask) struct Hit {
     pub(in crate::mask) kind: DetectorType,
     /// Its bytes in the text.
     pub(in crate::mask) range: Range<usize>,
+}
+
+/// What was found in a text before, as a [`Finder`] says it.
+pub(in crate::mask) struct Earlier<'s> {
+    pub(in crate::mask) hits: &'s [Hit],
+    pub(in crate::mask) runs: &'s [Range<usize>],
+    pub(in crate::mask) may_be_disguised: bool,
 }
 
 /// Where the last value of each kind ends.
@@ -65,7 +72,7 @@ impl Free {
 pub(in crate::mask) struct Finder {
     hits: Vec<Hit>,
     free: Free,
-    has_run: bool,
+    runs: Vec<Range<usize>>,
     may_be_disguised: bool,
     /// The groups of digits that were read last.
     chain: Chain,
@@ -76,7 +83,7 @@ impl Default for Finder {
         Self {
             hits: Vec::new(),
             free: Free { from: [0; ALL.len()], is_used: false },
-            has_run: false,
+            runs: Vec::new(),
             may_be_disguised: false,
             chain: Chain::default(),
         }
@@ -89,9 +96,9 @@ impl Finder {
         &self.hits
     }
 
-    /// Whether the last text has a run of at least [`MINIMUM_RUN`] characters of tokens.
-    pub(in crate::mask) fn has_run(&self) -> bool {
-        self.has_run
+    /// Where the last text has runs of at least [`MINIMUM_RUN`] characters of tokens, in order.
+    pub(in crate::mask) fn runs(&self) -> &[Range<usize>] {
+        &self.runs
     }
 
     /// Whether the last text has a byte with which an escape begins, or one that is not of ASCII.
@@ -117,21 +124,22 @@ impl Finder {
     }
 
     /// Takes up what was found in a text before, as if it was the last one.
-    pub(in crate::mask) fn take_up(&mut self, hits: &[Hit], has_run: bool, may_be_disguised: bool) {
+    pub(in crate::mask) fn take_up(&mut self, Earlier { hits, runs, may_be_disguised }: Earlier<'_>) {
         self.hits.clear();
         self.hits.extend_from_slice(hits);
         self.free.is_used = true;
-        self.has_run = has_run;
+        self.runs.clear();
+        self.runs.extend_from_slice(runs);
         self.may_be_disguised = may_be_disguised;
     }
 
-    /// Whether nothing can begin in this block of a text that has none but such blocks, unless its name says so.
+    /// The bytes of a block with which something begins, or goes on so long that something may have begun: a text without such a
+    /// byte holds nothing, unless its name says so. What stands around the text breaks every run.
     #[inline]
-    pub(in crate::mask) fn is_plain(last: Block, block: Block) -> bool {
+    pub(in crate::mask) fn strikes(last: Block, block: Block) -> u64 {
         let signs = |block: Block| block.tokens & !block.words;
-        block.digits | block.specials == 0
-            && ends_of_runs(last.tokens, block.tokens) == 0
-            && !(signs(block) != 0 && has_four(signs(last), signs(block)))
+        let runs = ends_of_runs(last.tokens, block.tokens);
+        block.digits | block.specials | runs | ends_of_four(signs(last), signs(block))
     }
 
     /// Whether a text is a UUID, in which nothing is found but by its name; `block` is its first.
@@ -156,7 +164,7 @@ impl Finder {
             self.hits.clear();
             self.free.from = [0; ALL.len()];
         }
-        self.has_run = false;
+        self.runs.clear();
         self.may_be_disguised = false;
         self.chain.clear();
         let mut pass = Pass {
@@ -217,7 +225,6 @@ impl Pass<'_> {
     fn look(&mut self) {
         let block = self.block;
         let uuids = shape::uuids(self.last, block, self.bytes.get(self.base..).unwrap_or_default());
-        self.finder.has_run |= uuids != 0;
         let mut digits = block.digits & !std::mem::take(&mut self.escaped);
         if block.specials != 0 {
             digits &= !self.escapes(block.specials);
@@ -226,11 +233,12 @@ impl Pass<'_> {
         let ends = ends_of_runs(self.last.tokens, block.tokens);
         if self.wanted.dashes != 0 && !self.has_dashes {
             let signs = |block: Block| block.tokens & !block.words;
-            self.has_dashes = has_four(signs(self.last), signs(block));
+            self.has_dashes = ends_of_four(signs(self.last), signs(block)) != 0;
         }
         let (starts, ends) = (starts & !uuids, ends & !uuids);
         let others = ends | block.specials;
         let mut events = starts | others;
+        let known_runs = self.finder.runs.len();
         while events != 0 {
             let bit = events.trailing_zeros() as usize;
             let lowest = events & events.wrapping_neg();
@@ -253,8 +261,22 @@ impl Pass<'_> {
                 }
             }
         }
+        if uuids != 0 {
+            self.note_uuids(uuids, known_runs);
+        }
         self.last = block;
         self.last_digits = digits;
+    }
+
+    /// UUIDs are runs, too; those that were found in the block before are the first `known_runs`.
+    #[cold]
+    fn note_uuids(&mut self, mut uuids: u64, known_runs: usize) {
+        while uuids != 0 {
+            let start = uuids.trailing_zeros() as usize;
+            uuids &= !bits(start..start + shape::UUID);
+            self.finder.runs.push(self.base + start..self.base + start + shape::UUID);
+        }
+        self.finder.runs.get_mut(known_runs..).unwrap_or_default().sort_unstable_by_key(|run| run.start);
     }
 
     /// The digits of escapes such as `\u0020`, which are no digits of the text.

@@ -45,7 +45,7 @@ use crate::config::{DetectorGroup, DetectorType};
 pub(super) use bytes::condensed;
 pub(super) use checksum::passes;
 pub(super) use context::is_near;
-pub(super) use engine::{Finder, Hit, is_token};
+pub(super) use engine::{Earlier, Finder, Hit, is_token};
 use trigger::Trigger;
 pub(super) use trigger::{MINIMUM_RUN, Wanted};
 

@@ -162,8 +162,8 @@ fn read_by_all(text: &str) -> String {
     };
     let mut read = seen(text);
     for _ in 0..3 {
-        let inner: Vec<String> =
-            crate::mask::decode::encoded::all(&read).into_iter().map(|encoded| seen(&encoded.text)).collect();
+        let all = crate::mask::decode::encoded::all(&read, std::slice::from_ref(&(0..read.len())));
+        let inner: Vec<String> = all.into_iter().map(|encoded| seen(&encoded.text)).collect();
         read.push_str(&inner.join("\n"));
     }
     read

@@ -48,11 +48,10 @@ pub(super) fn has_run_of(bits: u64, length: usize) -> bool {
     ends != 0
 }
 
-/// Whether four in a row end in a block.
-pub(super) fn has_four(last: u64, block: u64) -> bool {
-    let one = u128::from(block) << BLOCK | u128::from(last);
-    let two = one & one << 1;
-    (two & two << 2) >> BLOCK != 0
+/// Where four in a row end in a block, or go on.
+pub(super) fn ends_of_four(last: u64, block: u64) -> u64 {
+    let shifted = |places: u32| block << places | last >> (u64::BITS - places);
+    block & shifted(1) & shifted(2) & shifted(3)
 }
 
 #[cfg(test)]

@@ -268,8 +268,8 @@ proptest! {
         let wanted = Wanted::of(ALL.into_iter());
         finder.find(sample, wanted);
         prop_assert_eq!(sorted(finder.hits().to_vec()), expected.as_slice());
-        let has_run = (0..text.len()).any(|place| run_of(text.as_bytes(), place).is_some());
-        prop_assert_eq!(finder.has_run(), has_run);
+        let long: Vec<_> = runs(text.as_bytes(), is_token).filter(|run| run.len() >= MINIMUM_RUN).collect();
+        prop_assert_eq!(finder.runs(), long);
         let inside = format!("{}{text}4111111111111111", "x".repeat(shift));
         finder.find_at(sample, wanted, &mut Cursor::new(inside.as_bytes()), shift);
         prop_assert_eq!(sorted(finder.hits().to_vec()), expected);

@@ -46,7 +46,7 @@ impl Pass<'_> {
         if run.len() < MINIMUM_RUN {
             return;
         }
-        self.finder.has_run = true;
+        self.finder.runs.push(run.clone());
         let words = self.block.words;
         let inside = bits(run.start - self.base..run.end - self.base);
         let signs = self.block.tokens & !words & inside;
@@ -66,7 +66,7 @@ impl Pass<'_> {
 
     /// A run that begins in a block before, or has escapes around it.
     fn long_run(&mut self, run: Range<usize>) {
-        self.finder.has_run = true;
+        self.finder.runs.push(run.clone());
         if self.wanted.tokens | self.wanted.runs == 0 {
             return;
         }

@@ -43,7 +43,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
             (Audience::Caller(&caller), Direction::Response)
         }
     };
-    let context = Context { audience, direction, operation: operation.as_ref(), known: &[], now: now() };
+    // Without a session, and so without its tokens.
+    let context =
+        Context { audience, direction, operation: operation.as_ref(), known: &[], tokens: None, now: now() };
     let (masked, found) = explain(policy.masking(), &context, &message);
     if arguments.explain {
         found.iter().for_each(|found| note(&place(found)));

@@ -323,8 +323,8 @@ pub const FIELD_PATH_KEYS_OR_COLUMNS: Rule = Rule {
 /// One fate for a value.
 pub const ONE_ACTION: Rule = Rule {
     expression: "[has(self.block), has(self.drop), has(self.redact), has(self.replace), has(self.hash), \
-                 has(self.fpe), has(self.generalize), has(self.partial)].filter(present, present).size() == 1",
-    message: "write exactly one of redact: {}, drop: {}, block: {}, replace, hash, fpe, generalize and partial",
+                 has(self.tokenize), has(self.fpe), has(self.generalize), has(self.partial)].filter(present, present).size() == 1",
+    message: "write exactly one of redact: {}, drop: {}, block: {}, replace, hash, tokenize: {}, fpe, generalize and partial",
     member: None,
 };
 

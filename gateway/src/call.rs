@@ -33,7 +33,7 @@ use lychgate_gateway_policy::{Call, Decision, Operation, Permit, decide};
 use lychgate_gateway_record::Rejected;
 
 use self::answer::respond;
-use self::enter::{Visit, enter, known_of, presented};
+use self::enter::{Visit, enter, known_of, presented, protected};
 use self::event_stream::Exchange;
 use self::verdict::Verdict;
 use crate::accept::{AcceptedMethod, accept, authority, connection_name};
@@ -140,24 +140,32 @@ async fn carry_out(
     limited::count(&visit, trace)?;
     let revision = check_revision(&visit, &message, trace)?;
     if message.method() == Some("initialize") && visit.exchange.is_none() {
-        visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
+        visit.begin_session(session::new_name().ok_or(Failure::Recorder)?);
     }
     let (message, leg) = approve::take_leg(&visit, message, trace.modern);
     let handles = || visit.gateway.sealer.handles(&visit.connection.label, &visit.authenticated.caller);
     let call = Call::opening(message, |handle| handles()?.open(handle))
         .map_err(|missing| Failure::Target(missing.to_string()))?;
+    let call = visit.in_session(call);
+    // What was sent as a token must not come back as it is, in no answer and in no refusal.
+    let known = protected(&visit.known, call.restored_values());
+    trace.known = Some(Arc::clone(&known));
     task::repeat_id(call.operation(), &mut visit.headers);
     trace.calls_tool = call.operation().tool_name().is_some();
     let policy = Arc::clone(&visit.connection.policy);
     let permit = match decide(&policy, &visit.authenticated.caller, call, &visit.known, now_milliseconds()) {
         Decision::Allow(permit) => permit,
-        Decision::Ask(ask) => return approve::ask(visit, ask, revision, leg, trace).await,
+        Decision::Ask(ask) => {
+            visit.known = known;
+            return approve::ask(visit, ask, revision, leg, trace).await;
+        }
         Decision::Deny(denial) => {
             let subject = Subject::Call(denial.call());
             let ticket = open(&visit, subject, revision, Verdict::Deny(&denial), trace).await?;
             return close(ticket, Failure::from(&denial), trace).await;
         }
     };
+    visit.known = known;
     take_back(&visit, permit.call().message());
     let subject = Subject::Call(permit.call());
     let facts = facts(&visit, subject, revision, Verdict::Allow(&permit));
@@ -291,17 +299,16 @@ async fn forward(
     turn: Option<Turn>,
 ) -> Result<Response<ReplyBody>, Failed> {
     let call = permit.call();
-    let listening = Listening::of(call.message());
+    let listening = Listening::of(call.meant_message());
     let place = match listening.as_ref().map(|_| open_stream(&visit)).transpose() {
         Ok(place) => place,
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
-    let masked = permit.outbound() != call.message().bytes();
     if let Err(failure) = pinned::check(&visit, permit, &mut ticket).await {
         return Err((failure, Box::new(ticket)));
     }
-    let headers = match prepare(&visit, permit.credentials(), masked, &mut ticket).await {
-        Ok(headers) => headers,
+    let headers = match prepare(&visit, permit.credentials(), permit.is_masked(), &mut ticket).await {
+        Ok(headers) => upstream::restored(headers, call),
         Err(failure) => return Err((failure, Box::new(ticket))),
     };
     if let Some(exchange) = &visit.exchange {
@@ -317,10 +324,11 @@ async fn forward(
         gateway: Arc::clone(&visit.gateway),
         connection: Arc::clone(&visit.connection),
         caller: visit.authenticated.caller.clone(),
-        operation: Some(call.operation().clone()),
+        operation: Some(call.meant().clone()),
         id: asked_id(call.message()),
         credential: permit.chosen_credential().map(str::to_owned),
         known: Arc::clone(&visit.known),
+        tokens: visit.tokens.clone(),
         reply_headers: headers,
         // The streams of a batch go out as one, which no id of one of them could resume.
         resumable: (!modern && !visit.in_batch).then(|| visit.session_name.clone()),

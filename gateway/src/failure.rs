@@ -403,6 +403,9 @@ fn denied(reason: DenialReason, operation: &Operation, modern: bool) -> Answer {
         | DenialReason::MaskedValueInRequest
         | DenialReason::ConditionError
         | DenialReason::CredentialConflict => own(403, "The rules of this connection do not allow this call"),
+        DenialReason::UnknownToken => {
+            own(400, "A [TOKEN:…] in this call stands for no value in this session")
+        }
         DenialReason::ConditionUnmet => {
             own(403, "You may use this under conditions that these arguments do not meet; send others")
         }

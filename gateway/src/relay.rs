@@ -16,7 +16,7 @@ use lychgate_gateway_mcp::lists::{ACKNOWLEDGED, Lists, Negotiated};
 use lychgate_gateway_mcp::message::{Form, Id, Message, codes};
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::listen::{Listening, may_hear};
-use lychgate_gateway_policy::mask::{Known, Masked, own_error, own_pong};
+use lychgate_gateway_policy::mask::{Known, Masked, Tokens, own_error, own_pong};
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::server::{Screening, screen};
 use lychgate_gateway_policy::shown::{Shown, show};
@@ -32,6 +32,7 @@ use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::metrics::MaskLabels;
 use crate::session::StreamOf;
+use crate::session::tokens::SessionTokens;
 use crate::state::{Gateway, now_seconds};
 use crate::ticket;
 use crate::tools::tells_of_change;
@@ -53,6 +54,8 @@ pub struct Origin {
     pub id: Option<Id>,
     /// Values that must never be shown.
     pub known: Arc<[Known]>,
+    /// The tokens of the session, for rules that make some.
+    pub tokens: SessionTokens,
     /// Headers for answering a request of the server in the client's place.
     pub reply_headers: HeaderMap,
     /// The name of the session in the record, if streams of it can be resumed: not in MCP 2026-07-28.
@@ -179,7 +182,9 @@ impl Origin {
         };
         let operation = about.as_deref().or(operation);
         let now = now_milliseconds();
-        let shown = |message: &Message| show(policy, &self.caller, operation, &self.known, message, now);
+        let tokens = self.tokens();
+        let shown =
+            |message: &Message| show(policy, &self.caller, operation, &self.known, tokens, message, now);
         let Shown { caller: masked, record: recorded } = match sealed {
             None => shown(&message),
             Some(bytes) => {
@@ -227,6 +232,7 @@ impl Origin {
             caller: &self.caller,
             operation: self.operation.as_ref(),
             credential: self.credential.as_deref(),
+            known: &self.known,
             now: now_milliseconds(),
         };
         let handles = || self.gateway.sealer.handles(&self.connection.label, &self.caller);
@@ -235,7 +241,11 @@ impl Origin {
 
     fn for_record(&self, operation: Option<&Operation>, message: &Message) -> Masked {
         let policy = &self.connection.policy;
-        ticket::for_record(policy, Direction::Response, operation, &self.known, message)
+        ticket::for_record(policy, Direction::Response, operation, &self.known, self.tokens(), message)
+    }
+
+    fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.of(&self.gateway.sealer, &self.connection, &self.caller).map(Arc::as_ref)
     }
 
     /// The id under which the client can resume after an event.
@@ -245,6 +255,7 @@ impl Origin {
             caller: &self.caller,
             session: self.resumable.as_deref()?,
             of_call: self.id.is_some(),
+            known: &self.known,
         };
         self.gateway.sealer.seal_event(&stream, upstream, now_seconds())
     }

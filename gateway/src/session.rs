@@ -10,6 +10,7 @@
 //! Keys are replaced with overlap: [`keys`] has the one that seals, and those that only open.
 
 pub mod keys;
+pub mod tokens;
 
 use aws_lc_rs::aead::{Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
@@ -17,7 +18,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lychgate_gateway_mcp::lists::Lists;
 use lychgate_gateway_mcp::revision::Revision;
-use lychgate_gateway_policy::Caller;
+use lychgate_gateway_policy::mask::{Known, Tokens};
+use lychgate_gateway_policy::{Caller, Restored};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +110,9 @@ struct EventId {
     /// Whether the stream is that of a call.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     of_call: bool,
+    /// The values that the call had as tokens.
+    #[serde(rename = "v", default, skip_serializing_if = "Restored::is_empty")]
+    restored: Restored,
 }
 
 /// An event after which a stream is to be resumed.
@@ -117,6 +122,8 @@ pub struct Resumed {
     pub upstream: String,
     /// Whether the stream is that of a call; ids of earlier gateways do not say.
     pub of_call: bool,
+    /// The values that the call had as tokens: what is left of its answer must not show them.
+    pub restored: Restored,
 }
 
 /// The keys that a gateway makes and opens ids with.
@@ -163,6 +170,14 @@ impl Sealer {
     #[must_use]
     pub fn handles(&self, connection: &str, caller: &Caller) -> Option<Handles> {
         Handles::of(self.rings().map(|ring| &ring.tasks), connection, caller)
+    }
+
+    /// The tokens of a caller's session on one connection, or of the caller where there are no sessions; `None` if a key cannot
+    /// be used.
+    #[must_use]
+    pub fn tokens(&self, connection: &str, caller: &Caller, session: Option<&str>) -> Option<Tokens> {
+        let bound = token_binding(connection, caller, session);
+        Tokens::new(self.rings().map(|ring| hmac::sign(&ring.tokens, &bound)))
     }
 
     /// The key under which credential versions and sessions are named.
@@ -228,8 +243,8 @@ impl Sealer {
         if endpoint.expires > now { Ok(endpoint) } else { Err(NoSession) }
     }
 
-    /// Makes the id of an event in a stream of the session with that name; `None` if the upstream's id is too long,
-    /// or if the system has no randomness to give.
+    /// Makes the id of an event in a stream of the session with that name; `None` if the upstream's id is too long, or what
+    /// the call had as tokens is, or if the system has no randomness to give.
     #[must_use]
     pub fn seal_event(&self, stream: &StreamOf<'_>, upstream: &str, now: u64) -> Option<String> {
         if upstream.len() > MAXIMUM_EVENT_ID_BYTES {
@@ -239,9 +254,11 @@ impl Sealer {
             upstream: upstream.to_owned(),
             expires: now.saturating_add(LIFETIME_SECONDS),
             of_call: stream.of_call,
+            restored: Restored::of(stream.known),
         };
         let bound = binding(stream.connection, stream.caller);
-        seal_bytes(&self.current.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)
+        let id = seal_bytes(&self.current.event_key(stream.session)?, bound, serde_json::to_vec(&id).ok()?)?;
+        (id.len() <= MAXIMUM_SEALED_BYTES).then_some(id)
     }
 
     /// What the id of an event stands for; `None` if it is not one that these keys made for this caller, connection and
@@ -251,7 +268,8 @@ impl Sealer {
         let bound = binding(stream.connection, stream.caller);
         let open = |ring: &Ring| open_bytes(&ring.event_key(stream.session)?, &bound, id);
         let id: EventId = self.rings().find_map(open)?;
-        (id.expires > now).then_some(Resumed { upstream: id.upstream, of_call: id.of_call })
+        let EventId { upstream, expires, of_call, restored } = id;
+        (expires > now).then_some(Resumed { upstream, of_call, restored })
     }
 
     /// The name in the record for what one token does without a session: the same for the same token.
@@ -276,6 +294,8 @@ pub struct StreamOf<'a> {
     pub session: &'a str,
     /// Whether it is that of a call, and not the session's own.
     pub of_call: bool,
+    /// What must not be shown in it, the values among it that the call had as tokens.
+    pub known: &'a [Known],
 }
 
 fn seal_bytes(key: &RandomizedNonceKey, bound: Vec<u8>, mut sealed: Vec<u8>) -> Option<String> {
@@ -313,6 +333,17 @@ fn leg_binding(connection: &str, caller: &Caller) -> Vec<u8> {
 /// What the endpoint of a stream is bound to: nothing that an id of a session or the state of a leg could be bound to.
 fn endpoint_binding(connection: &str, caller: &Caller) -> Vec<u8> {
     [b"lychgate endpoint\0".as_slice(), &binding(connection, caller)].concat()
+}
+
+/// What tokens are bound to: what an id of a session is, and its name, each part with its length. Where there is no session,
+/// nothing follows.
+fn token_binding(connection: &str, caller: &Caller, session: Option<&str>) -> Vec<u8> {
+    let mut bytes = [b"lychgate token\0".as_slice(), &binding(connection, caller)].concat();
+    if let Some(session) = session {
+        bytes.extend_from_slice(&(session.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(session.as_bytes());
+    }
+    bytes
 }
 
 /// What an id is bound to, each part with its length, so that no two bindings read alike.

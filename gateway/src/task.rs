@@ -96,7 +96,7 @@ mod tests {
     use super::{Handles, repeat_id};
     use aws_lc_rs::hmac;
     use http::HeaderMap;
-    use lychgate_gateway_policy::{Caller, Maker, Operation, Task};
+    use lychgate_gateway_policy::{Caller, Maker, Operation, Restored, Task};
     use proptest::prelude::*;
 
     fn handles(key: u8, connection: &str, username: &str) -> Handles {
@@ -117,7 +117,12 @@ mod tests {
     }
 
     fn task(id: &str) -> Task {
-        Task { id: id.into(), maker: Maker::Tool("query".into()), credential: None }
+        Task {
+            id: id.into(),
+            maker: Maker::Tool("query".into()),
+            credential: None,
+            restored: Restored::default(),
+        }
     }
 
     #[test]

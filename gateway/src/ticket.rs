@@ -10,7 +10,7 @@ use lychgate_crds::approval::Approval;
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction as MaskDirection;
-use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, mask};
+use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, Tokens, mask};
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::{Call, Caller, Operation, Policy};
 use lychgate_gateway_record::{
@@ -320,10 +320,11 @@ pub fn for_record(
     direction: MaskDirection,
     operation: Option<&Operation>,
     known: &[Known],
+    tokens: Option<&Tokens>,
     message: &Message,
 ) -> Masked {
     // For the record, no condition is asked.
-    let context = Context { audience: Audience::Record, direction, operation, known, now: 0 };
+    let context = Context { audience: Audience::Record, direction, operation, known, tokens, now: 0 };
     mask(policy.masking(), &context, message)
 }
 
@@ -341,7 +342,8 @@ struct Asked {
 /// message hides.
 fn asked(policy: &Policy, call: &Call, known: &[Known], masked: Option<Masked>) -> Asked {
     let message = call.message();
-    let mask = || for_record(policy, MaskDirection::Request, Some(call.operation()), known, message);
+    let operation = Some(call.meant());
+    let mask = || for_record(policy, MaskDirection::Request, operation, known, call.tokens(), message);
     let masked = masked.unwrap_or_else(mask);
     let (method, target) = if std::ptr::eq::<[u8]>(masked.bytes().as_ref(), message.bytes().as_ref()) {
         named(message, Some(call.operation()))

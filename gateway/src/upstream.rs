@@ -6,6 +6,7 @@
 
 pub mod event_stream;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::{
-    MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID,
+    MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, decode_value, encode_value,
 };
 use lychgate_gateway_mcp::json::Limits;
 use lychgate_gateway_mcp::message::{Id, Message};
 use lychgate_gateway_mcp::sse::Decoder;
 use lychgate_gateway_policy::config::Transport;
 use lychgate_gateway_policy::mask::Known;
-use lychgate_gateway_policy::{Permit, Policy, StreamPermit};
+use lychgate_gateway_policy::{Call, Permit, Policy, StreamPermit};
 use url::Url;
 
 use crate::fault::Fault;
@@ -61,9 +62,25 @@ pub fn headers(client: &HeaderMap, session: Option<&str>, known: &[Known], maske
     headers
 }
 
+/// The headers of a call with values in the place of tokens, in those that repeat a part of its message.
+#[must_use]
+pub fn restored(mut headers: HeaderMap, call: &Call) -> HeaderMap {
+    for (name, value) in &mut headers {
+        let repeats = *name == MCP_NAME || name.as_str().starts_with(MCP_PARAM_PREFIX);
+        let Some(text) = decode_value(value.as_bytes()).filter(|_| repeats) else { continue };
+        if let Some(Cow::Owned(restored)) = call.restored_text(&text)
+            && let Ok(restored) = HeaderValue::from_str(&encode_value(&restored))
+        {
+            *value = restored;
+        }
+    }
+    headers
+}
+
 fn holds(value: &HeaderValue, known: &[Known]) -> bool {
     let text = String::from_utf8_lossy(value.as_bytes());
-    known.iter().any(|known| known.is_in(&text))
+    // What was sent as a token is the server's to see.
+    known.iter().any(|known| known.restored_value().is_none() && known.is_in(&text))
 }
 
 /// A server, as the gateway reaches it.

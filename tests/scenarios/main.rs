@@ -41,6 +41,7 @@ mod streams;
 mod structured;
 mod support;
 mod tasks;
+mod tokens;
 mod watch;
 mod wire;
 mod wire_upstream;

@@ -7,7 +7,7 @@ use crate::connection::SecretKeyReference;
 use crate::rule::{self, validations};
 
 /// What becomes of a sensitive value: exactly one action. Where several rules ask for the same value, the
-/// strongest counts: block, drop, redact, replace, hash, fpe, generalize, partial, in this order.
+/// strongest counts: block, drop, redact, replace, hash, tokenize, fpe, generalize, partial, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = validations(&[rule::ONE_ACTION])))]
@@ -30,6 +30,11 @@ pub struct Action {
     /// yours); a number becomes 0. Without its key, the value is redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<Hash>,
+    /// The value becomes `[TOKEN:<base64url>]`, the same wherever the same value stands in one session. When the caller sends
+    /// the token back in that session, over the same connection, the server gets the value. A number becomes 0, and what is
+    /// shorter than 3 or longer than 1024 bytes is redacted. For rules with directions [Response]. Write `tokenize: {}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenize: Option<Nothing>,
     /// The value becomes another of the same form (FF1 with AES-256 under a key of yours): digits and letters of
     /// ASCII become others of the same class, all else stays. What has fewer than a million forms, or other
     /// letters, is redacted, and so is everything without the key.

@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         direction: Direction::Response,
         operation: None,
         known: &[],
+        tokens: None,
         now: 0,
     };
     let mut output = BufWriter::new(std::io::stdout().lock());

@@ -50,6 +50,7 @@ fn finds(program: &Program, label: &str, value: &str) -> Result<bool, Box<dyn Er
         direction: Direction::Response,
         operation: None,
         known: &[],
+        tokens: None,
         now: 0,
     };
     Ok(!mask(program, &context, &message).counts().is_empty())

@@ -143,7 +143,7 @@ impl Rule {
     fn holds_for(&self, call: &Call) -> bool {
         let everything = self.tools.is_empty() && self.resources.is_empty() && self.prompts.is_empty();
         let matches = |globs: &[Glob], name: &str| everything || globs.iter().any(|glob| glob.matches(name));
-        match (call.operation(), call.message().method()) {
+        match (call.meant(), call.message().method()) {
             (Operation::Tool { name }, _) => matches(&self.tools, name),
             (Operation::Resource { uri }, Some("resources/read")) => matches(&self.resources, uri),
             (Operation::Prompt { name }, Some("prompts/get")) => matches(&self.prompts, name),

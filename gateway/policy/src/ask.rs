@@ -108,6 +108,12 @@ impl Ask {
         self.permit.outbound()
     }
 
+    /// The same with tokens in the place of values, as people may see it.
+    #[must_use]
+    pub fn told(&self) -> &bytes::Bytes {
+        self.permit.told()
+    }
+
     /// The grants that allow the call, and the policies for which it waits.
     #[must_use]
     pub fn rules(&self) -> &[String] {

@@ -3,7 +3,10 @@
 //! [`Operation::of`] names every method that Lychgate knows. A method that it does not know is
 //! [`Operation::Unknown`], which no grant covers: what is not understood does not pass.
 
+mod meaning;
+
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use lychgate_gateway_mcp::headers::is_modern;
 use lychgate_gateway_mcp::json::Kind;
@@ -11,6 +14,8 @@ use lychgate_gateway_mcp::message::{Form, Message};
 use lychgate_gateway_mcp::revision::is_removed_in_modern_era;
 use lychgate_gateway_mcp::task::{declares_tasks, is_about_a_task, listened};
 
+use self::meaning::Meaning;
+use crate::mask::Tokens;
 use crate::task::{self, Maker, NotHis, Task};
 
 /// A message from a client, with what it asks for. The message is owned: what is decided is what is sent.
@@ -18,6 +23,8 @@ use crate::task::{self, Maker, NotHis, Task};
 pub struct Call {
     message: Message,
     operation: Operation,
+    tokens: Option<Arc<Tokens>>,
+    meaning: Meaning,
 }
 
 impl Call {
@@ -37,12 +44,16 @@ impl Call {
     pub fn opening(message: Message, open: impl Fn(&str) -> Option<Task>) -> Result<Self, MissingTarget> {
         let operation = Operation::opening(&message, &open)?;
         Ok(match task::opened(&message, &open) {
-            Ok(opened) => Self { message: opened.unwrap_or(message), operation },
+            Ok(opened) => Self::literal(opened.unwrap_or(message), operation),
             Err(NotHis) => {
                 let operation = Operation::unknown_task(&message);
-                Self { message, operation }
+                Self::literal(message, operation)
             }
         })
+    }
+
+    fn literal(message: Message, operation: Operation) -> Self {
+        Self { message, operation, tokens: None, meaning: Meaning::Literal }
     }
 
     /// The message as it was received, but for handles of tasks.

@@ -69,6 +69,8 @@ pub enum Decision {
 pub struct Permit {
     call: Call,
     outbound: Bytes,
+    told: Option<Bytes>,
+    is_masked: bool,
     rules: Vec<String>,
     commands: Commands,
     credentials: Vec<String>,
@@ -83,10 +85,23 @@ impl Permit {
         &self.call
     }
 
-    /// The bytes to send: the call's own, unless a MaskingRule with direction Request changed them.
+    /// The bytes to send: the call's own with values in the place of tokens, unless a MaskingRule with direction Request
+    /// changed them.
     #[must_use]
     pub fn outbound(&self) -> &Bytes {
         &self.outbound
+    }
+
+    /// The same with tokens in the place of values, as people may see it.
+    #[must_use]
+    pub fn told(&self) -> &Bytes {
+        self.told.as_ref().unwrap_or(&self.outbound)
+    }
+
+    /// Whether a MaskingRule, or a known credential, has changed what is sent.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.is_masked
     }
 
     /// The call as the record has it.
@@ -207,9 +222,10 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now
     let Seen { commands, recorded } = seen;
     match weighed {
         Ok((sent, terms)) => {
-            let Sent { outbound, rules, chosen } = sent;
+            let Sent { on_its_way: OnItsWay { outbound, told, is_masked, .. }, rules, chosen } = sent;
             let credentials = access::credentials(policy, chosen.as_deref());
-            let permit = Permit { call, outbound, rules, commands, credentials, chosen, recorded };
+            let permit =
+                Permit { call, outbound, told, is_masked, rules, commands, credentials, chosen, recorded };
             match terms {
                 None => Decision::Allow(permit),
                 Some(terms) => Decision::Ask(Box::new(Ask::new(permit, *terms))),
@@ -225,7 +241,7 @@ pub fn decide(policy: &Policy, caller: &Caller, call: Call, known: &[Known], now
 
 /// What may be sent, and by which rules.
 struct Sent {
-    outbound: Bytes,
+    on_its_way: OnItsWay,
     rules: Vec<String>,
     chosen: Option<String>,
 }
@@ -246,43 +262,21 @@ fn weigh(
     now: u64,
     seen: &mut Seen,
 ) -> Result<(Sent, Option<Box<Terms>>), Refused> {
-    let operation = call.operation();
+    let operation = call.meant();
     let granted = access::candidates(policy, caller, operation)?;
-    let shown::Sent { upstream: masked, record } =
-        shown::send(policy, caller, operation, known, call.message(), now);
-    seen.recorded = Some(record);
-    if !masked.blocked().is_empty() {
-        let kinds = masked.blocked().join(", ");
-        let sentence = format!(
-            "Not sent: the policy of this connection blocks this request, because of what it holds: {kinds}. Leave it out"
-        );
-        return Err(Refused { reason: DenialReason::ValueBlocked, sentence: Some(sentence) });
-    }
-    if masked.is_refusal() {
-        return Err(DenialReason::Unmaskable.into());
-    }
-    let outbound = masked.into_bytes();
-    let rewritten = if outbound == *call.message().bytes() {
-        None
-    } else {
-        let limits = Limits { bytes: outbound.len(), ..Limits::with_bytes(0) };
-        let read = Message::parse(outbound.clone(), limits).ok();
-        // A credential in what says who is answered or what is called: masked, it would be another call.
-        let same = |read: &Message| read.form() == call.message().form() && operation.is_asked_by(read);
-        Some(read.filter(same).ok_or(Refused::from(DenialReason::Unmaskable))?)
-    };
-    let sent = rewritten.as_ref().unwrap_or(call.message());
+    let on_its_way = on_its_way(policy, caller, call, known, now, seen)?;
+    let sent = on_its_way.rewritten.as_ref().unwrap_or(call.meant_message());
     let asked = Asked::new(policy.config(), caller, operation, Some(sent), now);
     let mut granted = granted.hold(&asked)?;
     ask_about_tasks(policy, caller, operation, now, &mut granted)?;
     let Some(tool) = operation.tool_name() else {
         let terms = people(policy, caller, call, &asked, &seen.commands, &mut granted.rules)?;
-        return Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms));
+        return Ok((Sent { on_its_way, rules: granted.rules, chosen: granted.credential }, terms));
     };
     if let Some(reason) = policy.pinning().refuses(tool) {
         return Err(reason.into());
     }
-    let received = call.message().params().and_then(|params| params.get("arguments"));
+    let received = call.meant_message().params().and_then(|params| params.get("arguments"));
     let subject = Subject { tool, asked, received, masking: policy.masking() };
     seen.commands = policy.commands().judge(&subject);
     if let Some(verdict) = &seen.commands.enforced {
@@ -293,7 +287,55 @@ fn weigh(
         granted.credential = verdict.credential().map(str::to_owned).or(granted.credential);
     }
     let terms = people(policy, caller, call, &subject.asked, &seen.commands, &mut granted.rules)?;
-    Ok((Sent { outbound, rules: granted.rules, chosen: granted.credential }, terms))
+    Ok((Sent { on_its_way, rules: granted.rules, chosen: granted.credential }, terms))
+}
+
+/// What of a call goes on.
+struct OnItsWay {
+    outbound: Bytes,
+    /// The same with tokens, where it had any.
+    told: Option<Bytes>,
+    is_masked: bool,
+    /// What goes on as a message, if it is another.
+    rewritten: Option<Message>,
+}
+
+/// What of a call goes on, with values in the place of tokens, and masked by the rules for what goes to the server.
+fn on_its_way(
+    policy: &Policy,
+    caller: &Caller,
+    call: &Call,
+    known: &[Known],
+    now: u64,
+    seen: &mut Seen,
+) -> Result<OnItsWay, Refused> {
+    let shown::Sent { upstream: masked, told, record } = shown::send(policy, caller, call, known, now);
+    seen.recorded = Some(record);
+    if let Some(unopened) = call.unopened() {
+        return Err(Refused { reason: DenialReason::UnknownToken, sentence: Some(unopened.sentence()) });
+    }
+    if !masked.blocked().is_empty() {
+        let kinds = masked.blocked().join(", ");
+        let sentence = format!(
+            "Not sent: the policy of this connection blocks this request, because of what it holds: {kinds}. Leave it out"
+        );
+        return Err(Refused { reason: DenialReason::ValueBlocked, sentence: Some(sentence) });
+    }
+    if masked.is_refusal() || told.as_ref().is_some_and(Masked::is_refusal) {
+        return Err(DenialReason::Unmaskable.into());
+    }
+    let (outbound, meant) = (masked.into_bytes(), call.meant_message());
+    let rewritten = if outbound == *meant.bytes() {
+        None
+    } else {
+        let limits = Limits { bytes: outbound.len(), ..Limits::with_bytes(0) };
+        let read = Message::parse(outbound.clone(), limits).ok();
+        // A credential in what says who is answered or what is called: masked, it would be another call.
+        let same = |read: &Message| read.form() == meant.form() && call.meant().is_asked_by(read);
+        Some(read.filter(same).ok_or(Refused::from(DenialReason::Unmaskable))?)
+    };
+    let is_masked = rewritten.is_some();
+    Ok(OnItsWay { outbound, told: told.map(Masked::into_bytes), is_masked, rewritten })
 }
 
 /// Tasks are asked about by the grants for what made them, and with the credential with which they were made.

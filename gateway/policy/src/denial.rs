@@ -40,6 +40,8 @@ pub enum DenialReason {
     NoApprovers,
     /// An argument holds what the gateway has written in place of a value.
     MaskedValueInRequest,
+    /// The call holds a token that does not open in this session.
+    UnknownToken,
     /// A condition has no answer for the call.
     ConditionError,
     /// Grants name this caller and this tool, under conditions that the arguments do not meet.
@@ -56,7 +58,7 @@ pub enum DenialReason {
 
 impl DenialReason {
     /// Every reason, for the docs and their test.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NoAccess,
         Self::NoGrant,
         Self::UnknownMethod,
@@ -75,6 +77,7 @@ impl DenialReason {
         Self::UnknownTool,
         Self::NoApprovers,
         Self::MaskedValueInRequest,
+        Self::UnknownToken,
         Self::ConditionError,
         Self::ConditionUnmet,
         Self::CredentialConflict,
@@ -105,6 +108,7 @@ impl DenialReason {
             Self::UnknownTool => "UnknownTool",
             Self::NoApprovers => "NoApprovers",
             Self::MaskedValueInRequest => "MaskedValueInRequest",
+            Self::UnknownToken => "UnknownToken",
             Self::ConditionError => "ConditionError",
             Self::ConditionUnmet => "ConditionUnmet",
             Self::CredentialConflict => "CredentialConflict",

@@ -7,11 +7,11 @@
 
 use lychgate_gateway_mcp::message::Message;
 
-use crate::call::Operation;
+use crate::call::{Call, Operation};
 use crate::compile::Policy;
 use crate::config::{Direction, MaskingRule};
 use crate::decide::Caller;
-use crate::mask::{Audience, Context, Known, Masked, mask};
+use crate::mask::{Audience, Context, Known, Masked, Tokens, mask};
 
 /// A message of the server that was masked for both who will see it.
 #[derive(Debug)]
@@ -22,20 +22,22 @@ pub struct Shown {
     pub record: Masked,
 }
 
-/// Masks a message of the server, an answer to `operation`, for its caller and for the record. `known` and `now` as
-/// in [`Context`].
+/// Masks a message of the server, an answer to `operation`, for its caller and for the record. `known`, `tokens` and `now`
+/// as in [`Context`].
 #[must_use]
 pub fn show(
     policy: &Policy,
     caller: &Caller,
     operation: Option<&Operation>,
     known: &[Known],
+    tokens: Option<&Tokens>,
     message: &Message,
     now: u64,
 ) -> Shown {
     let direction = Direction::Response;
-    let masked =
-        |audience| mask(policy.masking(), &Context { audience, direction, operation, known, now }, message);
+    let masked = |audience| {
+        mask(policy.masking(), &Context { audience, direction, operation, known, tokens, now }, message)
+    };
     let for_caller = masked(Audience::Caller(caller));
     let holds = |rule: &MaskingRule| {
         rule.directions.contains(&direction) && rule.matching.when.is_none() && !excepts(rule, caller)
@@ -45,34 +47,32 @@ pub fn show(
     Shown { caller: for_caller, record }
 }
 
-/// A message of the client that was masked for both who will see it.
+/// A message of the client that was masked for all who will see it.
 pub(crate) struct Sent {
-    /// For the server.
+    /// For the server, with values in the place of tokens.
     pub(crate) upstream: Masked,
-    /// For the record.
+    /// The same with tokens, for people; none if the message holds none.
+    pub(crate) told: Option<Masked>,
+    /// For the record, as it came.
     pub(crate) record: Masked,
 }
 
 /// Masks what a caller asks, for the server and for the record.
-pub(crate) fn send(
-    policy: &Policy,
-    caller: &Caller,
-    operation: &Operation,
-    known: &[Known],
-    message: &Message,
-    now: u64,
-) -> Sent {
-    let operation = Some(operation);
+pub(crate) fn send(policy: &Policy, caller: &Caller, call: &Call, known: &[Known], now: u64) -> Sent {
+    let (operation, tokens) = (Some(call.meant()), call.tokens());
     let direction = Direction::Request;
     // For the record, no condition is asked.
-    let context = Context { audience: Audience::Record, direction, operation, known, now: 0 };
-    let record = mask(policy.masking(), &context, message);
-    let upstream = if record.is_clean() {
-        record.clone()
-    } else {
-        mask(policy.masking(), &Context { audience: Audience::Upstream(caller), now, ..context }, message)
-    };
-    Sent { upstream, record }
+    let context = Context { audience: Audience::Record, direction, operation, known, tokens, now: 0 };
+    let record = mask(policy.masking(), &context, call.message());
+    let on_its_way = Context { audience: Audience::Upstream(caller), now, ..context };
+    let literal =
+        if record.is_clean() { record.clone() } else { mask(policy.masking(), &on_its_way, call.message()) };
+    // What must not reach the server must not reach it as a token either.
+    let restored = call.restored().map(|restored| mask(policy.masking(), &on_its_way, &restored.message));
+    match restored {
+        None => Sent { upstream: literal, told: None, record },
+        Some(upstream) => Sent { upstream, told: Some(literal), record },
+    }
 }
 
 fn excepts(rule: &MaskingRule, caller: &Caller) -> bool {
@@ -80,11 +80,12 @@ fn excepts(rule: &MaskingRule, caller: &Caller) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use lychgate_gateway_mcp::message::Message;
 
     use super::{Sent, send, show};
-    use crate::call::Operation;
+    use crate::call::{Call, Operation};
     use crate::compile::Policy;
     use crate::config::{Action, Detector, DetectorType, Direction, Exclude, ExcludedCallers, MaskingRule};
     use crate::mask::{Audience, Context, Masked, mask};
@@ -104,8 +105,14 @@ mod tests {
     }
 
     fn alone(policy: &Policy, audience: Audience<'_>, message: &Message) -> Vec<u8> {
-        let context =
-            Context { audience, direction: Direction::Response, operation: None, known: &[], now: 0 };
+        let context = Context {
+            audience,
+            direction: Direction::Response,
+            operation: None,
+            known: &[],
+            tokens: None,
+            now: 0,
+        };
         mask(policy.masking(), &context, message).bytes().to_vec()
     }
 
@@ -130,7 +137,7 @@ mod tests {
             rule.matching.when = Some(when.to_owned());
             let policy = policy(|config| config.masking = vec![rule]);
             let alice = caller("alice", &["support"]);
-            let shown = show(&policy, &alice, Some(&query), &[], &answer, 7_000);
+            let shown = show(&policy, &alice, Some(&query), &[], None, &answer, 7_000);
             let holds_mark = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("[REDACTED:Email]");
             assert_eq!(holds_mark(shown.caller.bytes()), is_masked, "{when}");
             assert!(holds_mark(shown.record.bytes()), "{when}");
@@ -152,7 +159,7 @@ mod tests {
             (vec![rule(email, &BOTH, &["support"]), rule(iban, &BOTH, &[])], true),
         ] {
             let policy = policy(|config| config.masking = rules);
-            let shown = show(&policy, &alice, None, &[], &answer, 0);
+            let shown = show(&policy, &alice, None, &[], None, &answer, 0);
             assert_eq!(shown.caller.bytes(), &alone(&policy, Audience::Caller(&alice), &answer));
             assert_eq!(shown.record.bytes(), &alone(&policy, Audience::Record, &answer));
             assert_eq!(
@@ -189,10 +196,12 @@ mod tests {
                 ));
                 let alone = |audience| {
                     let (direction, operation) = (Direction::Request, Some(&query));
-                    let context = Context { audience, direction, operation, known: &[], now: 0 };
+                    let context =
+                        Context { audience, direction, operation, known: &[], tokens: None, now: 0 };
                     seen(&mask(policy.masking(), &context, &call))
                 };
-                let Sent { upstream, record } = send(&policy, &alice, &query, &[], &call, 0);
+                let call = Call::new(call.clone()).unwrap();
+                let Sent { upstream, record, .. } = send(&policy, &alice, &call, &[], 0);
                 let rules = &policy.config().masking;
                 assert_eq!(seen(&upstream), alone(Audience::Upstream(&alice)), "{argument} {rules:?}");
                 assert_eq!(seen(&record), alone(Audience::Record), "{argument} {rules:?}");

@@ -19,6 +19,7 @@ use crate::access;
 use crate::call::Operation;
 use crate::compile::Policy;
 use crate::decide::Caller;
+use crate::mask::Known;
 use crate::when::Asked;
 
 /// A task of the server, and what made it.
@@ -33,6 +34,49 @@ pub struct Task {
     /// The credential that was chosen for that call: the server may know the task under no other.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// The values that the call had as tokens: what comes of the task is its answer, and must not show them either.
+    #[serde(rename = "v", default, skip_serializing_if = "Restored::is_empty")]
+    pub restored: Restored,
+}
+
+/// Values that a caller has sent as tokens. They are for sealed handles and ids, and for no log.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Restored(Option<Box<Values>>);
+
+/// They stand apart, for what holds none of them to be small.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Values(Vec<String>);
+
+impl Restored {
+    /// Those among known values.
+    #[must_use]
+    pub fn of(known: &[Known]) -> Self {
+        let values: Vec<String> = known.iter().filter_map(Known::restored_value).map(str::to_owned).collect();
+        Self((!values.is_empty()).then(|| Box::new(Values(values))))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn values(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |values| &values.0)
+    }
+
+    /// The same, to be looked for in what is shown.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        self.values().iter().map(|value| Known::restored(value))
+    }
+}
+
+impl std::fmt::Debug for Restored {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Restored({})", self.values().len())
+    }
 }
 
 /// What makes tasks: what grants speak of.
@@ -167,6 +211,8 @@ pub struct Relaying<'a> {
     pub operation: Option<&'a Operation>,
     /// The credential that was chosen for it.
     pub credential: Option<&'a str>,
+    /// What must not be shown; values that the call had as tokens among it.
+    pub known: &'a [Known],
     /// Milliseconds since the Unix epoch.
     pub now: u64,
 }
@@ -279,7 +325,8 @@ impl<S: Fn(&Task) -> Option<String>> Sealing<'_, S> {
                     let id = made.id.ok_or(TaskFault::NoId)?;
                     let id_text = id.text().ok_or(TaskFault::NoId)?.into_owned();
                     let credential = self.relaying.credential.map(str::to_owned);
-                    self.put(id, &Task { id: id_text, maker, credential })
+                    let restored = Restored::of(self.relaying.known);
+                    self.put(id, &Task { id: id_text, maker, credential, restored })
                 }
             },
             // The answer of a stream that broke off: which call's, nobody knows.

@@ -9,7 +9,7 @@ use lychgate_gateway_mcp::json::{Document, Kind, Value};
 use lychgate_gateway_mcp::message::Message;
 use lychgate_gateway_policy::config::Direction;
 use lychgate_gateway_policy::mask::{Audience, Context, Known, mask};
-use lychgate_gateway_policy::{Operation, Policy};
+use lychgate_gateway_policy::{Call, Policy};
 
 use super::refusal::Refusal;
 use crate::ticket::limits;
@@ -46,14 +46,23 @@ pub fn substance(message: &Message) -> Option<String> {
     Some(format!("{{{}}}", all.join(",")))
 }
 
-/// What approvers see of `sent`, the message as it will be sent.
+/// A message as it will be sent, and as people may see it: with tokens in the place of the values that it holds.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    /// With values.
+    pub sent: &'a Message,
+    /// With tokens; the same where there are none.
+    pub told: &'a Message,
+}
+
+/// What approvers see of a message. What stands there as a token is hidden.
 ///
 /// # Errors
 /// It is longer than they could be shown, or cannot be masked.
 pub fn shown(
     policy: &Policy,
-    operation: &Operation,
-    sent: &Message,
+    call: &Call,
+    Sent { sent, told }: Sent<'_>,
     masked: bool,
     known: &[Known],
 ) -> Result<Shown, Refusal> {
@@ -65,12 +74,13 @@ pub fn shown(
         let context = Context {
             audience: Audience::Record,
             direction: Direction::Request,
-            operation: Some(operation),
+            operation: Some(call.meant()),
             known,
+            tokens: call.tokens(),
             // For approvers, as for the record, no condition is asked.
             now: 0,
         };
-        let masked = mask(policy.masking(), &context, sent);
+        let masked = mask(policy.masking(), &context, told);
         if masked.is_refusal() {
             return Err(Refusal::Unavailable("the arguments cannot be masked for approvers".to_owned()));
         }
@@ -80,7 +90,10 @@ pub fn shown(
         compare(whole.root(), left.root(), "$", &mut places);
         (visible(left.root()), list(places))
     } else {
-        (visible(whole.root()), Vec::new())
+        let left = parse(substance(told).ok_or_else(unreadable)?)?;
+        let mut places = BTreeMap::new();
+        compare(whole.root(), left.root(), "$", &mut places);
+        (visible(left.root()), list(places))
     };
     let characters = text.chars().count();
     if characters > MAXIMUM_ARGUMENTS {
@@ -153,15 +166,15 @@ fn list(places: BTreeMap<String, i32>) -> Vec<Hidden> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
-    use super::{plain, shown, substance};
+    use super::{Sent, plain, shown, substance};
     use crate::approval::refusal::Refusal;
     use crate::approval::testing;
     use bytes::Bytes;
     use lychgate_gateway_mcp::json::Limits;
     use lychgate_gateway_mcp::message::Message;
-    use lychgate_gateway_policy::Operation;
+    use lychgate_gateway_policy::Call;
     use lychgate_gateway_policy::config::MaskingRule;
 
     fn message(params: &str) -> Message {
@@ -193,10 +206,10 @@ mod tests {
         )
         .unwrap();
         let policy = testing::policy(|config| config.masking = vec![rule]);
-        let tool = Operation::Tool { name: "q".into() };
         let see = |arguments: &str, masked| {
             let sent = message(&format!(r#"{{"name":"q","arguments":{arguments}}}"#));
-            shown(&policy, &tool, &sent, masked, &[])
+            let call = Call::new(sent.clone()).unwrap();
+            shown(&policy, &call, Sent { sent: &sent, told: &sent }, masked, &[])
         };
         let arguments = r#"{"to":["a@example.com","b@example.com","c"],"deep":{"secret":{"x":1}},"n":1.0}"#;
         let full = see(arguments, false).unwrap();
@@ -207,6 +220,16 @@ mod tests {
         assert_eq!(masked.arguments.as_deref(), Some(left));
         let hidden: Vec<_> = masked.hidden.iter().map(|it| (it.path.as_str(), it.count)).collect();
         assert_eq!(hidden, [("$.deep.secret", 1), ("$.to[*]", 2)]);
+
+        // What the caller has sent as a token is hidden, and the token is shown.
+        let [sent, told] =
+            ["90000", "[TOKEN:x]"].map(|to| message(&format!(r#"{{"arguments":{{"to":"{to}"}}}}"#)));
+        let call = Call::opening(message(r#"{"name":"q"}"#), |_| None).unwrap();
+        for masked in [false, true] {
+            let seen = shown(&policy, &call, Sent { sent: &sent, told: &told }, masked, &[]).unwrap();
+            assert_eq!(seen.arguments.as_deref(), Some(r#"{"to":"[TOKEN:x]"}"#));
+            assert_eq!((seen.hidden[0].path.as_str(), seen.hidden[0].count), ("$.to", 1));
+        }
 
         let many: Vec<String> =
             (0..100).map(|number| format!(r#""k{number:03}":"a{number}@example.com""#)).collect();

@@ -14,12 +14,13 @@ use lychgate_gateway_policy::{Ask, Decision, decide};
 use super::event_stream::Exchange;
 use super::held::hold;
 use super::pinned::{self, Wish};
-use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, limited, open, presented};
+use super::{Failed, Trace, Verdict, Visit, close, forward, header, known_of, limited, open};
+use super::{presented, protected};
 use crate::approval::command;
 use crate::approval::digest::{Digest, Facts};
 use crate::approval::refusal::{Refusal, SOMETHING};
 use crate::approval::seen::{name, phase};
-use crate::approval::shown::{shown, substance};
+use crate::approval::shown::{Sent, shown, substance};
 use crate::approval::spec::{Parts, Wanted};
 use crate::approval::time::now_milliseconds;
 use crate::approval::{Standing, Use};
@@ -156,13 +157,14 @@ async fn opened(case: &mut Case) -> Result<lychgate_gateway_policy::Permit, Fail
     visit.authenticated = visit.connection.authenticator.authenticate(presented).await?.into();
     let policy = std::sync::Arc::clone(&visit.connection.policy);
     visit.credentials = visit.connection.credentials(&visit.gateway.values);
-    visit.known = known_of(&visit.credentials, &visit.authenticated);
-    let call = case.ask.call().clone();
+    let known = known_of(&visit.credentials, &visit.authenticated);
+    let call = visit.in_session(case.ask.call().clone());
+    visit.known = protected(&known, call.restored_values());
     let unfit = |changed: &'static str, cause: &str| {
         let approval = crate::approval::full_name(&case.approval);
         Failure::from(Refusal::Unfit { approval, changed, cause: cause.to_owned() })
     };
-    let ask = match decide(&policy, &visit.authenticated.caller, call, &visit.known, now_milliseconds()) {
+    let ask = match decide(&policy, &visit.authenticated.caller, call, &known, now_milliseconds()) {
         Decision::Ask(ask) => ask,
         Decision::Allow(_) => {
             return Err(unfit("the policies that ask for approval have", "no policy asks for it any more"));
@@ -200,7 +202,9 @@ async fn wanted(
     let config = policy.config().approval.as_ref().ok_or_else(|| unavailable("no approval in the policy"))?;
     let sent = Message::parse(ask.outbound().clone(), limits(policy)).map_err(Failure::Malformed)?;
     let operation = ask.call().operation();
-    let shown = shown(policy, operation, &sent, ask.terms().masked, &visit.known)?;
+    let told = Message::parse(ask.told().clone(), limits(policy)).map_err(Failure::Malformed)?;
+    let shown =
+        shown(policy, ask.call(), Sent { sent: &sent, told: &told }, ask.terms().masked, &visit.known)?;
     let commands = command::shown(ask.commands(), !shown.hidden.is_empty())?;
     let definition = match operation.tool_name() {
         Some(tool) => {
@@ -209,11 +213,11 @@ async fn wanted(
         }
         None => String::new(),
     };
-    let substance = substance(&sent);
+    let substance = substance(&told);
     let facts = Facts {
         connection_uid: &config.connection_uid,
         connection_generation: config.connection_generation,
-        method: sent.method().unwrap_or_default(),
+        method: told.method().unwrap_or_default(),
         target: operation.target().unwrap_or_default(),
         arguments: substance.as_deref().unwrap_or("null"),
         caller: &visit.authenticated.caller,

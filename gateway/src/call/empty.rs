@@ -8,7 +8,7 @@ use lychgate_gateway_mcp::revision::Revision;
 use lychgate_gateway_policy::{Operation, decide_stream};
 use lychgate_gateway_record::End;
 
-use super::{Trace, Verdict, Visit, close, header, open, open_stream, prepare, unless_closed};
+use super::{Trace, Verdict, Visit, close, header, open, open_stream, prepare, protected, unless_closed};
 use crate::approval::time::now_milliseconds;
 use crate::failure::Failure;
 use crate::fault::Fault;
@@ -96,7 +96,8 @@ fn own_stream(visit: Visit, reply_headers: HeaderMap, resumed: Option<&Resumed>)
         operation: None,
         credential: None,
         id: None,
-        known: visit.known,
+        known: protected(&visit.known, resumed.iter().flat_map(|resumed| resumed.restored.known())),
+        tokens: visit.tokens,
         reply_headers,
         resumable: Some(visit.session_name),
         batches: visit.session.as_ref().is_some_and(Session::allows_batches),
@@ -130,6 +131,7 @@ fn resumed(visit: &Visit, method: EmptyMethod) -> Result<Option<Resumed>, Failur
         caller: &visit.authenticated.caller,
         session: &visit.session_name,
         of_call: false,
+        known: &[],
     };
     let resumed = visit.gateway.sealer.open_event(&stream, id.as_bytes(), now_seconds());
     let resumed = resumed.filter(|resumed| HeaderValue::from_str(&resumed.upstream).is_ok());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use lychgate_gateway_mcp::headers::MCP_SESSION_ID;
+use lychgate_gateway_policy::Call;
 use lychgate_gateway_policy::mask::Known;
 
 use super::event_stream::Exchange;
@@ -12,6 +13,7 @@ use crate::caller::Authenticated;
 use crate::connection::Connection;
 use crate::credential::Credentials;
 use crate::failure::Failure;
+use crate::session::tokens::SessionTokens;
 use crate::session::{self, Session};
 use crate::state::{Gateway, now_seconds};
 
@@ -24,6 +26,8 @@ pub(super) struct Visit {
     pub(super) credentials: Arc<Credentials>,
     /// What must not be shown or sent on, whatever the rules say: the caller's token, and the credentials.
     pub(super) known: Arc<[Known]>,
+    /// The tokens of the session, or of the caller where there is none.
+    pub(super) tokens: SessionTokens,
     pub(super) session: Option<Session>,
     /// The name of the session in the record.
     pub(super) session_name: String,
@@ -34,6 +38,18 @@ pub(super) struct Visit {
 }
 
 impl Visit {
+    /// The call as it is meant here: in the session that its tokens are of.
+    pub(super) fn in_session(&self, call: Call) -> Call {
+        let caller = &self.authenticated.caller;
+        call.in_session(self.tokens.of(&self.gateway.sealer, &self.connection, caller).cloned())
+    }
+
+    /// Takes up a new session.
+    pub(super) fn begin_session(&mut self, name: String) {
+        self.tokens = SessionTokens::new(Some(&name));
+        self.session_name = name;
+    }
+
     /// The same visit for one message of a batch, with the credentials of this moment.
     pub(super) fn for_one_of_batch(&self) -> Self {
         let credentials = self.connection.credentials(&self.gateway.values);
@@ -43,6 +59,7 @@ impl Visit {
             headers: self.headers.clone(),
             authenticated: Arc::clone(&self.authenticated),
             known: known_of(&credentials, &self.authenticated),
+            tokens: self.tokens.clone(),
             credentials,
             session: self.session.clone(),
             session_name: self.session_name.clone(),
@@ -75,6 +92,7 @@ pub(super) async fn enter(
     };
     let credentials = connection.credentials(&gateway.values);
     let known = known_of(&credentials, &authenticated);
+    let tokens = SessionTokens::new(session.as_ref().map(|session| session.name.as_str()));
     Ok(Visit {
         gateway: Arc::clone(gateway),
         connection,
@@ -82,6 +100,7 @@ pub(super) async fn enter(
         authenticated: Arc::new(authenticated),
         credentials,
         known,
+        tokens,
         session,
         session_name,
         in_batch: false,
@@ -96,6 +115,15 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, Failure> {
         (presented, None) => Ok(presented.map(HeaderValue::as_bytes)),
         (_, Some(_)) => Err(crate::caller::Unauthenticated::MalformedHeader.into()),
     }
+}
+
+/// The same, and more that must not be shown.
+pub(super) fn protected(known: &Arc<[Known]>, more: impl Iterator<Item = Known>) -> Arc<[Known]> {
+    let mut more = more.peekable();
+    if more.peek().is_none() {
+        return Arc::clone(known);
+    }
+    known.iter().cloned().chain(more).collect()
 }
 
 /// What must not be shown or sent on, whatever the rules say.

@@ -44,8 +44,7 @@ const OF_RULES: [DenialReason; 10] = [
 /// Each cause with what is told, in the revisions with sessions and in the modern one.
 fn table() -> Vec<(Failure, Told, Told)> {
     let same = |failure, answer| (failure, answer, answer);
-    let tool = || Operation::Tool { name: "x".into() };
-    let text = String::new;
+    let (tool, text) = (|| Operation::Tool { name: "x".into() }, String::new);
     vec![
         same(Failure::NoConnection, (404, -31_404)),
         same(Failure::NoPolicy(text()), (503, -31_503)),
@@ -90,6 +89,7 @@ fn table() -> Vec<(Failure, Told, Told)> {
         ),
         same(denied(DenialReason::Unmaskable, tool()), (400, -31_400)),
         same(denied(DenialReason::ValueBlocked, tool()), (403, -31_403)),
+        same(denied(DenialReason::UnknownToken, tool()), (400, -31_400)),
         same(denied(DenialReason::Suspended, tool()), (503, -31_503)),
         same(denied(DenialReason::RequiredPolicyMissing, tool()), (503, -31_503)),
         same(denied(DenialReason::NoCommonApprover, tool()), (403, -31_403)),

@@ -56,6 +56,7 @@ impl Origin {
             direction: Direction::Response,
             operation: Some(&operation),
             known: &self.known,
+            tokens: self.tokens(),
             now: now_milliseconds(),
         };
         let program = self.connection.policy.masking();

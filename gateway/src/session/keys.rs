@@ -91,6 +91,8 @@ pub(super) struct Ring {
     pub(super) sealing: RandomizedNonceKey,
     /// Makes the keys of handles of tasks.
     pub(super) tasks: hmac::Key,
+    /// Makes the keys of tokens.
+    pub(super) tokens: hmac::Key,
     events: hmac::Key,
 }
 
@@ -100,6 +102,7 @@ impl Ring {
         Some(Self {
             sealing: RandomizedNonceKey::new(&AES_256_GCM, sealing.as_ref()).ok()?,
             tasks: derived(key, b"lychgate task handles"),
+            tokens: derived(key, b"lychgate masking tokens"),
             events: derived(key, b"lychgate event sealing"),
         })
     }

@@ -5,7 +5,8 @@
 use super::keys::{KEY_BYTES, SessionKeys};
 use super::{Leg, NoSession, Resumed, SealedEndpoint, Sealer, Session, StreamOf, URL_SAFE_NO_PAD};
 use base64::Engine as _;
-use lychgate_gateway_policy::Caller;
+use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::{Caller, Restored};
 use proptest::prelude::*;
 
 fn caller(issuer: &str, subject: &str) -> Caller {
@@ -45,11 +46,12 @@ fn an_id_of_an_earlier_gateway_opens_and_says_less() {
     let later = Session { revision: Some("2025-06-18".into()), ..session() };
     assert!(!later.allows_batches());
 
-    let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+    let stream =
+        StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true, known: &[] };
     let earlier = br#"{"u":"up/7","e":100}"#.to_vec();
     let key = sealer.current.event_key("s-1").unwrap();
     let id = super::seal_bytes(&key, super::binding("agents/db", &alice), earlier).unwrap();
-    let expected = Some(Resumed { upstream: "up/7".into(), of_call: false });
+    let expected = Some(Resumed { upstream: "up/7".into(), of_call: false, restored: Restored::default() });
     assert_eq!(sealer.open_event(&stream, id.as_bytes(), 99), expected);
 }
 
@@ -103,7 +105,7 @@ proptest! {
         ] {
             let opened = sealer.open("agents/db", &alice, &changed, 99);
             prop_assert!(opened == Err(NoSession) || changed == id || changed == other);
-            let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+            let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true, known: &[] };
             prop_assert_eq!(sealer.open_event(&stream, &changed, 1), None);
             prop_assert_eq!(sealer.open_leg("agents/db", &alice, &changed, 1), None);
         }
@@ -167,9 +169,10 @@ fn the_endpoint_of_a_stream_opens_for_its_caller_on_its_connection_until_its_end
 fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
     let sealer = with_keys(&[1]);
     let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
-    let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+    let stream =
+        StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true, known: &[] };
     let id = sealer.seal_event(&stream, "up/7", 0).unwrap();
-    let expected = Some(Resumed { upstream: "up/7".into(), of_call: true });
+    let expected = Some(Resumed { upstream: "up/7".into(), of_call: true, restored: Restored::default() });
     assert_eq!(sealer.open_event(&stream, id.as_bytes(), 86_399), expected);
     for (what, opened) in [
         ("too old", sealer.open_event(&stream, id.as_bytes(), 86_400)),
@@ -189,7 +192,8 @@ fn the_id_of_an_event_opens_in_its_session_for_its_caller_and_for_a_day() {
 #[test]
 fn a_new_key_seals_and_what_the_old_one_sealed_opens_while_that_is_listed() {
     let alice = caller("https://idp", "alice");
-    let stream = StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true };
+    let stream =
+        StreamOf { connection: "agents/db", caller: &alice, session: "s-1", of_call: true, known: &[] };
     let leg = Leg { digest: "d".into(), number: 3, expires: 100 };
     let endpoint = SealedEndpoint { url: "http://server/m".into(), name: "s-1".into(), expires: 100 };
     let all_open = |sealing: &Sealer, opening: &Sealer| {
@@ -250,4 +254,51 @@ fn the_keys_of_a_folder_are_read_and_one_of_a_wrong_length_is_told_with_its_file
     }
     let keys = SessionKeys::read(folder.path()).unwrap();
     assert_eq!((keys.others.len(), keys.names.map(|key| *key)), (2, Some([2; 32])));
+}
+
+#[test]
+fn a_token_opens_in_the_session_of_its_caller_on_its_connection_and_nowhere_else() {
+    let (alice, bob) = (caller("https://idp", "alice"), caller("https://idp", "bob"));
+    let sealer = with_keys(&[1]);
+    let tokens = |sealer: &Sealer, connection: &str, caller, session| {
+        sealer.tokens(connection, caller, session).unwrap()
+    };
+    let own = tokens(&sealer, "agents/db", &alice, Some("s-1"));
+    let token = own.seal("ada@example.com").unwrap();
+    let body = token.strip_prefix("[TOKEN:").unwrap().strip_suffix(']').unwrap();
+    assert_eq!(own.open(body).unwrap().as_str(), "ada@example.com");
+    let again = tokens(&with_keys(&[1]), "agents/db", &alice, Some("s-1"));
+    assert_eq!(again.seal("ada@example.com").as_ref(), Some(&token), "any replica makes the same");
+    let rotated = tokens(&with_keys(&[2, 1]), "agents/db", &alice, Some("s-1"));
+    assert!(rotated.open(body).is_some() && rotated.seal("ada@example.com").as_ref() != Some(&token));
+    let elsewhere = caller("https://other", "alice");
+    for (what, tokens) in [
+        ("another session", tokens(&sealer, "agents/db", &alice, Some("s-2"))),
+        ("no session", tokens(&sealer, "agents/db", &alice, None)),
+        ("another caller", tokens(&sealer, "agents/db", &bob, Some("s-1"))),
+        ("another issuer", tokens(&sealer, "agents/db", &elsewhere, Some("s-1"))),
+        ("another connection", tokens(&sealer, "agents/other", &alice, Some("s-1"))),
+        ("once the key is gone", tokens(&with_keys(&[2]), "agents/db", &alice, Some("s-1"))),
+    ] {
+        assert!(tokens.open(body).is_none(), "{what}");
+    }
+}
+
+#[test]
+fn the_id_of_an_event_says_what_the_call_had_as_tokens_or_there_is_none() {
+    let (sealer, alice) = (with_keys(&[1]), caller("https://idp", "alice"));
+    let seal = |values: usize| {
+        let known: Vec<Known> =
+            (0..values).map(|number| Known::restored(&format!("{number:0>100}"))).collect();
+        let stream = StreamOf {
+            connection: "agents/db",
+            caller: &alice,
+            session: "s-1",
+            of_call: true,
+            known: &known,
+        };
+        let id = sealer.seal_event(&stream, "up/7", 1)?;
+        Some(sealer.open_event(&stream, id.as_bytes(), 1).unwrap().restored.known().count())
+    };
+    assert_eq!((seal(0), seal(3), seal(64)), (Some(0), Some(3), None));
 }

@@ -211,7 +211,7 @@ fn field(field: &masking::Field) -> config::Field {
 
 /// An action. Where it is not exactly one, which is found by the schema's rules, it is redacted.
 fn action(action: &masking::Action) -> config::Action {
-    let masking::Action { block, drop, redact, replace, hash, fpe, generalize, partial } = action;
+    let masking::Action { block, drop, redact, replace, hash, tokenize, fpe, generalize, partial } = action;
     let written = [
         block.map(|masking::Nothing {}| config::Action::Block {}),
         drop.map(|masking::Nothing {}| config::Action::Drop {}),
@@ -225,6 +225,7 @@ fn action(action: &masking::Action) -> config::Action {
                 length: u32::try_from(*length).unwrap_or_default(),
             })
         }),
+        tokenize.map(|masking::Nothing {}| config::Action::Tokenize {}),
         fpe.as_ref()
             .map(|masking::Fpe { key_ref }| config::Action::Fpe(config::Fpe { key: secret_key(key_ref) })),
         generalize.as_ref().map(self::generalize),

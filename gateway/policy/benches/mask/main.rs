@@ -55,6 +55,7 @@ fn masking(criterion: &mut Criterion) {
         direction: Direction::Response,
         operation: Some(&operation),
         known,
+        tokens: None,
         now: 0,
     };
     let small = Bytes::from(message(Density::Clean, 2 << 10, SEED));

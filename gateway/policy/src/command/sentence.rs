@@ -58,6 +58,7 @@ fn told(finding: &Finding, reason: DenialReason) -> String {
         | DenialReason::Unanswerable
         | DenialReason::ToolNotPinned
         | DenialReason::ToolChanged
+        | DenialReason::UnknownToken
         | DenialReason::ToolNotListed => format!("Not sent: {found}"),
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretKey;
 
-/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, hash, fpe,
+/// What becomes of a sensitive value. In order of strength: block, drop, redact, replace, hash, tokenize, fpe,
 /// generalize, partial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -19,6 +19,9 @@ pub enum Action {
     Replace(Replacement),
     /// The value becomes `[HASH:<digits>]`, the same for the same value; a number becomes 0.
     Hash(Hash),
+    /// The value becomes `[TOKEN:<base64url>]`, which is turned back on its way to the server in the same session; a number
+    /// becomes 0.
+    Tokenize {},
     /// The value becomes another of the same form.
     Fpe(Fpe),
     /// The value becomes one that many share.
@@ -37,6 +40,7 @@ impl Action {
             | Self::Drop {}
             | Self::Redact {}
             | Self::Replace(_)
+            | Self::Tokenize {}
             | Self::Generalize(_)
             | Self::Partial(_) => None,
         }
@@ -51,6 +55,7 @@ impl Action {
             | Self::Drop {}
             | Self::Redact {}
             | Self::Hash(_)
+            | Self::Tokenize {}
             | Self::Fpe(_)
             | Self::Generalize(_)
             | Self::Partial(_) => None,

@@ -7,18 +7,21 @@
 use std::cmp::Reverse;
 
 use super::known::Known;
+use super::token::Tokens;
 use super::{fpe, generalize, keyed};
 use crate::config::{Action, DatePart, Generalize, Hash, Partial};
 
 /// How much an action hides: the greater, the more. Of two partial or generalizing ones, that which shows less.
 pub(super) fn strength(action: &Action) -> (u8, Reverse<u32>) {
     match action {
-        Action::Block {} => (8, Reverse(0)),
-        Action::Drop {} => (7, Reverse(0)),
-        Action::Redact {} => (6, Reverse(0)),
-        Action::Replace(_) => (5, Reverse(0)),
+        Action::Block {} => (9, Reverse(0)),
+        Action::Drop {} => (8, Reverse(0)),
+        Action::Redact {} => (7, Reverse(0)),
+        Action::Replace(_) => (6, Reverse(0)),
         // The shorter, the more values share it.
-        Action::Hash(Hash { length, .. }) => (4, Reverse(*length)),
+        Action::Hash(Hash { length, .. }) => (5, Reverse(*length)),
+        // It tells that two values of a session are equal, and nothing of one alone.
+        Action::Tokenize {} => (4, Reverse(0)),
         Action::Fpe(_) => (3, Reverse(0)),
         Action::Generalize(generalize) => (2, Reverse(detail(generalize))),
         Action::Partial(Partial { keep_last }) => (1, Reverse(*keep_last)),
@@ -40,10 +43,19 @@ pub(super) fn mark(kind: &str) -> String {
     ["[REDACTED:", kind, "]"].concat()
 }
 
+/// What actions need beside the value.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Keys<'k> {
+    /// The keys that rules name, among other known values.
+    pub(super) known: &'k [Known],
+    /// The tokens of the session; none where there is no session to turn them back in.
+    pub(super) tokens: Option<&'k Tokens>,
+}
+
 /// What becomes of `value`, a text of this kind. A number that is given as the replacement stands in digits. Of a
-/// message that is blocked nothing is shown, whatever stands here. A key that is not among `known` cannot be used: the
-/// value is redacted.
-pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[Known]) -> String {
+/// message that is blocked nothing is shown, whatever stands here. Where a key is not there, the value is redacted.
+pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, keys: Keys<'_>) -> String {
+    let Keys { known, tokens } = keys;
     match action {
         Action::Block {} | Action::Redact {} => mark(kind),
         Action::Drop {} => String::new(),
@@ -53,6 +65,7 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[K
             (None, None) => mark(kind),
         },
         Action::Hash(hash) => keyed::hash(hash, kind, value, known).unwrap_or_else(|| mark(kind)),
+        Action::Tokenize {} => tokens.and_then(|tokens| tokens.seal(value)).unwrap_or_else(|| mark(kind)),
         Action::Fpe(fpe) => fpe::of_text(fpe, kind, value, known).unwrap_or_else(|| mark(kind)),
         Action::Generalize(generalize) => {
             generalize::of_text(generalize, value).unwrap_or_else(|| mark(kind))
@@ -62,16 +75,33 @@ pub(super) fn apply_to_text(action: &Action, kind: &str, value: &str, known: &[K
 }
 
 /// What becomes of a JSON number of this kind, given and returned as it is spelled. A number has no place for text: where
-/// a string is given as the replacement, or for a hash, it becomes 0.
+/// a string is given as the replacement, or for a hash or a token, it becomes 0.
 pub(super) fn apply_to_number(action: &Action, kind: &str, value: &str, known: &[Known]) -> String {
     match action {
-        Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Hash(_) => "0".to_owned(),
+        Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Hash(_) | Action::Tokenize {} => {
+            "0".to_owned()
+        }
         Action::Replace(replacement) => replacement.number.unwrap_or(0).to_string(),
         Action::Fpe(fpe) => fpe::of_number(fpe, kind, value, known).unwrap_or_else(|| "0".to_owned()),
         Action::Generalize(generalize) => {
             generalize::of_number(generalize, value).unwrap_or_else(|| "0".to_owned())
         }
         Action::Partial(Partial { keep_last }) => partial_number(value, *keep_last),
+    }
+}
+
+/// What becomes of a value in the name of a member: a member whose name goes away would be another member, and no token in
+/// a name is turned back.
+pub(super) fn of_name(action: &Action) -> &Action {
+    match action {
+        Action::Drop {} | Action::Tokenize {} => &Action::Redact {},
+        Action::Block {}
+        | Action::Redact {}
+        | Action::Replace(_)
+        | Action::Hash(_)
+        | Action::Fpe(_)
+        | Action::Generalize(_)
+        | Action::Partial(_) => action,
     }
 }
 
@@ -136,8 +166,9 @@ fn partial_number(value: &str, keep_last: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{apply_to_number, apply_to_text, strength};
+    use super::{Keys, apply_to_number, apply_to_text, strength};
     use crate::config::{Action, DatePart, Fpe, Generalize, Hash, Partial, Replacement, SecretKey};
+    use crate::mask::token::tests::session;
 
     fn partial(keep_last: u32) -> Action {
         Action::Partial(Partial { keep_last })
@@ -178,9 +209,13 @@ mod tests {
             (partial(4), "größe-ñandú", "*****-*andú"),
             (partial(3), "密码一二三四", "***二三四"),
         ] {
-            let masked = apply_to_text(&action, "CreditCard", value, &[]);
+            let masked = apply_to_text(&action, "CreditCard", value, Keys::default());
             assert_eq!(masked, expected, "{value}");
-            assert_eq!(apply_to_text(&action, "CreditCard", &masked, &[]), masked, "{value} twice");
+            assert_eq!(
+                apply_to_text(&action, "CreditCard", &masked, Keys::default()),
+                masked,
+                "{value} twice"
+            );
         }
     }
 
@@ -211,7 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn actions_in_order_of_strength_are_partial_generalize_fpe_hash_replace_redact_drop_block() {
+    fn a_value_has_a_token_where_there_is_a_session_and_is_redacted_where_there_is_none_or_it_is_too_long() {
+        let tokens = session(&[1]);
+        let keys = Keys { tokens: Some(&tokens), ..Keys::default() };
+        let masked = |value: &str, keys| apply_to_text(&Action::Tokenize {}, "Email", value, keys);
+        assert_eq!(Some(masked("ada@example.com", keys)), tokens.seal("ada@example.com"));
+        assert_eq!(masked("ada@example.com", keys), masked("ada@example.com", keys));
+        for (value, keys) in [("ada@example.com", Keys::default()), ("ab", keys), (&"x".repeat(1025), keys)] {
+            assert_eq!(masked(value, keys), "[REDACTED:Email]");
+        }
+        assert_eq!(apply_to_number(&Action::Tokenize {}, "Field", "75000", &[]), "0");
+    }
+
+    #[test]
+    fn actions_in_order_of_strength_are_partial_generalize_fpe_tokenize_hash_replace_redact_drop_block() {
         let key = || SecretKey { secret: "s".into(), key: "k".into() };
         let hash = |length| Action::Hash(Hash { key: key(), length });
         let in_order = [
@@ -220,6 +268,7 @@ mod tests {
             date(DatePart::Month),
             date(DatePart::Year),
             Action::Fpe(Fpe { key: key() }),
+            Action::Tokenize {},
             hash(64),
             hash(8),
             replace(Some("x"), None),

@@ -10,7 +10,7 @@ use self::actions::{check_action, check_action_of_detector, check_action_of_fiel
 use self::custom::check_customs;
 use super::rule::whole_value;
 use crate::compile::{MESSAGE_BYTES, Problem};
-use crate::config::{Detector, Exclude, Field, MaskingRule};
+use crate::config::{Action, Detector, Direction, Exclude, Field, MaskingRule};
 use crate::path::Path;
 use crate::when;
 
@@ -50,12 +50,33 @@ pub fn check_rule(rule: &MaskingRule) -> Vec<Problem> {
     for (index, field) in rule.fields.iter().enumerate() {
         check_field(field, &format!("fields[{index}]"), &mut problems);
     }
+    check_tokens(rule, &mut problems);
     check_exclude(&rule.exclude, &mut problems);
     if rule.decode.nested_json > MAXIMUM_NESTING {
         let message = format!("is {}; write 0 to {MAXIMUM_NESTING}", rule.decode.nested_json);
         problems.push(Problem::new("decode.nestedJson", message));
     }
     problems
+}
+
+/// On its way to the server a token becomes the value again: nothing of a request could become one.
+fn check_tokens(rule: &MaskingRule, problems: &mut Vec<Problem>) {
+    if !rule.directions.contains(&Direction::Request) {
+        return;
+    }
+    let of_detectors = rule.detectors.iter().map(|detector| &detector.action).enumerate();
+    let of_customs = rule.custom.iter().map(|custom| &custom.action).enumerate();
+    let of_fields = rule.fields.iter().map(|field| &field.action).enumerate();
+    let lists = of_detectors.map(|it| ("detectors", it)).chain(of_customs.map(|it| ("custom", it)));
+    for (list, (index, action)) in lists.chain(of_fields.map(|it| ("fields", it))) {
+        if matches!(action, Action::Tokenize {}) {
+            problems.push(Problem::new(
+                format!("{list}[{index}].action.tokenize"),
+                "is for answers alone, since a token becomes the value again on its way to the server; write directions: \
+                 [Response], and another rule for requests",
+            ));
+        }
+    }
 }
 
 /// Patterns over names of things of one kind.
@@ -207,6 +228,7 @@ mod tests {
             ("match", r#"{"tools":["query*","!query_all"]}"#),
             ("match", r#"{"resources":["db://*"],"when":"!('dba' in caller.groups)"}"#),
             ("messageBytes", "1024"),
+            ("custom", r#"[{"name":"a","regex":"b","action":{"tokenize":{}}}]"#),
             ("failOpen", "true"),
             ("detectors", r#"[{"group":"Secrets","action":{"replace":{"string":""}}}]"#),
             (
@@ -416,6 +438,26 @@ mod tests {
                 "is longer than 256 characters; write a shorter text".to_owned()
             )]
         );
+    }
+
+    #[test]
+    fn a_rule_for_requests_has_no_tokens() {
+        let rule = serde_json::json!({
+            "name": "r",
+            "directions": ["Request", "Response"],
+            "detectors": [{"type": "Email", "action": {"tokenize": {}}}, {"type": "Iban", "action": {"redact": {}}}],
+            "custom": [{"name": "a", "regex": "b", "action": {"tokenize": {}}}],
+            "fields": [{"keys": ["a"], "action": {"redact": {}}}, {"columns": ["a"], "action": {"tokenize": {}}}],
+        });
+        let mut rule: MaskingRule = serde_json::from_value(rule).unwrap();
+        let paths = |rule: &MaskingRule| -> Vec<String> {
+            check_rule(rule).into_iter().map(|problem| problem.path).collect()
+        };
+        let expected =
+            ["detectors[0].action.tokenize", "custom[0].action.tokenize", "fields[1].action.tokenize"];
+        assert_eq!(paths(&rule), expected);
+        rule.directions.remove(0);
+        assert_eq!(paths(&rule), [""; 0]);
     }
 
     #[test]

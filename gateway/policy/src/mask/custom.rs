@@ -10,7 +10,6 @@ use regex_syntax::ParserBuilder;
 
 use super::detect::{Sample, condensed, is_near, passes};
 use super::integer::integer_digits;
-use super::marks::masks;
 use super::program::Wish;
 use super::rule::MAXIMUM_PATTERN_BYTES;
 use super::text::{Masker, Place, REDACT};
@@ -167,7 +166,7 @@ impl<'a> Masker<'a> {
             return found;
         }
         let end = if place.is_name { self.without_number(text) } else { text.len() };
-        let masks = masks(text, self.active.replacements());
+        let masks = self.active.masks(text);
         for &(custom, wish) in self.active.customs() {
             if place.kept_by.contains(&wish.rule) {
                 continue;
@@ -189,8 +188,7 @@ impl<'a> Masker<'a> {
     fn without_number(&self, name: &str) -> usize {
         let Some((start, number)) = name.rsplit_once('~') else { return name.len() };
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let is_masked =
-            || masks(start, self.active.replacements()).last().is_some_and(|mask| mask.end == start.len());
+        let is_masked = || self.active.masks(start).last().is_some_and(|mask| mask.end == start.len());
         if is_number && (start.is_empty() || is_masked()) { start.len() } else { name.len() }
     }
 
@@ -234,6 +232,7 @@ fn in_name(wish: Wish<'_>) -> Wish<'_> {
         | Action::Redact {}
         | Action::Replace(_)
         | Action::Hash(_)
+        | Action::Tokenize {}
         | Action::Fpe(_)
         | Action::Generalize(_)
         | Action::Partial(_) => Wish { action: &REDACT, ..wish },

@@ -69,6 +69,7 @@ impl<'a> Masker<'a> {
             | Action::Redact {}
             | Action::Replace(_)
             | Action::Hash(_)
+            | Action::Tokenize {}
             | Action::Fpe(_)
             | Action::Generalize(_)
             | Action::Partial(_) => action,
@@ -340,7 +341,7 @@ pub(super) fn label<'n>(name: &'n str, renamed: Option<&str>) -> Cow<'n, str> {
 }
 
 /// Whether a text may be a JSON object or array, by its first and last character.
-pub(super) fn looks_like_json(text: &str) -> bool {
+pub(crate) fn looks_like_json(text: &str) -> bool {
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
 }

@@ -1,8 +1,11 @@
-//! Credentials whose value is known, and which therefore must never be shown, whatever the rules say.
+//! Credentials whose value is known, and which therefore must never be shown, whatever the rules say; and values that the
+//! caller has sent as tokens, which must not come back to him as they are.
 //!
 //! A server may echo the credential that the gateway gave it: as it is, percent-encoded in a URL, in base64
 //! (as part of a Basic header, say), with the escapes of JSON. All these forms are looked for. Forms that
 //! need a key or a guess (hashes, encryption, base64 over several lines) are not.
+
+mod restored;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -30,6 +33,8 @@ pub struct Known(Arc<Value>);
 
 struct Value {
     name: String,
+    /// Whether the caller has sent it as a token.
+    is_restored: bool,
     text: Zeroizing<String>,
     /// Whether every form but a percent-encoded one has [`MINIMUM_RUN`] characters of tokens in a row.
     has_run: bool,
@@ -120,9 +125,14 @@ impl Known {
     /// masked, or what follows `Bearer`, `Basic` or `Token`: masking each `a` would help nobody.
     #[must_use]
     pub fn new(name: &str, value: &str) -> Self {
+        Self::of(name, value, false)
+    }
+
+    fn of(name: &str, value: &str, is_restored: bool) -> Self {
         let text = Zeroizing::new(value.trim().to_owned());
         Self(Arc::new(Value {
             name: name.to_owned(),
+            is_restored,
             has_run: has_run_when_escaped(&text),
             text,
             forms: OnceLock::new(),
@@ -252,6 +262,10 @@ impl Known {
 
     fn find_short(&self, text: &str, found: &mut Vec<Range<usize>>) {
         if self.0.text.is_empty() {
+            return;
+        }
+        if self.0.is_restored {
+            self.find_words(text, found);
             return;
         }
         if text.trim() == self.0.text.as_str() {

@@ -4,21 +4,23 @@
 use std::ops::Range;
 
 use super::work::count;
-use super::{detect, keyed};
+use super::{detect, keyed, token};
 
 /// What a whole value is called that is masked by its place.
 pub(super) const FIELD: &str = "Field";
 /// What a credential is called whose value is known.
 pub(super) const CREDENTIAL: &str = "credential";
+/// What a value is called that the caller has sent as a token.
+pub(super) const RESTORED: &str = "restored";
 /// What a text is called that cannot be masked in part.
 pub(super) const UNREADABLE: &str = "unreadable";
 
 /// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
-/// and those that overlap made one.
-pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
+/// and those that overlap made one. `is_token` says whether what stands between the brackets of a token is one.
+pub(super) fn masks(text: &str, replacements: &[&str], is_token: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
     count(text.len() * (1 + replacements.len()));
     let mut masks: Vec<Range<usize>> = memchr::memchr_iter(b'[', text.as_bytes())
-        .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?)?))
+        .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?, is_token)?))
         .collect();
     for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
         masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
@@ -38,7 +40,8 @@ pub(super) fn masks(text: &str, replacements: &[&str]) -> Vec<Range<usize>> {
 pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
     let mut output = String::with_capacity(text.len());
     let mut done = 0;
-    for mark in masks(text, marks) {
+    // A name has no token in it.
+    for mark in masks(text, marks, &|_| false) {
         output.push_str(text.get(done..mark.start).unwrap_or_default());
         done = mark.end;
     }
@@ -47,17 +50,20 @@ pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
 }
 
 /// How long the mark of our own is that `text` begins with, if it begins with one.
-fn length_of_mark(text: &str) -> Option<usize> {
+fn length_of_mark(text: &str, is_token: &dyn Fn(&str) -> bool) -> Option<usize> {
     const REDACTED: &str = "[REDACTED:";
     if let Some(rest) = text.strip_prefix(REDACTED) {
         let is_whole = |name: &&str| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'));
         return Some(REDACTED.len() + mark_names().find(is_whole)?.len() + 1);
     }
+    if let Some((length, body)) = token::at_start(text) {
+        return is_token(body).then_some(length);
+    }
     Some(keyed::MARK.len() + keyed::rest_of_mark(text.strip_prefix(keyed::MARK)?)?)
 }
 
 fn mark_names() -> impl Iterator<Item = &'static str> {
-    detect::ALL.into_iter().map(detect::name).chain([FIELD, CREDENTIAL, UNREADABLE])
+    detect::ALL.into_iter().map(detect::name).chain([FIELD, CREDENTIAL, RESTORED, UNREADABLE])
 }
 
 /// Whether `range` lies in one of `masks`, which are in order and do not overlap.
@@ -70,11 +76,12 @@ pub(super) fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{is_inside, masks, without_marks};
+    use crate::mask::token::tests::session;
 
     #[test]
     fn masks_are_known_again() {
         let text = "a [REDACTED:Email] b nobody c [REDACTED:Else] nobodynobody";
-        let masks = masks(text, &["nobody", "dyno", ""]);
+        let masks = masks(text, &["nobody", "dyno", ""], &|_| false);
         assert_eq!(masks, [2..18, 21..27, 46..58]);
         assert!(is_inside(&(2..18), &masks) && is_inside(&(50..52), &masks));
         assert!(
@@ -82,5 +89,16 @@ mod tests {
         );
         let text = "x[REDACTED:Field]y[REDACTED:credential][HASH:0123456789ab][REDACTED:own]";
         assert_eq!(without_marks(text, &["[REDACTED:own]"]), "xy");
+    }
+
+    #[test]
+    fn a_token_is_a_mask_if_it_is_one_of_the_session() {
+        let tokens = session(&[1]);
+        let [own, foreign] = [&tokens, &session(&[2])].map(|tokens| tokens.seal("Ada").unwrap_or_default());
+        let text = format!("{foreign}{own}[HASH:0123456789ab]");
+        let is_token = |body: &str| tokens.open(body).is_some();
+        let ends = [foreign.len(), foreign.len() + own.len(), text.len()];
+        let expected = [ends[0]..ends[1], ends[1]..ends[2]];
+        assert_eq!(masks(&text, &[], &is_token), expected);
     }
 }

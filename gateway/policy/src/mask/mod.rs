@@ -37,6 +37,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) mod token;
 mod trail;
 mod work;
 mod written;
@@ -52,11 +53,13 @@ pub use check::check_rule;
 pub(crate) use content::compile_or_take;
 pub use content::{Compiled, Content};
 pub use cost::{Cost, cost};
+pub(crate) use document::looks_like_json;
 pub use fitted::{fit, may_misfit};
 pub use keyed::masking_key;
 pub use known::Known;
 pub use lychgate_gateway_schema::{MAXIMUM_SCHEMA_BYTES, Schema, Unusable};
 pub use program::{Program, compile};
+pub use token::Tokens;
 
 use crate::call::Operation;
 use crate::config::Direction;
@@ -98,6 +101,8 @@ pub struct Context<'a> {
     pub operation: Option<&'a Operation>,
     /// Credentials that must not be shown, whatever the rules say.
     pub known: &'a [Known],
+    /// The tokens of the session that the message belongs to; none where nothing could be turned back.
+    pub tokens: Option<&'a Tokens>,
     /// The time at which conditions are asked, in milliseconds since the Unix epoch.
     pub now: u64,
 }
@@ -282,10 +287,11 @@ fn seal(message: &Message, context: &Context<'_>, edits: Edits, masker: Masker<'
     }
 }
 
-/// Whether a credential stands in a message, which then passes under no policy.
+/// Whether a credential stands in a message, which then passes under no policy. A short value that was sent as a token may be
+/// a word of the protocol.
 fn holds_known(message: &Message, known: &[Known]) -> bool {
     let text = String::from_utf8_lossy(message.bytes());
-    known.iter().any(|known| known.is_in(&text))
+    known.iter().any(|known| !known.may_be_a_word() && known.is_in(&text))
 }
 
 /// The error in place of a message that rules block: it names the kinds of the values, and nothing of them.

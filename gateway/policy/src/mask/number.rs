@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::action::{apply_to_number, strength};
 use super::detect::Sample;
 use super::integer::integer_digits;
+use super::known::Known;
 use super::marks::FIELD;
 use super::program::{Wish, strongest};
 use super::text::{Kind, MAXIMUM_ROUNDS, Masker, Place, REDACT, count_name};
@@ -64,7 +65,8 @@ impl<'a> Masker<'a> {
                     | Action::Drop {}
                     | Action::Redact {}
                     | Action::Replace(_)
-                    | Action::Hash(_)),
+                    | Action::Hash(_)
+                    | Action::Tokenize {}),
                 ),
                 _,
             ) => (action, apply_to_number(action, FIELD, spelled, self.known)),
@@ -91,8 +93,15 @@ impl<'a> Masker<'a> {
 
     /// The strongest action for a number that as a whole is a sensitive value.
     fn detect_number(&mut self, spelled: &str, place: Place<'_>) -> Option<(Kind<'a>, &'a Action)> {
-        if let Some(known) = self.known.iter().find(|known| !known.is_short() && known.is_in(spelled)) {
-            return Some((Kind::Credential(known.name()), &REDACT));
+        let is_it = |known: &&Known| {
+            if known.is_restored() {
+                known.is_number(spelled) && !self.is_word
+            } else {
+                !known.is_short() && known.is_in(spelled)
+            }
+        };
+        if let Some(known) = self.known.iter().find(is_it) {
+            return Some((Kind::of_known(known), &REDACT));
         }
         let described = self.customs_of_number(spelled, place).into_iter();
         let described = described.map(|(name, wish)| (Kind::Custom(name), wish));

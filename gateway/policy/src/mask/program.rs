@@ -5,11 +5,14 @@
 //! a rule is found in `check`; nothing here complains.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use super::action::strength;
 use super::custom::{Custom, Gate};
 use super::detect::Wanted;
+use super::marks::masks;
 use super::rule::{Decode, Rule};
+use super::token::Tokens;
 use super::{Context, check};
 use crate::compile::Problem;
 use crate::config::{self, Action, DetectorType};
@@ -25,6 +28,7 @@ pub struct Program {
     pub(super) enforced: Rules,
     /// Those that only count.
     pub(super) audited: Rules,
+    tokenizes: bool,
 }
 
 /// Some of the rules, in the order of the configuration.
@@ -88,7 +92,11 @@ fn compile_with(
             let rules: Vec<_> = rules.iter().filter(|rule| rule.audit == audit).collect();
             Rules::new(&rules, condition)
         };
-        Ok(Program { enforced: of(false), audited: of(true) })
+        let enforced = of(false);
+        let mut actions = enforced.rules.iter().flat_map(Rule::actions);
+        let tokenizes = actions.any(|action| matches!(action, Action::Tokenize {}));
+        drop(actions);
+        Ok(Program { enforced, audited: of(true), tokenizes })
     } else {
         Err(problems)
     }
@@ -98,6 +106,12 @@ impl Program {
     /// What becomes of values, by any rule.
     pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
         self.enforced.rules.iter().flat_map(Rule::actions)
+    }
+
+    /// Whether any rule makes tokens of values.
+    #[must_use]
+    pub fn tokenizes(&self) -> bool {
+        self.tokenizes
     }
 }
 
@@ -118,6 +132,7 @@ pub(super) struct Active<'a> {
     replacements: Vec<&'a str>,
     marks: Vec<&'a str>,
     decode: Decode,
+    tokens: Option<&'a Tokens>,
 }
 
 /// What one rule wants to become of a value.
@@ -150,7 +165,7 @@ pub(super) enum Purpose<'a> {
 
 impl<'a> Active<'a> {
     /// Those of `rules` that count in `context`.
-    pub(super) fn new(all: &'a Rules, context: &Context<'_>) -> Self {
+    pub(super) fn new(all: &'a Rules, context: &Context<'a>) -> Self {
         let rules: Vec<&Rule> = all.rules.iter().filter(|rule| rule.applies(context)).collect();
         let gate = &all.gate;
         let mut active = Self {
@@ -166,6 +181,7 @@ impl<'a> Active<'a> {
             replacements: Vec::new(),
             marks: Vec::new(),
             decode: Decode::default(),
+            tokens: context.tokens,
         };
         for (rule, &compiled) in rules.iter().enumerate() {
             active.add(rule, compiled);
@@ -301,9 +317,22 @@ impl<'a> Active<'a> {
         if path.length() == done { self.path_purposes.get(index).copied() } else { None }
     }
 
-    /// The texts that rules put in the place of values, and marks of theirs: they are no values themselves.
-    pub(super) fn replacements(&self) -> &[&'a str] {
-        &self.replacements
+    /// The tokens of the session, if there is one.
+    pub(super) fn tokens(&self) -> Option<&'a Tokens> {
+        self.tokens
+    }
+
+    /// Where in a text nothing is looked for that rules want masked. Where nobody can say which tokens are ours, all are that
+    /// could be.
+    pub(super) fn masks(&self, text: &str) -> Vec<Range<usize>> {
+        let is_token = |body: &str| self.tokens.is_none_or(|tokens| tokens.open(body).is_some());
+        masks(text, &self.replacements, &is_token)
+    }
+
+    /// Where no known value is looked for: in marks, and in tokens that are ours for sure.
+    pub(super) fn own_marks(&self, text: &str) -> Vec<Range<usize>> {
+        let is_token = |body: &str| self.tokens.is_some_and(|tokens| tokens.open(body).is_some());
+        masks(text, &self.marks, &is_token)
     }
 
     /// Whether a rule leaves this value as it is.

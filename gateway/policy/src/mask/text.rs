@@ -3,17 +3,20 @@
 //! A text is masked until masking it again would change nothing, so that masking twice is masking once,
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
+mod united;
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::action::{apply_to_text, mark, strength};
+use self::united::{moved, united};
+use super::action::{Keys, apply_to_text, mark, of_name};
 use super::custom;
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
 use super::known::{Known, Runs};
-use super::marks::{CREDENTIAL, FIELD, UNREADABLE, is_inside, masks};
+use super::marks::{CREDENTIAL, FIELD, RESTORED, UNREADABLE, is_inside};
 use super::program::{Active, Rank, Wish, strongest};
 use super::sieve::Sieve;
 use super::table::Form;
@@ -30,6 +33,8 @@ pub(super) const UNMASKED: &str = "unmasked";
 
 /// What is masked by the gateway itself is redacted.
 pub(super) const REDACT: Action = Action::Redact {};
+/// What the caller has sent as a token comes back as one.
+const TOKENIZE: Action = Action::Tokenize {};
 
 /// Masks the texts of one message, and counts.
 pub(super) struct Masker<'a> {
@@ -92,6 +97,8 @@ pub(super) enum Kind<'a> {
     Custom(&'a str),
     Field,
     Credential(&'a str),
+    /// What the caller has sent as a token.
+    Restored,
     /// A text in base64, masked inside and encoded again.
     Encoded,
 }
@@ -104,8 +111,14 @@ impl<'a> Kind<'a> {
             Self::Detected(kind) => detect::name(kind),
             Self::Field => FIELD,
             Self::Credential(_) => CREDENTIAL,
+            Self::Restored => RESTORED,
             Self::Encoded => UNREADABLE,
         }
+    }
+
+    /// What a known value is.
+    pub(super) fn of_known(known: &'a Known) -> Self {
+        if known.is_restored() { Self::Restored } else { Self::Credential(known.name()) }
     }
 }
 
@@ -126,6 +139,11 @@ impl<'a> Masker<'a> {
             blocked: BTreeSet::new(),
             trail: None,
         }
+    }
+
+    /// What actions need beside values.
+    pub(super) fn keys(&self) -> Keys<'a> {
+        Keys { known: self.known, tokens: self.active.tokens() }
     }
 
     /// The kinds of what blocks the message; none if nothing does.
@@ -168,15 +186,16 @@ impl<'a> Masker<'a> {
     /// What `text` becomes where only known credentials are masked.
     pub(super) fn handle(&mut self, text: &str) -> Option<String> {
         let mut findings = Vec::new();
-        self.find_known(text, false, None, &mut findings);
+        self.find_known(text, None, None, &mut findings);
         self.splice(text, findings)
     }
 
     /// Whether `text` holds a known credential; counts those it holds.
     pub(super) fn has_known(&mut self, text: &str) -> bool {
         let mut has_any = false;
-        for known in self.known.iter().filter(|known| known.is_in(text)) {
-            self.count(Kind::Credential(known.name()), &REDACT, None);
+        let is_in = |known: &&Known| !known.may_be_a_word() && known.is_in(text);
+        for known in self.known.iter().filter(is_in) {
+            self.count(Kind::of_known(known), &REDACT, None);
             has_any = true;
         }
         has_any
@@ -241,7 +260,7 @@ impl<'a> Masker<'a> {
             self.search(text, entry, place.label);
             self.add_detected(text, place, &mut findings);
             let runs = self.finder.runs();
-            self.find_known(text, !place.is_name, Some(runs), &mut findings);
+            self.find_known(text, Some(place), Some(runs), &mut findings);
             let runs = runs.to_vec();
             if self.finder.may_be_disguised() {
                 self.add_disguised(text, place, &mut findings);
@@ -284,9 +303,7 @@ impl<'a> Masker<'a> {
                 strongest(active.wishes_for_kind(hit.kind).filter(is_granted))
             {
                 let kind = Kind::Detected(hit.kind);
-                // A member whose name goes away would be another member.
-                let action =
-                    if place.is_name && matches!(action, Action::Drop {}) { &REDACT } else { action };
+                let action = if place.is_name { of_name(action) } else { action };
                 findings.push(Finding {
                     range: hit.range.clone(),
                     action,
@@ -302,7 +319,7 @@ impl<'a> Masker<'a> {
             findings.push(Finding { range, action, kind, rank, becomes: None, form: None });
         }
         if !findings.is_empty() {
-            let masks = masks(text, self.active.replacements());
+            let masks = self.active.masks(text);
             findings.retain(|finding| !is_inside(&finding.range, &masks));
         }
     }
@@ -334,7 +351,7 @@ impl<'a> Masker<'a> {
         self.finder.find(Sample::new(view.text(), place.label), self.active.wanted());
         let mut seen = Vec::new();
         self.add_detected(view.text(), place, &mut seen);
-        let masks = masks(text, self.active.replacements());
+        let masks = self.active.masks(text);
         for mut finding in seen {
             let Some(range) = view.source(&finding.range) else { continue };
             let is_known = |own: &Finding<'a>| {
@@ -346,27 +363,37 @@ impl<'a> Masker<'a> {
                 continue;
             }
             let value = view.text().get(finding.range.clone()).unwrap_or_default();
-            finding.becomes = Some(apply_to_text(finding.action, finding.kind.name(), value, self.known));
+            finding.becomes = Some(apply_to_text(finding.action, finding.kind.name(), value, self.keys()));
             finding.range = range;
             findings.push(finding);
         }
     }
 
-    /// Short credentials may be words: as names and identifiers these stay.
-    fn find_known(&self, text: &str, with_short: bool, runs: Runs<'_>, findings: &mut Vec<Finding<'a>>) {
+    /// Short credentials may be words: as names and identifiers these stay, and so do words of the protocol that are a short
+    /// value which the caller has sent. An identifier has no place.
+    fn find_known(
+        &self,
+        text: &str,
+        place: Option<Place<'_>>,
+        runs: Runs<'_>,
+        findings: &mut Vec<Finding<'a>>,
+    ) {
         let first = findings.len();
         let mut ranges = Vec::new();
-        for known in self.known.iter().filter(|known| with_short || !known.is_short()) {
+        let is_name = place.is_some_and(|place| place.is_name);
+        let may_be_short =
+            |known: &Known| place.is_some() && if known.is_restored() { !self.is_word } else { !is_name };
+        for known in self.known.iter().filter(|known| !known.is_short() || may_be_short(known)) {
             ranges.clear();
             known.find_where(text, runs, &mut ranges);
-            let kind = Kind::Credential(known.name());
-            let finding =
-                |range| Finding { range, action: &REDACT, kind, rank: FIRST, becomes: None, form: None };
+            let kind = Kind::of_known(known);
+            let action = if known.is_restored() && !is_name { &TOKENIZE } else { &REDACT };
+            let finding = |range| Finding { range, action, kind, rank: FIRST, becomes: None, form: None };
             findings.extend(ranges.drain(..).map(finding));
         }
         if findings.len() > first {
             // A credential may be a word of our own masks; nothing is gained by masking those for ever.
-            let masks = masks(text, self.active.marks());
+            let masks = self.active.own_marks(text);
             let mut index = 0;
             findings.retain(|finding| {
                 index += 1;
@@ -381,9 +408,10 @@ impl<'a> Masker<'a> {
             Action::Block {} | Action::Drop {} | Action::Redact {} => false,
             Action::Replace(_)
             | Action::Hash(_)
+            | Action::Tokenize {}
             | Action::Fpe(_)
             | Action::Generalize(_)
-            | Action::Partial(_) => is_inside(&(0..text.len()), &masks(text, self.active.replacements())),
+            | Action::Partial(_) => is_inside(&(0..text.len()), &self.active.masks(text)),
         }
     }
 
@@ -400,7 +428,7 @@ impl<'a> Masker<'a> {
         let mut enciphered = Vec::new();
         for finding in united(findings) {
             let value = text.get(finding.range.clone()).unwrap_or_default();
-            let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.known);
+            let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.keys());
             let masked = match (finding.becomes, finding.form) {
                 (Some(masked), _) => masked,
                 (None, Some(form)) => form.written(&apply(&form.read(value))),
@@ -426,60 +454,11 @@ impl<'a> Masker<'a> {
     }
 }
 
-/// Those of some ranges of a text that lie in `kept`, which now begins at `start`.
-fn moved<'r>(
-    ranges: &'r [Range<usize>],
-    kept: &Range<usize>,
-    start: usize,
-) -> impl Iterator<Item = Range<usize>> + use<'r> {
-    let Range { start: from, end: to } = *kept;
-    let lies_in = move |range: &&Range<usize>| from <= range.start && range.end <= to;
-    let shift = move |position: usize| position - from + start;
-    ranges.iter().filter(lies_in).map(move |range| shift(range.start)..shift(range.end))
-}
-
-/// How much a finding hides. A text in base64 that is written again yields to whatever else is found at it.
-fn weight(finding: &Finding<'_>) -> (u8, Reverse<u32>) {
-    match finding.kind {
-        Kind::Encoded => (0, Reverse(0)),
-        Kind::Detected(_) | Kind::Custom(_) | Kind::Field | Kind::Credential(_) => strength(finding.action),
-    }
-}
-
 /// By what name a kind is counted: a credential by its own, so that a record says which was shown.
 pub(super) fn count_name(kind: Kind<'_>) -> Cow<'_, str> {
     match kind {
         Kind::Credential(name) => Cow::Owned(format!("{CREDENTIAL}:{name}")),
         Kind::Custom(name) => Cow::Owned(format!("custom:{name}")),
-        Kind::Detected(_) | Kind::Field | Kind::Encoded => Cow::Borrowed(kind.name()),
+        Kind::Detected(_) | Kind::Field | Kind::Restored | Kind::Encoded => Cow::Borrowed(kind.name()),
     }
-}
-
-/// Findings in order with those that overlap made one. The strongest action wins, of equals the longest
-/// finding's, of those the first.
-fn united(findings: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
-    let mut united: Vec<(Finding<'_>, usize)> = Vec::with_capacity(findings.len());
-    for finding in findings {
-        let length = finding.range.len();
-        match united.last_mut() {
-            Some((last, winner_length)) if finding.range.start < last.range.end => {
-                let end = last.range.end.max(finding.range.end);
-                // What is more than a cell is written as it is.
-                last.form = match (last.form, finding.form) {
-                    (Some(form), _) if end == last.range.end => Some(form),
-                    (_, Some(form)) if finding.range == (last.range.start..end) => Some(form),
-                    (Some(_) | None, Some(_) | None) => None,
-                };
-                last.range.end = end;
-                last.becomes = None;
-                if (weight(&finding), length) > (weight(last), *winner_length) {
-                    last.action = finding.action;
-                    last.kind = finding.kind;
-                    *winner_length = length;
-                }
-            }
-            Some(_) | None => united.push((finding, length)),
-        }
-    }
-    united.into_iter().map(|(finding, _)| finding).collect()
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Relayed, Relaying, Task, TaskFault, relay};
+use super::{Maker, Relayed, Relaying, Restored, Task, TaskFault, relay};
 use crate::access::credentials;
 use crate::call::{Call, Operation};
 use crate::config::{Closed, Grant, ServerRequests};
@@ -18,7 +18,12 @@ use crate::{Policy, list};
 const RELATED: &str = "io.modelcontextprotocol/related-task";
 
 fn task(id: &str) -> Task {
-    Task { id: id.into(), maker: Maker::Tool("query".into()), credential: None }
+    Task {
+        id: id.into(),
+        maker: Maker::Tool("query".into()),
+        credential: None,
+        restored: Restored::default(),
+    }
 }
 
 /// The handle of a task is its id with `h:` before it; only alice's open.
@@ -206,7 +211,8 @@ fn a_task_is_asked_about_with_the_credential_of_its_call_while_that_may_be_chose
 
 fn relayed(operation: Option<&Operation>, written: &Value) -> Result<Option<Value>, TaskFault> {
     let (policy, alice) = (policy(|_| {}), caller("alice", &[]));
-    let relaying = Relaying { policy: &policy, caller: &alice, operation, credential: Some("c"), now: 0 };
+    let relaying =
+        Relaying { policy: &policy, caller: &alice, operation, credential: Some("c"), known: &[], now: 0 };
     let message = message(&written.to_string());
     Ok(match relay(&relaying, &message, seal)? {
         Relayed::Unchanged => Some(written.clone()),
@@ -313,8 +319,14 @@ fn word_of_a_task_reaches_who_asked_about_it_while_he_may() {
     assert_eq!(relayed(None, &told("t")), Ok(None), "in a stream of nobody knows what");
     let (revoked, alice) =
         (policy(|config| config.access = vec![grant("other", None, None)]), caller("alice", &[]));
-    let relaying =
-        Relaying { policy: &revoked, caller: &alice, operation: Some(&listen), credential: None, now: 0 };
+    let relaying = Relaying {
+        policy: &revoked,
+        caller: &alice,
+        operation: Some(&listen),
+        credential: None,
+        known: &[],
+        now: 0,
+    };
     let withheld = relay(&relaying, &message(&told("t").to_string()), seal);
     assert!(matches!(withheld, Ok(Relayed::Withheld)), "the grant is gone");
 }
@@ -341,7 +353,8 @@ fn what_comes_of_a_task_is_masked_by_the_rules_for_its_tool() {
             crate::config::Direction::Request => Audience::Upstream(&alice),
             crate::config::Direction::Response => Audience::Caller(&alice),
         };
-        let context = Context { audience, direction, operation: Some(operation), known: &[], now: 0 };
+        let context =
+            Context { audience, direction, operation: Some(operation), known: &[], tokens: None, now: 0 };
         let masked = mask(policy.masking(), &context, &message(&written.to_string()));
         serde_json::from_slice::<Value>(masked.bytes()).unwrap()
     };

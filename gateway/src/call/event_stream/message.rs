@@ -35,7 +35,7 @@ pub(super) async fn receive(
     if let Some(stream) = &stream {
         stream.seen(caller);
     }
-    visit.session_name = opened.name;
+    visit.begin_session(opened.name);
     let exchange = Exchange { endpoint, stream };
     visit.exchange = Some(exchange.clone());
     trace.exchange = Some(exchange.clone());

@@ -21,7 +21,7 @@ pub(super) async fn open(
     path: &str,
     trace: &mut Trace,
 ) -> Result<Response<ReplyBody>, Failure> {
-    visit.session_name = session::new_name().ok_or(Failure::Recorder)?;
+    visit.begin_session(session::new_name().ok_or(Failure::Recorder)?);
     let subject = Subject::Session(EmptyMethod::Get);
     let operation = Operation::Protocol { method: EmptyMethod::Get.as_str().to_owned() };
     let policy = &visit.connection.policy;

@@ -108,6 +108,7 @@ pub(super) fn relay(visit: Visit, opened: Opened) -> impl Stream<Item = Bytes> +
             credential: None,
             id: None,
             known: visit.known,
+            tokens: visit.tokens,
             reply_headers: HeaderMap::new(),
             resumable: None,
             batches: false,

@@ -82,7 +82,8 @@ fn masking_rule(place: &str, value: &Value) -> Found {
             violated(ways.filter(|way| *way).count() != 1, rule::FIELD_PATH_KEYS_OR_COLUMNS)
         }
         "spec.detectors[].action" | "spec.custom[].action" | "spec.fields[].action" => {
-            let actions = ["block", "drop", "redact", "replace", "hash", "fpe", "generalize", "partial"];
+            let actions =
+                ["block", "drop", "redact", "replace", "hash", "tokenize", "fpe", "generalize", "partial"];
             let written = actions.into_iter().filter(|action| has(value, action));
             violated(written.count() != 1, rule::ONE_ACTION)
         }

@@ -102,6 +102,7 @@ fn context<'a>(caller: &'a Caller, known: &'a [Known]) -> Context<'a> {
         direction: Direction::Response,
         operation: None,
         known,
+        tokens: None,
         now: 0,
     }
 }

@@ -78,7 +78,8 @@ fn page(
     let call = Call::new(request).told("a call")?;
     let known =
         vec![Known::new("default", "a-credential-of-the-upstream"), Known::new("caller", &stage.token)];
-    let answer = ticket::for_record(&policy, Direction::Response, Some(call.operation()), &known, &answer);
+    let answer =
+        ticket::for_record(&policy, Direction::Response, Some(call.operation()), &known, None, &answer);
     Ok(Page { recorder, policy: Arc::new(policy), caller, known, call, answer })
 }
 

@@ -1,10 +1,10 @@
 //! Decisions: what is permitted is what a grant names, however the message is spelled, and what is sent is that call,
 //! to whoever reads it, without a credential that was known.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use lychgate_gateway_policy::config::GatewayConfig;
-use lychgate_gateway_policy::mask::Known;
+use lychgate_gateway_policy::mask::{Known, Tokens};
 use lychgate_gateway_policy::{Call, Decision, Operation, Policy, compile, decide};
 use serde_json::{Value, json};
 
@@ -52,9 +52,14 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     compile(config).unwrap()
 });
 
+/// The tokens of the session. One that stands for a value is in the corpus.
+static TOKENS: LazyLock<Arc<Tokens>> =
+    LazyLock::new(|| Arc::new(Tokens::new([[1; 32]].into_iter()).unwrap()));
+
 /// The whole of `data` is a message of alice's.
 pub(crate) fn run(data: &[u8]) {
     let Some(call) = message(data).and_then(|message| Call::new(message).ok()) else { return };
+    let call = call.in_session(Some(Arc::clone(&TOKENS)));
     let known = [Known::new("token", CREDENTIAL)];
     let permit = match decide(&POLICY, &alice(), call, &known, NOW) {
         Decision::Allow(permit) => permit,
@@ -65,7 +70,7 @@ pub(crate) fn run(data: &[u8]) {
         Decision::Ask(_) => panic!("no policy asks people"),
     };
     assert_eq!(permit.call().message().bytes(), data, "a permit is for the call that was judged");
-    let operation = permit.call().operation();
+    let operation = permit.call().meant();
     let sent = message(permit.outbound()).expect("what is sent is a message");
     assert_eq!(sent.form(), permit.call().message().form());
     assert_eq!(Operation::of(&sent).as_ref(), Ok(operation), "masking changes no target");

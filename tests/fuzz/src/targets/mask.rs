@@ -55,7 +55,7 @@ pub(crate) fn run(data: &[u8]) {
     let operation = Operation::Tool { name: "query".to_owned() };
     let known = [Known::new("token", CREDENTIAL)];
     let operation = (choice % 4 < 2).then_some(&operation);
-    let context = Context { audience, direction, operation, known: &known, now: 0 };
+    let context = Context { audience, direction, operation, known: &known, tokens: None, now: 0 };
     let masked = mask(program, &context, &message);
     check(&message, &masked, &known[0]);
     if !masked.is_refusal() {

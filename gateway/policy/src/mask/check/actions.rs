@@ -18,7 +18,7 @@ const MAXIMUM_BUCKET: u64 = 1_000_000_000_000;
 /// What is wrong with an action, whatever it is for.
 pub(super) fn check_action(action: &Action, path: &str, problems: &mut Vec<Problem>) {
     match action {
-        Action::Block {} | Action::Drop {} | Action::Redact {} => {}
+        Action::Block {} | Action::Drop {} | Action::Redact {} | Action::Tokenize {} => {}
         Action::Replace(replacement) => {
             check_replacement(replacement, format!("{path}.replace"), problems);
         }

@@ -13,7 +13,7 @@ use lychgate_gateway_mcp::json::{Kind, Value};
 use crate::config::{Action, DetectorType};
 use crate::mask::action::{apply_to_text, mark};
 use crate::mask::detect::{self, Finder, Sample, Wanted};
-use crate::mask::marks::{is_inside, masks};
+use crate::mask::marks::is_inside;
 use crate::mask::program::strongest;
 use crate::mask::text::{Masker, Place};
 use crate::mask::work::count;
@@ -96,7 +96,7 @@ impl Masker<'_> {
     ) {
         self.finder.find(Sample::new(&chain.text, place.label), self.active.wanted());
         let hits = self.finder.hits().to_vec();
-        let masks = masks(&chain.text, self.active.replacements());
+        let masks = self.active.masks(&chain.text);
         for hit in hits {
             let parts: Vec<_> = chain.parts.iter().filter_map(|part| part.inside(&hit.range)).collect();
             // In a list, the end of one version and the beginning of the next are no address.
@@ -119,16 +119,19 @@ impl Masker<'_> {
                 continue;
             }
             self.count_kind(hit.kind, action);
-            let whole = apply_to_text(action, detect::name(hit.kind), value, self.known);
+            let whole = apply_to_text(action, detect::name(hit.kind), value, self.keys());
             for Inside { index, source, place } in parts {
                 let masked = match action {
                     Action::Partial(_) => section(&whole, value, place..place + source.len()),
                     Action::Replace(_) | Action::Hash(_) => whole.clone(),
                     Action::Drop {} => String::new(),
-                    // Enciphered apart, no part could be told from a value.
-                    Action::Block {} | Action::Redact {} | Action::Fpe(_) | Action::Generalize(_) => {
-                        mark(detect::name(hit.kind))
-                    }
+                    // Enciphered apart, no part could be told from a value; and with a token in each part, a value would come
+                    // back twice.
+                    Action::Block {}
+                    | Action::Redact {}
+                    | Action::Tokenize {}
+                    | Action::Fpe(_)
+                    | Action::Generalize(_) => mark(detect::name(hit.kind)),
                 };
                 splices.entry(index).or_default().push((source, masked));
             }

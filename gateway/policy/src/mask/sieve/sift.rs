@@ -25,6 +25,8 @@ pub(super) struct Settings<'m> {
     known: &'m [Known],
     /// Whether a credential may stand in a text without anything else to be looked at.
     may_plain_be_known: bool,
+    /// Whether the caller has sent a value as a token: numbers of any length may be it.
+    has_restored: bool,
     wanted: Wanted,
     undo: Undo,
     reads_base64: bool,
@@ -48,6 +50,7 @@ impl<'m> Settings<'m> {
         Self {
             known,
             may_plain_be_known: known.iter().any(Known::may_be_plain),
+            has_restored: known.iter().any(Known::is_restored),
             wanted: active.wanted(),
             undo: decode.undo,
             reads_base64: decode.base64,
@@ -157,7 +160,8 @@ impl<'d> Sifting<'d, '_> {
             }
             Kind::Number => {
                 let Span { start, end } = entry.span;
-                let is_looked_at = |spelled| self.settings.gate.is_some() || is_number_to_look_at(spelled);
+                let is_any_looked_at = self.settings.gate.is_some() || self.settings.has_restored;
+                let is_looked_at = |spelled| is_any_looked_at || is_number_to_look_at(spelled);
                 self.settings.has_numbers && self.bytes.get(start..end).is_none_or(is_looked_at)
             }
             // What is split over its items is found in none of them.

@@ -279,6 +279,7 @@ fn an_explanation_tells_kind_place_and_bytes_and_never_a_value() {
         direction: Direction::Response,
         operation: None,
         known: &[],
+        tokens: None,
         now: 0,
     };
     let (masked, found) = explain(&setup.program, &context, &message);

@@ -40,6 +40,7 @@ fn fitted(setup: &Setup, before: &str, schema: &Schema) -> Masked {
         direction: Direction::Response,
         operation: setup.operation.as_ref(),
         known: &setup.known,
+        tokens: setup.tokens.as_ref(),
         now: 0,
     };
     let masked = setup.masked(&before);

@@ -16,6 +16,7 @@ mod linear;
 mod places;
 mod properties;
 mod rules;
+mod tokens;
 mod values;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::program::Active;
 use super::text::Masker;
-use super::{Audience, Context, Known, Masked, Program, UNMASKABLE, compile, mask, own_error, seal};
+use super::{Audience, Context, Known, Masked, Program, Tokens, UNMASKABLE, compile, mask, own_error, seal};
 use crate::call::Operation;
 use crate::config::Direction;
 use crate::decide::Caller;
@@ -35,6 +36,7 @@ use crate::decide::Caller;
 struct Setup {
     program: Program,
     known: Vec<Known>,
+    tokens: Option<Tokens>,
     caller: Caller,
     for_record: bool,
     direction: Direction,
@@ -56,6 +58,7 @@ impl Setup {
         Self {
             program: compile(&serde_json::from_value::<Vec<_>>(rules).unwrap()).unwrap(),
             known: Vec::new(),
+            tokens: None,
             caller: Caller { groups: vec!["analysts".to_owned()], ..Caller::anonymous() },
             for_record: false,
             direction: Direction::Response,
@@ -90,6 +93,7 @@ impl Setup {
             direction: self.direction,
             operation: self.operation.as_ref(),
             known: &self.known,
+            tokens: self.tokens.as_ref(),
             now: 0,
         };
         mask(&self.program, &context, message)
@@ -140,6 +144,7 @@ fn a_message_that_cannot_be_masked_becomes_an_error_for_its_id() {
         direction: Direction::Response,
         operation: None,
         known: &[],
+        tokens: None,
         now: 0,
     };
     let root = message.document().root();
@@ -172,6 +177,7 @@ fn a_message_that_cannot_be_masked_passes_where_its_rules_say_so_and_no_credenti
             direction: Direction::Response,
             operation: None,
             known: &known,
+            tokens: None,
             now: 0,
         };
         let mut failed = Masker::new(Active::new(&setup.program.enforced, &context), &known);

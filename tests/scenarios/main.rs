@@ -22,6 +22,7 @@ mod credentials;
 mod eras;
 mod event_streams;
 mod faults;
+mod forms;
 mod identity;
 mod inspector;
 mod lifecycle;

@@ -8,6 +8,8 @@ mod functions;
 mod number;
 mod parse;
 #[cfg(test)]
+mod compliance;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;

@@ -14,7 +14,7 @@ use super::{Asked, Filter};
 use crate::path::{Path, States, Step, advance, start};
 
 /// Where a path leads in a document, as RFC 9535, section 2.7, spells places.
-fn places(path: &str, document: &serde_json::Value) -> BTreeSet<String> {
+pub(super) fn places(path: &str, document: &serde_json::Value) -> BTreeSet<String> {
     let path = Path::parse(path).unwrap();
     let bytes = Bytes::from(document.to_string());
     let document = Document::parse(bytes, Limits::with_bytes(1 << 24)).unwrap();
@@ -40,7 +40,7 @@ fn descend<'d>(
     };
     for member in value.members() {
         let name = member.key.text().unwrap();
-        follow(member.value, Step::Name(&name), format!("{place}['{name}']"), found);
+        follow(member.value, Step::Name(&name), format!("{place}['{}']", normal(&name)), found);
     }
     let length = value.items().count();
     for (index, item) in value.items().enumerate() {
@@ -49,6 +49,25 @@ fn descend<'d>(
     if states.contains(&(0, path.length())) {
         found.insert(place);
     }
+}
+
+/// A name as RFC 9535, section 2.7, spells it.
+fn normal(name: &str) -> String {
+    let mut normal = String::new();
+    for character in name.chars() {
+        match character {
+            '\'' => normal.push_str("\\'"),
+            '\\' => normal.push_str("\\\\"),
+            '\n' => normal.push_str("\\n"),
+            '\r' => normal.push_str("\\r"),
+            '\t' => normal.push_str("\\t"),
+            '\u{8}' => normal.push_str("\\b"),
+            '\u{c}' => normal.push_str("\\f"),
+            control if control < ' ' => normal.push_str(&format!("\\u{:04x}", u32::from(control))),
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 fn expected(path: &str, document: &serde_json::Value) -> BTreeSet<String> {

@@ -4,11 +4,11 @@
 //! No tree is built: a filter looks at the document where it stands. Every value that it looks at is counted, and when it has
 //! looked at too many it has no answer; whoever asks decides what that means.
 
+#[cfg(test)]
+mod compliance;
 mod functions;
 mod number;
 mod parse;
-#[cfg(test)]
-mod compliance;
 #[cfg(test)]
 mod tests;
 

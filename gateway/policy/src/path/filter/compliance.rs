@@ -22,8 +22,13 @@ const SUITE: &str =
 /// The fewest cases that are a suite.
 const CASES: usize = 650;
 
-/// What is refused although the standard knows it, by the beginning of the name of its cases.
-const REFUSED: &[&str] = &[];
+/// What is refused although the standard knows it, by the names of the cases: a slice that takes no item of any array, in
+/// which whoever writes a rule has made a mistake (`docs/masking.md`, What is masked).
+const REFUSED: [&str; 3] = [
+    "slice selector, negative range with default step",
+    "slice selector, zero step",
+    "slice selector, empty range",
+];
 
 fn suite() -> Vec<Tree> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(SUITE);
@@ -62,7 +67,7 @@ fn paths_lead_where_the_official_suite_says_and_what_it_calls_none_is_none() {
             if !is_refused {
                 wrong.push(format!("{name}: {selector} is no path and was taken for one"));
             }
-        } else if REFUSED.iter().any(|begin| name.starts_with(begin)) {
+        } else if REFUSED.contains(&name) {
             refused += 1;
             if !is_refused {
                 wrong.push(format!("{name}: {selector} is taken; take it off the list"));
@@ -77,5 +82,5 @@ fn paths_lead_where_the_official_suite_says_and_what_it_calls_none_is_none() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), suite.len(), wrong.join("\n"));
-    assert!(refused >= REFUSED.len(), "each row of the list is of some case");
+    assert_eq!(refused, REFUSED.len(), "each row of the list is of a case");
 }

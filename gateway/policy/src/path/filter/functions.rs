@@ -39,8 +39,8 @@ pub(super) fn compiled(pattern: &str, is_whole: bool) -> Option<Regex> {
     if is_whole { build(&format!(r"\A(?:{pattern})\z")) } else { Some(regex) }
 }
 
-/// An I-Regexp as the crate `regex` has it: a dot is no end of a line, `^` and `$` stand for themselves, and nothing is
-/// written in front of a group.
+/// An I-Regexp as the crate `regex` has it: a dot is no end of a line, and nothing is written in front of a group. `^` and `$`
+/// stand for themselves, but at its beginning and end for those of the text, as the standard's own test suite has it.
 fn translated(pattern: &str) -> Option<String> {
     let mut output = String::with_capacity(pattern.len());
     let mut is_in_class = false;
@@ -52,6 +52,8 @@ fn translated(pattern: &str) -> Option<String> {
                 output.push(characters.next()?);
             }
             '.' if !is_in_class => output.push_str(r"[^\n\r]"),
+            '^' if output.is_empty() => output.push_str(r"\A"),
+            '$' if !is_in_class && characters.peek().is_none() => output.push_str(r"\z"),
             '^' | '$' if !is_in_class => output.extend(['\\', character]),
             '[' if !is_in_class => {
                 is_in_class = true;

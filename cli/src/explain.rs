@@ -1,12 +1,15 @@
 //! `lychgate explain`: what holds for a connection and why, what does not, and what is wrong with it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use kube::api::{ApiResource, ListParams};
 use lychgate_operator_plan::status::{Workload, diagnose};
-use lychgate_operator_plan::{Explanation, Inventory, Options, Standing, explain, load_objects, shown};
+use lychgate_operator_plan::{
+    Explanation, Inventory, Options, Standing, TERMS_LABEL, explain, load_objects, shown,
+};
 use serde_json::{Value, json};
 
 use crate::cluster::{Access, Cluster, ReadError, built_in, own_kinds, policy_kinds, unreadable, wait};
@@ -113,6 +116,7 @@ async fn explain_in_cluster(
         ..Options::default()
     };
     objects.extend(services.into_iter().flatten());
+    objects.extend(terms(&cluster, &objects).await?);
     let inventory = load_objects(&objects).inventory;
     let mut explanation = explain_one(&inventory, &options, Some(namespace), name)?;
     let is_it = |object: &&Value| {
@@ -167,6 +171,24 @@ async fn services(cluster: &Cluster, namespace: &str) -> Result<Option<Vec<Value
         }
         Err(error @ ReadError::Other(_)) => Err(CommandError::from_display(error)),
     }
+}
+
+/// The ConfigMaps with words that MaskingRules among these objects look into.
+async fn terms(cluster: &Cluster, objects: &[Value]) -> Result<Vec<Value>, CommandError> {
+    let looks = |object: &&Value| {
+        let customs = object.pointer("/spec/custom").and_then(Value::as_array);
+        customs.into_iter().flatten().any(|custom| custom.get("termsFrom").is_some())
+    };
+    let namespace = |object: &Value| object.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
+    let namespaces: BTreeSet<String> = objects.iter().filter(looks).filter_map(namespace).collect();
+    let mut found = Vec::new();
+    for namespace in namespaces {
+        let labelled = ListParams::default().labels(&format!("{TERMS_LABEL}=true"));
+        let kind = built_in::<ConfigMap>();
+        let listed = cluster.list(&kind, Some(&namespace), labelled).await;
+        found.extend(listed.map_err(|error| unreadable(&kind, Some(&namespace), &error))?);
+    }
+    Ok(found)
 }
 
 /// The policies of a kind in the operator's namespace that select namespaces.

@@ -18,7 +18,7 @@ use crate::target::{Selector, TargetReference};
 use crate::text as format;
 
 pub use self::action::{Action, AddressPart, DatePart, Fpe, Generalize, Hash, Nothing, Partial, Replacement};
-pub use self::custom::{Checksum, Custom};
+pub use self::custom::{Checksum, ConfigMapKeyReference, Custom, TermsFrom};
 pub use self::field::{Exclude, ExcludedCallers, ExcludedValues, Field};
 
 /// What is masked in which messages of which connections. Every rule that matches applies.

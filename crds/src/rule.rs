@@ -27,7 +27,7 @@ pub(crate) fn validations(rules: &[Rule]) -> Value {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 46] = [
+pub const RULES: [Rule; 47] = [
     SOMEBODY_CAN_CALL,
     ISSUER_IS_HTTPS,
     AUDIENCE_IS_NOT_THE_API_SERVER,
@@ -53,6 +53,7 @@ pub const RULES: [Rule; 46] = [
     VALUES_WITH_IN,
     DETECTOR_TYPE_OR_GROUP,
     CUSTOM_REGEX_OR_TERMS,
+    ENTROPY_WITH_REGEX,
     FIELD_PATH_KEYS_OR_COLUMNS,
     ONE_ACTION,
     ONE_GENERALIZATION,
@@ -305,11 +306,19 @@ pub const DETECTOR_TYPE_OR_GROUP: Rule = Rule {
     member: None,
 };
 
-/// One of two ways to describe what is looked for.
+/// One of three ways to describe what is looked for.
 pub const CUSTOM_REGEX_OR_TERMS: Rule = Rule {
-    expression: "has(self.regex) != (has(self.terms) && size(self.terms) > 0)",
-    message: "write exactly one of regex and terms",
+    expression: "[has(self.regex), has(self.terms) && size(self.terms) > 0, has(self.termsFrom)]\
+                 .filter(written, written).size() == 1",
+    message: "write exactly one of regex, terms and termsFrom",
     member: None,
+};
+
+/// Words are as they are.
+pub const ENTROPY_WITH_REGEX: Rule = Rule {
+    expression: "!has(self.entropy) || has(self.regex)",
+    message: "goes with regex alone: words are as they are; remove it, or write a regex",
+    member: Some(".entropy"),
 };
 
 /// One of three ways to say where a value stands.

@@ -33,7 +33,7 @@ pub fn advice_for(pattern: &str) -> Option<&'static str> {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 34] = [
+pub const FORMATS: [Format; 35] = [
     CPU,
     OBJECT_NAME,
     DATA_KEY,
@@ -56,6 +56,7 @@ pub const FORMATS: [Format; 34] = [
     PATTERN,
     NAME_OF_KIND,
     TERM,
+    ENTROPY,
     KEYWORD,
     LABEL_KEY,
     LABEL_VALUE,
@@ -186,6 +187,13 @@ pub const NAME_OF_KIND: Format = Format::new(
 
 /// A word that is looked for.
 pub const TERM: Format = Format::free(128, "a whole word or name, as it stands in texts");
+
+/// How mixed characters are, in bits for each: no text has more than 8 where its bytes count.
+pub const ENTROPY: Format = Format::new(
+    r"^([1-7](\.[0-9])?|0\.[1-9]|8(\.0)?)$",
+    3,
+    "bits for each character, from 0.1 to 8, such as \"3.5\"",
+);
 
 /// A word that says what a value is.
 pub const KEYWORD: Format = Format::new(

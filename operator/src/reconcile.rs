@@ -132,8 +132,8 @@ async fn steps(name: &str, context: &Context) -> Result<Option<Duration>, Reconc
     if errors.is_empty() { Ok(again) } else { Err(ReconcileError(errors.join("; "))) }
 }
 
-/// The objects that count for a namespace: its own, its Services, the policies of the operator's namespace that may hold for
-/// it, and the namespace with its labels, if they are known.
+/// The objects that count for a namespace: its own, its Services, words that rules look for, the policies of the operator's
+/// namespace that may hold for it, and the namespace with its labels, if they are known.
 fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
     // A connection that is being deleted is served no longer; a policy that is, holds until it is gone.
     let stays = |id: &Id, object: &Value| {
@@ -143,7 +143,8 @@ fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
     let mut objects: Vec<Arc<Value>> = own.cloned().collect();
     let operator = &context.settings.namespace;
     if name != operator {
-        let theirs = context.world.place(operator).objects;
+        let Place { objects: theirs, terms, .. } = context.world.place(operator);
+        objects.extend(terms.into_values());
         let binds = |object: &Value| object.pointer("/spec/namespaceSelector").is_some();
         objects.extend(
             theirs
@@ -152,7 +153,7 @@ fn fetch(name: &str, place: &Place, context: &Context) -> Vec<Arc<Value>> {
                 .map(|(_, object)| object),
         );
     }
-    objects.extend(place.services.values().cloned());
+    objects.extend(place.services.values().chain(place.terms.values()).cloned());
     // A namespace that was not seen yet may have any label. Where single namespaces are watched, none is ever seen.
     let nobody_tells = !context.settings.watch_namespaces.is_empty();
     if let Some(labels) = place.labels.clone().or_else(|| nobody_tells.then(BTreeMap::new)) {

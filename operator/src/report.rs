@@ -136,7 +136,8 @@ impl Reporter {
         }
         self.bind(namespace, judged, &programmed, context);
         for subject in subjects("MaskingRule") {
-            let status = status::masking_rule(&self.policy(namespace, &subject), subject.object);
+            let status =
+                status::masking_rule(&self.policy(namespace, &subject), subject.object, &place.terms);
             errors.extend(self.write(&subject, &status.conditions, json!(status)).await);
         }
         for subject in subjects("CommandRule") {

@@ -1,7 +1,8 @@
 //! The watches that tell the [`World`] what is in the cluster.
 //!
 //! Objects of ours are watched whole and untyped, so that one object of a newer version stops nothing;
-//! children by their metadata alone; pods by their label; of Services is kept where they lead. Secrets are watched
+//! children by their metadata alone; pods by their label; of Services is kept where they lead; ConfigMaps of others are
+//! watched where a label says that rules may look into them. Secrets are watched
 //! nowhere.
 
 use std::collections::BTreeMap;
@@ -10,21 +11,21 @@ use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{
-    Namespace, Pod as CorePod, PodCondition, Service, ServicePort, ServiceSpec, Volume,
+    ConfigMap, Namespace, Pod as CorePod, PodCondition, Service, ServicePort, ServiceSpec, Volume,
 };
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use lychgate_operator_plan::{CHILD_KINDS, CONNECTION_ANNOTATION, MANAGER, MANAGER_LABEL};
+use lychgate_operator_plan::{CHILD_KINDS, CONNECTION_ANNOTATION, MANAGER, MANAGER_LABEL, TERMS_LABEL};
 use serde_json::json;
 
 use crate::apply::api_resource;
 use crate::fingerprint::fingerprint;
 use crate::queue::Queue;
 use crate::world::{
-    ALL_SERVICES, Change, Child, Id, KEPT_ANNOTATIONS, Key, Pod, Seen, Source, World, version,
+    ALL_SERVICES, Change, Child, Id, KEPT_ANNOTATIONS, Key, Pod, Seen, Source, TERMS, World, version,
 };
 
 /// The kinds of ours, with their plurals.
@@ -52,7 +53,7 @@ fn watched_children() -> impl Iterator<Item = &'static lychgate_operator_plan::C
 pub fn sources(namespaces: &[String]) -> Vec<Source> {
     let own = OWN_KINDS.iter().map(|(_, plural)| *plural);
     let plurals: Vec<&'static str> =
-        own.chain(watched_children().map(|kind| kind.plural)).chain(["pods", ALL_SERVICES]).collect();
+        own.chain(watched_children().map(|kind| kind.plural)).chain(["pods", ALL_SERVICES, TERMS]).collect();
     let mut sources = Vec::new();
     for namespace in scopes(namespaces) {
         sources.extend(plurals.iter().map(|plural| Source { plural, namespace: namespace.clone() }));
@@ -102,6 +103,9 @@ pub fn start(
         tasks.spawn(follower("pods").follow(stream, |object| pod(&object)));
         let stream = watcher(typed::<Service>(client, scope.as_deref()), Config::default());
         tasks.spawn(follower(ALL_SERVICES).follow(stream, |object| service(&object)));
+        let config = Config::default().labels(&format!("{TERMS_LABEL}=true"));
+        let stream = watcher(typed::<ConfigMap>(client, scope.as_deref()), config);
+        tasks.spawn(follower(TERMS).follow(stream, |object| terms(&object)));
     }
     if namespaces.is_empty() {
         let source = Source { plural: "namespaces", namespace: None };
@@ -180,9 +184,10 @@ impl Follower {
     }
 }
 
+/// Whether a source tells of policies, or of what they look into.
 fn is_of_policies(source: &Source) -> bool {
     let mut policies = OWN_KINDS.into_iter().filter(|(kind, _)| POLICY_KINDS.contains(kind));
-    policies.any(|(_, plural)| plural == source.plural)
+    source.plural == TERMS || policies.any(|(_, plural)| plural == source.plural)
 }
 
 fn key(kind: &str, object: &impl kube::ResourceExt) -> Key {
@@ -258,6 +263,14 @@ fn service(object: &Service) -> Option<(Key, Seen)> {
     let metadata = json!({"namespace": object.namespace(), "name": object.name_any()});
     let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
     Some((key("Service", object), Seen::Service(Arc::new(value))))
+}
+
+/// The texts of a ConfigMap with words.
+fn terms(object: &ConfigMap) -> Option<(Key, Seen)> {
+    let metadata =
+        json!({"namespace": object.namespace(), "name": object.name_any(), "labels": {TERMS_LABEL: "true"}});
+    let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": object.data.clone().unwrap_or_default()});
+    Some((key("ConfigMap", object), Seen::Terms(Arc::new(value))))
 }
 
 fn namespace(object: &PartialObjectMeta<Namespace>) -> Option<(Key, Seen)> {

@@ -23,13 +23,16 @@ use self::revision::revision;
 /// The name by which the watch of all Services goes; one of those that the operator made goes by their plural.
 pub const ALL_SERVICES: &str = "services of everybody";
 
+/// The name by which the watch of ConfigMaps with words goes; one of those that the operator made goes by their plural.
+pub const TERMS: &str = "configmaps with terms";
+
 /// The annotations of children that are kept: what an operator that begins anew goes on from.
 pub const KEPT_ANNOTATIONS: [&str; 3] = [CONFIG_HASH_ANNOTATION, SEQUENCE_ANNOTATION, SHARERS_ANNOTATION];
 
 /// Who tells about a part of the world: one watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The plural of the kind that is watched, or [`ALL_SERVICES`].
+    /// The plural of the kind that is watched, [`ALL_SERVICES`] or [`TERMS`].
     pub plural: &'static str,
     /// The namespace that is watched; all if there is none.
     pub namespace: Option<String>,
@@ -62,6 +65,8 @@ pub enum Seen {
     Pod(Pod),
     /// A Service that a connection may name: as much of it as the plan reads.
     Service(Arc<Value>),
+    /// A ConfigMap with words that rules look for.
+    Terms(Arc<Value>),
     /// A namespace.
     Namespace {
         /// Its labels.
@@ -118,6 +123,8 @@ pub struct Place {
     pub pods: BTreeMap<String, Pod>,
     /// All Services, by name.
     pub services: BTreeMap<String, Arc<Value>>,
+    /// ConfigMaps with words, by name.
+    pub terms: BTreeMap<String, Arc<Value>>,
 }
 
 /// An event of a watch.
@@ -341,6 +348,11 @@ impl Inner {
                 place.services.insert(key.id.name.clone(), service);
                 changed && place.has_connections()
             }
+            Seen::Terms(terms) => {
+                let changed = place.terms.get(&key.id.name) != Some(&terms);
+                place.terms.insert(key.id.name.clone(), terms);
+                changed
+            }
             Seen::Namespace { labels, terminating } => {
                 let inhabited = !place.objects.is_empty();
                 let changed = place.labels.as_ref() != Some(&labels) || place.terminating != terminating;
@@ -373,6 +385,9 @@ impl Inner {
                     return BTreeSet::new();
                 }
             }
+            TERMS => {
+                place.terms.remove(&key.id.name);
+            }
             _ => {
                 let gone = place.objects.remove(&key.id);
                 self.revised |= gone.is_some_and(|gone| revision(&key.id, &gone).is_some());
@@ -395,7 +410,7 @@ impl Seen {
         match self {
             Self::Object(object) => object_version(object),
             Self::Child(child) => child.version,
-            Self::Pod(_) | Self::Service(_) | Self::Namespace { .. } => None,
+            Self::Pod(_) | Self::Service(_) | Self::Terms(_) | Self::Namespace { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From `kubectl apply` to `kubectl delete`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::operator::Operator;
 use crate::support::{GATEWAY, RULE, cluster, condition, connection, document, eventually, get, until};
@@ -149,4 +149,60 @@ async fn closed(namespace: &str) -> Value {
 
 fn sequence(document: &Value) -> u64 {
     document["sequence"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_labelled_config_map_reach_gateways_as_they_change_and_what_is_wrong_keeps_the_last_good_ones()
+ {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("words").await;
+    let name = namespace.name();
+    let _operator = Operator::start(cluster, "words", name, &[name]);
+    let words = |labels: &str, text: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words, labels: {{{labels}}}}}\ndata: {{units: {text:?}}}\n"
+        )
+    };
+    let rule = "
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata: {name: units}
+spec:
+  targetRefs: [{kind: McpConnection, name: customers}]
+  custom:
+  - {name: unit, termsFrom: {configMapKeyRef: {name: words, key: units}}, action: {redact: {}}}
+";
+    let connection = connection("customers", "http://10.1.2.3:8000/mcp");
+    cluster.apply_yaml_in(name, &format!("{GATEWAY}---{connection}---{rule}")).await;
+    let told =
+        |rule: &Value| rule["status"]["conditions"][0]["message"].as_str().unwrap_or_default().to_owned();
+    let rule = until(name, "maskingrule", "units", "Accepted", "False/RefNotFound").await;
+    let path = "spec.custom[0].termsFrom.configMapKeyRef";
+    assert!(told(&rule).starts_with(&format!("{path}.name: there is no ConfigMap words")), "{}", told(&rule));
+
+    // One without the label is not seen.
+    cluster.apply_yaml_in(name, &words("", "Northern Relay\n")).await;
+    cluster.apply_yaml_in(name, &words("lychgate.dev/terms: 'true'", "Northern Relay\n")).await;
+    until(name, "mcpconnection", "customers", "Accepted", "True/Accepted").await;
+    let terms = async |expected: Value| {
+        eventually("the words to be in the gateway's document", async || {
+            let document = document(name, "lychgate-customers").await?;
+            (document["masking"][0]["custom"][0]["terms"] == expected).then_some(document)
+        })
+        .await
+    };
+    let first = terms(json!(["Northern Relay"])).await;
+    cluster
+        .apply_yaml_in(name, &words("lychgate.dev/terms: 'true'", "# two\nNorthern Relay\nSouthern Relay\n"))
+        .await;
+    let second = terms(json!(["Northern Relay", "Southern Relay"])).await;
+    assert!(sequence(&second) > sequence(&first));
+
+    let many: String = (0..1001).map(|number| format!("unit {number}\n")).collect();
+    cluster.apply_yaml_in(name, &words("lychgate.dev/terms: 'true'", &many)).await;
+    let rule = until(name, "maskingrule", "units", "Accepted", "False/RefInvalid").await;
+    let message = format!("{path}.key: units of ConfigMap words has 1001 words; write at most 1000");
+    assert!(told(&rule).starts_with(&message), "{}", told(&rule));
+    until(name, "mcpconnection", "customers", "Accepted", "False/PolicyInvalid").await;
+    assert_eq!(document(name, "lychgate-customers").await, Some(second));
 }

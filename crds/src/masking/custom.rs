@@ -9,22 +9,33 @@ use crate::schema::{set, text};
 use crate::text as format;
 
 /// A kind of sensitive text that the rule describes itself, by a regular expression or by words.
+/// Exactly one of regex, terms and termsFrom is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rule::CUSTOM_REGEX_OR_TERMS])))]
+#[schemars(extend("x-kubernetes-validations" = validations(
+    &[rule::CUSTOM_REGEX_OR_TERMS, rule::ENTROPY_WITH_REGEX]
+)))]
 pub struct Custom {
     /// As masks and counts show it: `[REDACTED:<name>]` and `custom:<name>`. The names of built-in kinds are taken.
     #[schemars(schema_with = "name")]
     pub name: String,
     /// What it looks like: a regular expression (RE2 syntax) that matches at least one and at most 4096 bytes. Write
-    /// either regex or terms.
+    /// either this or terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "regex")]
     pub regex: Option<String>,
+    /// How mixed its characters must be at least, in bits for each (Shannon), such as "3.5": a text of one character alone
+    /// has 0, one of n different characters the binary logarithm of n. Goes with regex alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "entropy")]
+    pub entropy: Option<String>,
     /// Whole words that it may be. Write either regex or terms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "terms")]
     pub terms: Vec<String>,
+    /// Where such words stand, in place of terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_from: Option<TermsFrom>,
     /// Whether capital and small letters are the same.
     #[serde(default)]
     pub ignore_case: bool,
@@ -42,6 +53,27 @@ pub struct Custom {
     pub checksum: Checksum,
     /// What becomes of what is found.
     pub action: Action,
+}
+
+/// Where words stand that are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TermsFrom {
+    /// A ConfigMap with the label `lychgate.dev/terms: "true"`, in the rule's own namespace: one word or name a line. Blanks
+    /// at both ends, empty lines and lines that begin with # do not count. A change counts from the moment it is made.
+    pub config_map_key_ref: ConfigMapKeyReference,
+}
+
+/// A key of a ConfigMap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfigMapKeyReference {
+    /// The ConfigMap's name, in the same namespace.
+    #[schemars(schema_with = "object_name")]
+    pub name: String,
+    /// The key in the ConfigMap's data.
+    #[schemars(schema_with = "data_key")]
+    pub key: String,
 }
 
 /// What letters and digits fulfil. Luhn and Verhoeff are over the digits; Mod97 is over digits and letters (as 10 to 35),
@@ -69,6 +101,18 @@ fn name(_: &mut SchemaGenerator) -> Schema {
 
 fn regex(_: &mut SchemaGenerator) -> Schema {
     text(&format::PATTERN)
+}
+
+fn entropy(_: &mut SchemaGenerator) -> Schema {
+    text(&format::ENTROPY)
+}
+
+fn object_name(_: &mut SchemaGenerator) -> Schema {
+    text(&format::OBJECT_NAME)
+}
+
+fn data_key(_: &mut SchemaGenerator) -> Schema {
+    text(&format::DATA_KEY)
 }
 
 fn terms(_: &mut SchemaGenerator) -> Schema {

@@ -25,6 +25,7 @@ mod shown;
 pub mod status;
 mod suggest;
 mod targets;
+mod terms;
 mod valid;
 mod validate;
 mod values;
@@ -41,6 +42,7 @@ pub use render::{
 pub use secret::SecretValue;
 pub use sharers::Sharers;
 pub use shown::shown;
+pub use terms::TERMS_LABEL;
 pub use valid::ValidConnection;
 pub use validate::{ClusterIssuer, Options, PolicyReach, SecretWatch, Validated, validate};
 

@@ -1,9 +1,15 @@
 //! MaskingRules as the gateway knows them, and what the gateway's own check says of them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use lychgate_crds::Reason;
 use lychgate_crds::approval::policy::Mode;
 use lychgate_crds::connection::SecretKeyReference;
-use lychgate_crds::masking::{self, FailurePolicy, MaskingProgram, MaskingRuleSpec};
+use lychgate_crds::masking::{
+    self, ConfigMapKeyReference, FailurePolicy, MaskingProgram, MaskingRuleSpec, TermsFrom,
+};
 use lychgate_gateway_policy::compile::MESSAGE_BYTES;
 use lychgate_gateway_policy::config;
 use lychgate_gateway_policy::mask::{Cost, check_rule, cost};
@@ -12,10 +18,11 @@ use serde_json::Value;
 
 use crate::names::sha256;
 use crate::problem::Finding;
+use crate::terms::words;
 
 /// What is wrong with a rule beyond its schema: paths and regular expressions, above all.
 pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
-    let problems = check_rule(&to_config(name, spec)).into_iter();
+    let problems = check_rule(&to_config(name, &with_any_terms(spec))).into_iter();
     let problems = problems.filter(|problem| problem.path != "name");
     let open = (spec.failure_policy == FailurePolicy::Open).then(|| {
         let message = "what cannot be masked passes as it is and is only counted; write Closed where nothing may get \
@@ -28,9 +35,31 @@ pub(crate) fn check(name: &str, spec: &MaskingRuleSpec) -> Vec<Finding> {
         .collect()
 }
 
-/// What the rule in an object as the API server has it is compiled to; none if it has a mistake.
-pub(crate) fn program(object: &Value) -> Option<MaskingProgram> {
-    let spec = MaskingRuleSpec::deserialize(object.get("spec")?).ok()?;
+/// The rule with a word wherever words are elsewhere: those are looked into once every ConfigMap was read.
+fn with_any_terms(spec: &MaskingRuleSpec) -> Cow<'_, MaskingRuleSpec> {
+    let is_elsewhere = |custom: &masking::Custom| custom.terms_from.is_some() && custom.terms.is_empty();
+    if !spec.custom.iter().any(is_elsewhere) {
+        return Cow::Borrowed(spec);
+    }
+    let mut spec = spec.clone();
+    for custom in spec.custom.iter_mut().filter(|custom| is_elsewhere(custom)) {
+        custom.terms.push("word".to_owned());
+    }
+    Cow::Owned(spec)
+}
+
+/// What the rule in an object as the API server has it is compiled to; none if it has a mistake. `config_maps` are those
+/// with words, as the API server has them.
+pub(crate) fn program(object: &Value, config_maps: &BTreeMap<String, Arc<Value>>) -> Option<MaskingProgram> {
+    let mut spec = MaskingRuleSpec::deserialize(object.get("spec")?).ok()?;
+    let text = |name: &str, key: &str| config_maps.get(name)?.get("data")?.get(key)?.as_str();
+    for custom in &mut spec.custom {
+        if let Some(TermsFrom { config_map_key_ref: ConfigMapKeyReference { name, key } }) =
+            &custom.terms_from
+        {
+            custom.terms = words(text(name, key)?).ok()?;
+        }
+    }
     let rule = to_config("rule", &spec);
     if !check_rule(&rule).is_empty() {
         return None;
@@ -180,10 +209,22 @@ fn detector_type(kind: masking::DetectorType) -> config::DetectorType {
 }
 
 fn custom(custom: &masking::Custom) -> config::Custom {
-    let masking::Custom { name, regex, terms, ignore_case, keywords, window, checksum, action } = custom;
+    let masking::Custom {
+        name,
+        regex,
+        entropy,
+        terms,
+        terms_from: _,
+        ignore_case,
+        keywords,
+        window,
+        checksum,
+        action,
+    } = custom;
     config::Custom {
         name: name.clone(),
         regex: regex.clone(),
+        entropy_tenths: entropy.as_deref().map(tenths),
         terms: terms.clone(),
         ignore_case: *ignore_case,
         keywords: keywords.clone(),
@@ -197,6 +238,13 @@ fn custom(custom: &masking::Custom) -> config::Custom {
         },
         action: self::action(action),
     }
+}
+
+/// Bits for each character in tenths. What is none is found by the check.
+fn tenths(entropy: &str) -> u32 {
+    let (whole, part) = entropy.split_once('.').unwrap_or((entropy, "0"));
+    let tenths = whole.parse::<u32>().ok().zip(part.parse::<u32>().ok().filter(|part| *part < 10));
+    tenths.map_or(0, |(whole, part)| whole.saturating_mul(10).saturating_add(part))
 }
 
 fn field(field: &masking::Field) -> config::Field {

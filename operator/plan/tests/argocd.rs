@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the test, not the crate, reads and writes golden files")]
 
+use std::collections::BTreeMap;
+
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::jiff::Timestamp;
@@ -122,8 +124,9 @@ fn approval(phase: Option<Phase>) -> Value {
 /// The fixtures of all kinds: the name of each file, the object, and its health.
 fn fixtures() -> Vec<(&'static str, Value, &'static str)> {
     let broken = problem();
-    let rule =
-        |problems, state| object("MaskingRule", status::masking_rule(&policy(problems, state), &json!({})));
+    let rule = |problems, state| {
+        object("MaskingRule", status::masking_rule(&policy(problems, state), &json!({}), &BTreeMap::new()))
+    };
     let commands = |problems, state| object("CommandRule", status::command_rule(&policy(problems, state)));
     let guarded = |problems, state, guard: &Guard| {
         object("ApprovalPolicy", status::approval_policy(&policy(problems, state), guard))

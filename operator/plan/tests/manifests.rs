@@ -81,7 +81,8 @@ fn secrets_and_config_maps_become_the_files_that_a_gateway_mounts() {
         ]
     );
     let files: Vec<ConfigMapFile<'_>> = loaded.inventory.config_map_files().collect();
-    assert_eq!((files.len(), files[0].name, files[0].key), (1, "internal-ca", "ca.crt"));
+    let files: Vec<(&str, &str)> = files.iter().map(|file| (file.name, file.key)).collect();
+    assert_eq!(files, [("words", "units"), ("internal-ca", "ca.crt")]);
 }
 
 #[test]
@@ -146,5 +147,34 @@ proptest! {
             let compiled = lychgate_gateway_policy::compile(connection.config(1));
             prop_assert!(compiled.is_ok(), "{:?}", compiled.err());
         }
+    }
+}
+
+#[test]
+fn words_of_a_config_map_reach_the_gateway_and_without_them_the_rule_keeps_its_connections_out() {
+    let (problems, validated) = check(FULL, &complete());
+    assert_eq!(problems, []);
+    let custom = &validated.connections[0].config(1).masking[0].custom;
+    assert_eq!(custom[2].terms, ["Northern Relay", "Southern Relay"]);
+    assert_eq!(custom[0].entropy_tenths, Some(15));
+    let path = "spec.custom[2].termsFrom.configMapKeyRef";
+    let many: String = (0..1001).map(|number| format!("    unit {number}\n")).collect();
+    for (from, to, member, message) in [
+        ("lychgate.dev/terms", "example.com/terms", "name", "ConfigMap words has not the label"),
+        ("  name: words\n", "  name: wordz\n", "name", "there is no ConfigMap words with the label"),
+        ("  units: |", "  others: |", "key", "ConfigMap words has no key units"),
+        ("    Northern Relay\n\n    Southern Relay\n", "\n", "key", "units of ConfigMap words has no words"),
+        ("    Northern Relay\n", &many, "key", "units of ConfigMap words has 1002 words; write at most 1000"),
+    ] {
+        let text = FULL.replace(from, to);
+        assert_ne!(text, FULL, "{from}");
+        let (problems, validated) = check(&text, &complete());
+        let found: Vec<&str> = problems
+            .iter()
+            .filter(|problem| problem.path == format!("{path}.{member}"))
+            .map(|problem| problem.message.as_str())
+            .collect();
+        assert!(found.len() == 1 && found[0].starts_with(message), "{from}: {problems:?}");
+        assert!(validated.connections.is_empty(), "{from}: what cannot be masked is not served");
     }
 }

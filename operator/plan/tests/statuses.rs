@@ -1,6 +1,8 @@
 //! What a status says, from what is wrong and what gateways answered.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use lychgate_crds::Reason;
@@ -190,7 +192,11 @@ fn gateways_and_rules_are_programmed_when_all_their_connections_are() {
 
     let nothing = problem(Reason::NoTarget, Severity::Warning);
     let rule = |connections: Vec<(String, State)>| {
-        status::masking_rule(&PolicyFacts { observed, problems: vec![&nothing], connections }, &json!({}))
+        status::masking_rule(
+            &PolicyFacts { observed, problems: vec![&nothing], connections },
+            &json!({}),
+            &BTreeMap::new(),
+        )
     };
     assert_eq!(said(&rule(vec![]).conditions), ["False/NoTarget", "False/NotAccepted"]);
     let holds = rule(vec![("agents/a".into(), State::True)]);
@@ -266,7 +272,7 @@ fn the_status_of_a_masking_rule_tells_what_it_is_compiled_to_and_of_a_wrong_one_
             "fields": fields,
         }});
         let facts = PolicyFacts { observed, problems: vec![], connections: vec![] };
-        status::masking_rule(&facts, &object).program
+        status::masking_rule(&facts, &object, &BTreeMap::new()).program
     };
     let field = |key: &str| json!([{"keys": [key], "action": {"drop": {}}}]);
     let one = program("a", field("pin")).unwrap();
@@ -275,4 +281,25 @@ fn the_status_of_a_masking_rule_tells_what_it_is_compiled_to_and_of_a_wrong_one_
     assert_ne!(program("a", field("pan")).unwrap().hash, one.hash);
     assert_eq!(program("a", json!([{"jsonPath": "a", "action": {"drop": {}}}])), None);
     assert_eq!(program("a", json!(7)), None);
+}
+
+#[test]
+fn words_in_a_config_map_are_part_of_what_a_rule_is_compiled_to() {
+    let observed = Observed { generation: 1, previous: &[], now: at(1) };
+    let object = json!({"spec": {
+        "targetRefs": [{"kind": "McpConnection", "name": "a"}],
+        "custom": [{
+            "name": "unit", "action": {"redact": {}},
+            "termsFrom": {"configMapKeyRef": {"name": "words", "key": "units"}},
+        }],
+    }});
+    let program = |words: Value| {
+        let facts = PolicyFacts { observed, problems: vec![], connections: vec![] };
+        let config_maps = BTreeMap::from([("words".to_owned(), std::sync::Arc::new(json!({"data": words})))]);
+        status::masking_rule(&facts, &object, &config_maps).program
+    };
+    let one = program(json!({"units": "Northern Relay\n"})).unwrap();
+    assert_eq!(program(json!({"units": "# again\nNorthern Relay"})), Some(one.clone()));
+    assert_ne!(program(json!({"units": "Southern Relay"})).unwrap().hash, one.hash);
+    assert_eq!(program(json!({"others": "Northern Relay"})), None);
 }

@@ -130,6 +130,9 @@ pub struct Custom {
     /// What it looks like, as a regular expression (RE2 syntax, linear time).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
+    /// How mixed its characters must be at least, in tenths of a bit for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy_tenths: Option<u32>,
     /// Words that it may be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<String>,

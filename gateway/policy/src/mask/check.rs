@@ -8,6 +8,7 @@ mod custom;
 
 use self::actions::{check_action, check_action_of_detector, check_action_of_field};
 use self::custom::check_customs;
+pub use self::custom::{MAXIMUM_TERM, MAXIMUM_TERMS};
 use super::rule::whole_value;
 use crate::compile::{MESSAGE_BYTES, Problem};
 use crate::config::{Action, Detector, Direction, Exclude, Field, MaskingRule};

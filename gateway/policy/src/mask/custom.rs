@@ -8,7 +8,7 @@ use std::ops::Range;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::ParserBuilder;
 
-use super::detect::{Sample, condensed, is_near, passes};
+use super::detect::{Sample, bits, condensed, is_near, passes};
 use super::integer::integer_digits;
 use super::program::Wish;
 use super::rule::MAXIMUM_PATTERN_BYTES;
@@ -33,6 +33,8 @@ pub(super) struct Custom {
     keywords: Vec<String>,
     window: usize,
     checksum: Checksum,
+    /// How mixed its characters must be, in bits for each.
+    entropy: Option<f64>,
     pub(super) action: Action,
 }
 
@@ -52,6 +54,7 @@ impl Custom {
             keywords: custom.keywords.iter().map(|keyword| condensed(keyword)).collect(),
             window: usize::try_from(custom.window).unwrap_or_default(),
             checksum: custom.checksum,
+            entropy: custom.entropy_tenths.map(|tenths| f64::from(tenths) / 10.0),
             action: custom.action.clone(),
         })
     }
@@ -67,7 +70,9 @@ impl Custom {
 
     /// Whether what stands at `range` is a value.
     fn is_value(&self, text: &str, label: &str, range: &Range<usize>) -> bool {
-        passes(self.checksum, text.get(range.clone()).unwrap_or_default())
+        let value = text.get(range.clone()).unwrap_or_default();
+        passes(self.checksum, value)
+            && self.entropy.is_none_or(|least| bits(value.as_bytes()) >= least)
             && (self.keywords.is_empty()
                 || is_near(Sample::new(text, label), range, &self.keywords, self.window))
     }

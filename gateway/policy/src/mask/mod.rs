@@ -49,7 +49,7 @@ use lychgate_gateway_mcp::json::{Edits, quote};
 use lychgate_gateway_mcp::lists::{List, META_SUBSCRIPTION_ID};
 use lychgate_gateway_mcp::message::{Id, Message, error_response, notification, response, tool_error};
 
-pub use check::check_rule;
+pub use check::{MAXIMUM_TERM, MAXIMUM_TERMS, check_rule};
 pub(crate) use content::compile_or_take;
 pub use content::{Compiled, Content};
 pub use cost::{Cost, cost};

@@ -74,7 +74,11 @@ fn masking_rule(place: &str, value: &Value) -> Found {
             violated(has(value, "type") == has(value, "group"), rule::DETECTOR_TYPE_OR_GROUP)
         }
         "spec.custom[]" => {
-            violated(has(value, "regex") == is_filled(value, "terms"), rule::CUSTOM_REGEX_OR_TERMS)
+            let ways = [has(value, "regex"), is_filled(value, "terms"), has(value, "termsFrom")].into_iter();
+            let mut found = violated(ways.filter(|way| *way).count() != 1, rule::CUSTOM_REGEX_OR_TERMS);
+            let is_alone = has(value, "entropy") && !has(value, "regex");
+            found.extend(violated(is_alone, rule::ENTROPY_WITH_REGEX));
+            found
         }
         "spec.fields[]" => {
             let ways =

@@ -30,6 +30,7 @@ use crate::problem::{Finding, ObjectKey, Problem, Severity, Source};
 use crate::service::Service;
 use crate::suggest::nearest;
 use crate::targets::Targets;
+use crate::terms;
 use crate::{command, masking};
 
 /// A file of manifests.
@@ -117,6 +118,7 @@ impl Loader {
         problems.extend(mark_duplicates(&mut inventory.config_maps));
         problems.extend(mark_duplicates(&mut inventory.services));
         problems.extend(mark_duplicates(&mut inventory.namespaces));
+        problems.extend(terms::resolve(&mut inventory));
         inventory.problems.clone_from(&problems);
         Loaded { inventory, problems, ignored }
     }

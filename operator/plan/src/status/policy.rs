@@ -1,5 +1,8 @@
 //! The statuses of policies.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use lychgate_crds::approval::policy::ApprovalPolicyStatus;
 use lychgate_crds::command::CommandRuleStatus;
 use lychgate_crds::masking::MaskingRuleStatus;
@@ -36,9 +39,14 @@ pub enum Guard {
     Lapsed(String),
 }
 
-/// The status of a MaskingRule, which is `object` as the API server has it.
+/// The status of a MaskingRule, which is `object` as the API server has it. `config_maps` are those of its namespace with
+/// words.
 #[must_use]
-pub fn masking_rule(facts: &PolicyFacts<'_>, object: &Value) -> MaskingRuleStatus {
+pub fn masking_rule(
+    facts: &PolicyFacts<'_>,
+    object: &Value,
+    config_maps: &BTreeMap<String, Arc<Value>>,
+) -> MaskingRuleStatus {
     let accepted = accepted_policy(facts);
     let programmed = programmed(&accepted, &facts.connections);
     MaskingRuleStatus {
@@ -47,7 +55,7 @@ pub fn masking_rule(facts: &PolicyFacts<'_>, object: &Value) -> MaskingRuleStatu
             facts.observed,
             vec![(ConditionType::Accepted, accepted), (ConditionType::Programmed, programmed)],
         ),
-        program: masking::program(object),
+        program: masking::program(object, config_maps),
         connection_count: i64::try_from(facts.connections.len()).ok(),
         connections: listed(facts),
     }

@@ -12,11 +12,15 @@ use crate::mask::marks::{CREDENTIAL, FIELD, UNREADABLE};
 const MAXIMUM_CUSTOMS: usize = 32;
 /// The longest name: with what stands around it, a mark is no longer than any other.
 const MAXIMUM_NAME: usize = 28;
-/// How many words may be looked for, how long each may be, in bytes, and how many may say what a value is.
-const MAXIMUM_TERMS: usize = 1000;
-const MAXIMUM_TERM: usize = 128;
+/// How many words may be looked for.
+pub const MAXIMUM_TERMS: usize = 1000;
+/// How long each may be, in bytes.
+pub const MAXIMUM_TERM: usize = 128;
+/// How many may say what a value is, and how long each may be, in bytes.
 const MAXIMUM_KEYWORDS: usize = 32;
 const MAXIMUM_KEYWORD: usize = 64;
+/// What can be asked of how mixed a value is, in tenths of a bit for each of its bytes.
+const ENTROPY: std::ops::RangeInclusive<u32> = 1..=80;
 /// How far away a word may stand: the text around is read for each match.
 const WINDOW: std::ops::RangeInclusive<u32> = 1..=200;
 
@@ -48,6 +52,7 @@ fn check_custom(custom: &Custom, path: &str, problems: &mut Vec<Problem>) {
         (Some(_), true) => check_lengths(custom, format!("{path}.regex"), problems),
         (None, false) => check_terms(custom, &format!("{path}.terms"), problems),
     }
+    check_entropy(custom, format!("{path}.entropy"), problems);
     check_keywords(custom, &format!("{path}.keywords"), problems);
     if !WINDOW.contains(&custom.window) {
         let (least, most) = (WINDOW.start(), WINDOW.end());
@@ -62,6 +67,18 @@ fn check_custom(custom: &Custom, path: &str, problems: &mut Vec<Problem>) {
             "does not fit what is found here, which has no known form; write another action",
         ));
     }
+}
+
+fn check_entropy(custom: &Custom, path: String, problems: &mut Vec<Problem>) {
+    let Some(tenths) = custom.entropy_tenths else { return };
+    let message = if custom.regex.is_none() {
+        "goes with regex alone: words are as they are; remove it, or write a regex"
+    } else if ENTROPY.contains(&tenths) {
+        return;
+    } else {
+        "is no entropy; write bits for each character, from 0.1 to 8, such as 3.5"
+    };
+    problems.push(Problem::new(path, message));
 }
 
 fn check_name(name: &str, path: String, problems: &mut Vec<Problem>) {
@@ -242,6 +259,16 @@ mod tests {
             (json!({"terms": thousand}), ".terms", "has 1001 words; write at most 1000"),
             (json!({"regex": "a", "keywords": ["a", "größe"]}), ".keywords[1]", keyword),
             (json!({"regex": "a", "keywords": ["- -"]}), ".keywords[0]", keyword),
+            (
+                json!({"terms": ["a"], "entropyTenths": 35}),
+                ".entropy",
+                "goes with regex alone: words are as they are; remove it, or write a regex",
+            ),
+            (
+                json!({"regex": "a", "entropyTenths": 81}),
+                ".entropy",
+                "is no entropy; write bits for each character, from 0.1 to 8, such as 3.5",
+            ),
             (
                 json!({"regex": "a", "window": 0}),
                 ".window",

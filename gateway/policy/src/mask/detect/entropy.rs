@@ -129,7 +129,7 @@ fn is_random(value: &[u8]) -> bool {
 }
 
 /// The entropy of the bytes of a value (Shannon), in bits for each.
-fn bits(value: &[u8]) -> f64 {
+pub(in crate::mask) fn bits(value: &[u8]) -> f64 {
     let mut counts = [0_u16; 256];
     for &byte in value {
         if let Some(count) = counts.get_mut(usize::from(byte)) {

@@ -46,6 +46,7 @@ pub(super) use bytes::condensed;
 pub(super) use checksum::passes;
 pub(super) use context::is_near;
 pub(super) use engine::{Earlier, Finder, Hit, is_token};
+pub(super) use entropy::bits;
 use trigger::Trigger;
 pub(super) use trigger::{MINIMUM_RUN, Wanted};
 

@@ -181,3 +181,17 @@ fn what_stands_in_place_of_a_value_is_none_so_that_nothing_grows() {
     assert_eq!(once, "[REDACTED:own][REDACTED:own][REDACTED:own]");
     assert_eq!(any.content(&once), once);
 }
+
+#[test]
+fn what_matches_must_be_as_mixed_as_the_rule_says() {
+    let mixed = setup(json!({"regex": r"\b[A-Za-z0-9]{20}\b", "entropyTenths": 38}));
+    assert_marked(
+        &mixed,
+        &[
+            "«q8Zr2LmX9vTt4KpB7wHs» and internationalization",
+            "aaaaaaaaaaaaaaaaaaaa, abababababababababab, abcdabcdabcdabcdabcd",
+            "at «abcdefghijklmnopqrst»: each of twenty characters is another, which is log2(20) = 4.3 bits",
+        ],
+    );
+    assert_marked(&setup(json!({"regex": "[ab]{4}", "entropyTenths": 10})), &["«abab» aaab «aabb»"]);
+}

@@ -4,7 +4,7 @@
 //! and for the reader of a value, so that the two cannot disagree. Finding strings in a text is the
 //! scanner's work.
 
-use super::special::{LANE, first_backslash};
+use super::special::{LANE, first_backslash, first_special};
 
 /// What is wrong with an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +113,8 @@ fn resolve(text: &[u8], position: usize, output: &mut [u8], length: &mut usize) 
 pub fn quote(text: &str) -> String {
     let mut output = String::with_capacity(text.len() + 2);
     output.push('"');
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
-        output.push_str(text);
-        output.push('"');
-        return output;
-    }
     let mut rest = text;
-    while let Some(place) = rest.bytes().position(|byte| !is_plain(byte)) {
+    while let Some(place) = first_unquotable(rest.as_bytes()) {
         let (plain, behind) = rest.split_at(place);
         output.push_str(plain);
         let mut characters = behind.chars();
@@ -143,6 +137,19 @@ pub fn quote(text: &str) -> String {
     output.push_str(rest);
     output.push('"');
     output
+}
+
+/// The first byte of a text that does not stand as it is between quotes.
+fn first_unquotable(text: &[u8]) -> Option<usize> {
+    let (lanes, rest) = text.as_chunks::<LANE>();
+    for (index, lane) in lanes.iter().enumerate() {
+        let special = first_special(lane);
+        if special < LANE {
+            return Some(index * LANE + special);
+        }
+    }
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    rest.iter().position(|byte| !is_plain(*byte)).map(|place| lanes.len() * LANE + place)
 }
 
 #[cfg(test)]

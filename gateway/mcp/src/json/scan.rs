@@ -31,7 +31,7 @@ pub(super) struct Node {
 const MOST_NODES: usize = 1 << 16;
 /// Up to this many members are compared pair by pair, beyond it through a set.
 const PAIRWISE_MEMBERS: usize = 16;
-/// Up to this many are compared pair by pair at sight.
+/// Up to this many find places of their own in a word, as a rule.
 const FEW_MEMBERS: usize = 8;
 
 /// Scans `text`, which must be UTF-8, into nodes.
@@ -107,7 +107,7 @@ impl<'a> Scanner<'a> {
         self.fail(fault)
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> State {
         let start = self.position;
         match self.peek() {
@@ -134,7 +134,6 @@ impl<'a> Scanner<'a> {
     }
 
     /// The name of a member, the colon behind it, and its value.
-    #[inline]
     fn name(&mut self) -> State {
         let start = self.position;
         if self.peek() != Some(b'"') {
@@ -235,20 +234,18 @@ impl<'a> Scanner<'a> {
     fn differ_at_sight(&self, indexes: &[u32]) -> bool {
         /// As many names as a few have places enough.
         const PLACES: usize = 1024;
-        /// Spreads the bits of a word into its highest ones (Knuth, TAOCP 3, section 6.4).
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        if indexes.len() <= FEW_MEMBERS {
-            return self.differ_in_pairs(indexes);
-        }
         if indexes.len() > PAIRWISE_MEMBERS {
             return false;
+        }
+        if indexes.len() <= FEW_MEMBERS && self.have_places_of_their_own(indexes) {
+            return true;
         }
         let mut seen = [0_u64; PLACES / 64];
         for &index in indexes {
             let Some(node) = self.nodes.get(index as usize).filter(|node| !node.escaped) else {
                 return false;
             };
-            let place = (self.look_of(node).wrapping_mul(SPREAD) >> (64 - PLACES.ilog2())) as usize;
+            let place = (spread(self.look_of(node)) >> (u64::BITS - PLACES.ilog2())) as usize;
             let Some(word) = seen.get_mut(place / 64) else { return false };
             let bit = 1 << (place % 64);
             if *word & bit != 0 {
@@ -259,7 +256,22 @@ impl<'a> Scanner<'a> {
         true
     }
 
-    /// The same, where there are fewer or two may be the same.
+    /// The same, by one word, in which two that differ may share a place.
+    #[inline]
+    fn have_places_of_their_own(&self, indexes: &[u32]) -> bool {
+        let mut seen = 0_u64;
+        let mut has_own = true;
+        for &index in indexes {
+            let Some(node) = self.nodes.get(index as usize) else { return false };
+            let bit = 1 << (spread(self.look_of(node)) >> (u64::BITS - u64::BITS.ilog2()));
+            has_own &= !node.escaped && seen & bit == 0;
+            seen |= bit;
+        }
+        has_own
+    }
+
+    /// The same, where two may be the same.
+    #[inline(never)]
     fn differ_in_pairs(&self, indexes: &[u32]) -> bool {
         let mut looks = [0_u64; PAIRWISE_MEMBERS];
         let Some(places) = looks.get_mut(..indexes.len()) else { return false };
@@ -413,6 +425,12 @@ impl<'a> Scanner<'a> {
     fn rest(&self) -> &'a [u8] {
         self.text.get(self.position..).unwrap_or_default()
     }
+}
+
+/// The bits of a word, spread into its highest ones (Knuth, TAOCP 3, section 6.4).
+#[inline]
+fn spread(word: u64) -> u64 {
+    word.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// A place in the text or the list of nodes.

@@ -150,6 +150,13 @@ pub(super) fn first_backslash(lane: &[u8; LANE]) -> usize {
     (lanes::backslashes(lane) | 1 << LANE).trailing_zeros() as usize
 }
 
+/// Which of some bytes is the first quote, backslash or control character; [`LANE`] if none is.
+#[inline]
+pub(super) fn first_special(lane: &[u8; LANE]) -> usize {
+    let [quotes, backslashes, controls] = lanes::classes(lane);
+    (quotes | backslashes | controls | 1 << LANE).trailing_zeros() as usize
+}
+
 /// Sixteen bytes at a time.
 #[cfg(target_arch = "x86_64")]
 mod lanes {

@@ -53,7 +53,9 @@ impl Masker<'_> {
     /// Notes what the texts of an array become of which a part of a split value is in: [`Masker::carried`] has it then,
     /// until what this gives back is forgotten.
     pub(in crate::mask) fn carry(&mut self, array: Value<'_>, place: Place<'_>) -> Vec<usize> {
-        if self.active.wanted().is_empty() || !may_be_split(array) {
+        let entry = array.entries().start;
+        let may_change = self.sieve.lets_through(entry..entry + 1);
+        if self.active.wanted().is_empty() || !may_change || !may_be_split(array) {
             return Vec::new();
         }
         let values: Vec<_> = array.items().map(text_of).collect();

@@ -29,12 +29,14 @@ pub(in crate::mask) fn is_near<N: AsRef<str>>(
     names: &[N],
     reach: usize,
 ) -> bool {
-    if says_any(sample.label, names) {
+    let beginnings = beginnings(names);
+    if says_any(sample.label, names, beginnings) {
         return true;
     }
     let (behind, ahead) = around(sample.text, range, reach);
-    (has_beginning(behind, names) && says_any(without_cut(sample.text, range.start, behind), names))
-        || says_any(ahead, names)
+    (has_beginning(behind, names, beginnings)
+        && says_any(without_cut(sample.text, range.start, behind), names, beginnings))
+        || says_any(ahead, names, beginnings)
 }
 
 /// `behind`, which ends at `end` of `text`, without the half of a word or a mask that it may begin with.
@@ -57,19 +59,20 @@ fn without_cut<'t>(text: &'t str, end: usize, behind: &'t str) -> &'t str {
     behind
 }
 
-/// Whether a text has one of these names in it.
-fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
-    if !has_beginning(text, names) {
+/// Whether a text has one of these names in it, which have these `beginnings`.
+fn says_any<N: AsRef<str>>(text: &str, names: &[N], beginnings: u64) -> bool {
+    if !has_beginning(text, names, beginnings) {
         return false;
     }
     count(text.len());
     let mut rest = text;
     while let Some((part, behind)) = next_part(rest) {
-        let begins = part.as_bytes().first().map(u8::to_ascii_lowercase);
-        if names
-            .iter()
-            .map(AsRef::as_ref)
-            .any(|name| name.as_bytes().first().copied() == begins && reads(rest, name))
+        let begins = part.as_bytes().first().map_or(0, |first| first.to_ascii_lowercase());
+        if beginnings & bit_of(begins) != 0
+            && names
+                .iter()
+                .map(AsRef::as_ref)
+                .any(|name| name.as_bytes().first() == Some(&begins) && reads(rest, name))
         {
             return true;
         }
@@ -78,26 +81,30 @@ fn says_any<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
     false
 }
 
-/// Whether a text has the first letter of one of these names. What surrounds most numbers has none of few.
-fn has_beginning<N: AsRef<str>>(text: &str, names: &[N]) -> bool {
+/// The letters and digits that names begin with, one bit for each.
+fn beginnings<N: AsRef<str>>(names: &[N]) -> u64 {
+    let firsts = names.iter().filter_map(|name| name.as_ref().as_bytes().first());
+    firsts.fold(0, |bits, first| bits | bit_of(*first))
+}
+
+/// The bit of a small letter or a digit. A letter may share one with a digit: who asks for names looks at them, too.
+fn bit_of(byte: u8) -> u64 {
+    1 << (byte % 64)
+}
+
+/// Whether a text has the first letter of one of these names, which have these `beginnings`. What surrounds most numbers has none
+/// of few.
+fn has_beginning<N: AsRef<str>>(text: &str, names: &[N], beginnings: u64) -> bool {
     /// More letters than these are in any text.
-    const FEW: usize = 4;
-    let firsts = names.iter().filter_map(|name| name.as_ref().as_bytes().first().copied());
-    let mut looked_for = 0_u8;
-    let mut last = 0;
-    for first in firsts {
-        if first == last {
-            continue;
-        }
-        last = first;
-        looked_for += 1;
-        if usize::from(looked_for) > FEW
-            || memchr::memchr2(first, first.to_ascii_uppercase(), text.as_bytes()).is_some()
-        {
-            return true;
-        }
+    const FEW: u32 = 4;
+    if beginnings.count_ones() > FEW {
+        return true;
     }
-    false
+    let mut last = 0;
+    names.iter().filter_map(|name| name.as_ref().as_bytes().first().copied()).any(|first| {
+        std::mem::replace(&mut last, first) != first
+            && memchr::memchr2(first, first.to_ascii_uppercase(), text.as_bytes()).is_some()
+    })
 }
 
 /// Whether the parts at the beginning of `text` are `name`.
@@ -165,7 +172,11 @@ fn next_part(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, is_named, says_any};
+    use super::{Sample, beginnings, is_named};
+
+    fn says_any(text: &str, names: &[&str]) -> bool {
+        super::says_any(text, names, beginnings(names))
+    }
 
     #[test]
     fn a_name_is_found_however_it_is_written() {

@@ -80,8 +80,8 @@ fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
                 .then_some(day.start..year.end)?
         }
         None => {
-            let (month, start) = month_before(sample.text, day.start)?;
             let year = year_at(text, day.end)?;
+            let (month, start) = month_before(sample.text, day.start)?;
             is_birth(digits_value(text, &year), month, digits_value(text, day)).then_some(start..year.end)?
         }
     };

@@ -398,7 +398,9 @@ pub struct MaskingProgram {
     pub detectors: i64,
     /// How many paths and patterns over names are compared with every member.
     pub fields: i64,
-    /// Whether answers pass before they are there whole. They do not: a gateway has each message whole before it masks it.
+    /// Whether long answers of tools pass before they are there whole, as far as this rule is asked. A rule with `block`,
+    /// with `drop` at a field, with indices, slices or filters in a path, with `limits.messageBytes`, with `failurePolicy: Open` or
+    /// with `decode.nestedJson: 0` looks at more than a piece of an answer.
     pub streaming: bool,
 }
 

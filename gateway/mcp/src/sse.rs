@@ -14,7 +14,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use decode::{Decoder, Ending, SseError};
-pub use encode::encode;
+pub use encode::{continue_data, encode};
 
 /// One event. The decoder gives either a comment alone, or at least one of the other fields.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -117,7 +117,35 @@ mod tests {
         prop_oneof![message, comment]
     }
 
+    /// The same, where what is there of data is taken after each chunk, and joined again.
+    fn decode_taking(stream: &[u8], cuts: &[usize]) -> Vec<Event> {
+        let mut decoder = Decoder::new(1000);
+        let (mut events, mut rest, mut taken) = (Vec::new(), stream, Vec::new());
+        for cut in cuts.iter().copied().chain([usize::MAX]) {
+            let (chunk, after) = rest.split_at(cut.min(rest.len()));
+            rest = after;
+            for mut event in decoder.push(chunk).unwrap() {
+                if let Some(data) = &event.data {
+                    taken.extend_from_slice(data);
+                    event.data = Some(Bytes::from(std::mem::take(&mut taken)));
+                }
+                events.push(event);
+            }
+            taken.extend(decoder.take_data().unwrap_or_default());
+        }
+        events
+    }
+
     proptest! {
+        #[test]
+        fn given_data_that_is_taken_while_it_comes_when_joined_then_it_is_the_same(
+            stream in stream(),
+            cuts in prop::collection::vec(0_usize..8, 0..40),
+        ) {
+            let (whole, _) = decode(&stream, &[], 1000);
+            prop_assert_eq!(decode_taking(&stream, &cuts), whole);
+        }
+
         #[test]
         fn given_a_stream_when_cut_in_any_way_then_the_events_are_the_same(
             stream in stream(),

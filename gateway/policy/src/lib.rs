@@ -30,6 +30,7 @@ pub mod pinning;
 mod restore;
 pub mod server;
 pub mod shown;
+pub mod stream;
 pub mod task;
 #[cfg(test)]
 mod testing;

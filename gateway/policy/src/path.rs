@@ -82,6 +82,13 @@ impl Path {
         selectors.any(|selector| matches!(selector, Selector::Filter(_)))
     }
 
+    /// Whether it leads to the same places however much of a document stands beside them: it asks about no values, and
+    /// counts no items.
+    pub(crate) fn is_by_name(&self) -> bool {
+        let mut selectors = self.segments.iter().flat_map(|segment| &segment.selectors);
+        selectors.all(|selector| matches!(selector, Selector::Name(_) | Selector::Wildcard))
+    }
+
     /// Whether the last step counts the items of an array.
     pub(crate) fn ends_by_number(&self) -> bool {
         let last = self.segments.last().into_iter().flat_map(|segment| &segment.selectors);

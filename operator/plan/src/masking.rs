@@ -64,13 +64,13 @@ pub(crate) fn program(object: &Value, config_maps: &BTreeMap<String, Arc<Value>>
     if !check_rule(&rule).is_empty() {
         return None;
     }
-    let Cost { detectors, fields } = cost(&rule);
+    let Cost { detectors, fields, streaming } = cost(&rule);
     Some(MaskingProgram {
         // Names are texts and numbers are integers in there: nothing that JSON cannot say.
         hash: sha256(&serde_json::to_vec(&rule).unwrap_or_default()),
         detectors: i64::try_from(detectors).unwrap_or(i64::MAX),
         fields: i64::try_from(fields).unwrap_or(i64::MAX),
-        streaming: false,
+        streaming,
     })
 }
 

@@ -277,6 +277,7 @@ fn the_status_of_a_masking_rule_tells_what_it_is_compiled_to_and_of_a_wrong_one_
     let field = |key: &str| json!([{"keys": [key], "action": {"drop": {}}}]);
     let one = program("a", field("pin")).unwrap();
     assert_eq!((one.detectors, one.fields, one.streaming, one.hash.len()), (1, 1, false, 64));
+    assert!(program("a", json!([{"keys": ["pin"], "action": {"redact": {}}}])).unwrap().streaming);
     assert_eq!(program("b", field("pin")).unwrap(), one);
     assert_ne!(program("a", field("pan")).unwrap().hash, one.hash);
     assert_eq!(program("a", json!([{"jsonPath": "a", "action": {"drop": {}}}])), None);

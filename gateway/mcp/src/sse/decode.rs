@@ -1,11 +1,13 @@
 //! Reading events from chunks.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::Event;
 
 /// A byte order mark. One may begin a stream and is none of its first line (WHATWG HTML, section 9.2.5).
 const MARK: &[u8] = b"\xEF\xBB\xBF";
+/// What a line of data begins with.
+const DATA: &[u8] = b"data:";
 
 /// Reads a stream of events that arrives in chunks.
 pub struct Decoder {
@@ -15,6 +17,8 @@ pub struct Decoder {
     /// The fields of the block being read; data apart, because it grows.
     fields: Event,
     data: Option<BytesMut>,
+    /// Whether the line being read is the rest of data of which the beginning was taken.
+    is_rest: bool,
     /// Whether the next byte begins the stream, where a byte order mark is allowed.
     is_first_line: bool,
     /// Whether the last byte was a carriage return, so that a line feed belongs to it.
@@ -53,6 +57,7 @@ impl Decoder {
             line: BytesMut::new(),
             fields: Event::default(),
             data: None,
+            is_rest: false,
             is_first_line: true,
             after_carriage_return: false,
             fault: None,
@@ -76,6 +81,49 @@ impl Decoder {
             }
         }
         Ok(events)
+    }
+
+    /// The id and name that the event being read has so far.
+    #[must_use]
+    pub fn begun(&self) -> Event {
+        self.fields.clone()
+    }
+
+    /// The data that is there of the event being read.
+    #[must_use]
+    pub fn data(&self) -> Vec<u8> {
+        let mut copy = Self { data: self.data.clone(), line: self.line.clone(), ..Self::new(0) };
+        copy.take_data().unwrap_or_default().into()
+    }
+
+    /// How many bytes of data are there of the event being read.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, BytesMut::len) + self.line.len()
+    }
+
+    /// Takes the data that is there of the event being read, so that it is not held; the event then has the rest. Nothing,
+    /// where there is none.
+    pub fn take_data(&mut self) -> Option<Bytes> {
+        let whole_lines = self.data.take();
+        let has_lines = whole_lines.is_some();
+        let mut data = whole_lines.unwrap_or_default();
+        if !self.is_rest && self.line.starts_with(DATA) && self.line.len() > DATA.len() {
+            (self.is_rest, self.is_first_line) = (true, false);
+            self.line.advance(DATA.len());
+            if self.line.starts_with(b" ") {
+                self.line.advance(1);
+            }
+            if has_lines {
+                data.extend_from_slice(b"\n");
+            }
+        } else if !self.is_rest {
+            // The next line of data begins with a line feed.
+            self.data = has_lines.then(BytesMut::new);
+            return has_lines.then(|| data.freeze());
+        }
+        data.extend_from_slice(&std::mem::take(&mut self.line));
+        Some(data.freeze())
     }
 
     /// Ends the stream, discarding an incomplete event, and says whether there was one.
@@ -134,6 +182,10 @@ impl Decoder {
         let mut line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.is_first_line) && line.starts_with(MARK) {
             line.advance(MARK.len());
+        }
+        if std::mem::take(&mut self.is_rest) {
+            self.data = Some(line);
+            return None;
         }
         if line.is_empty() {
             let is_event = self.has_fields();

@@ -46,6 +46,16 @@ fn push_value(value: &str, output: &mut Vec<u8>) {
     output.push(b'\n');
 }
 
+/// Appends more data to a block whose last line is one of data and has not ended.
+pub fn continue_data(data: &[u8], output: &mut Vec<u8>) {
+    for (number, line) in data.split(|byte| matches!(byte, b'\r' | b'\n')).enumerate() {
+        if number > 0 {
+            output.extend_from_slice(b"\ndata: ");
+        }
+        output.extend_from_slice(line);
+    }
+}
+
 fn push_data(data: &[u8], output: &mut Vec<u8>) {
     let mut rest = data;
     loop {

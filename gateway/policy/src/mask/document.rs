@@ -347,7 +347,7 @@ pub(crate) fn looks_like_json(text: &str) -> bool {
 }
 
 /// Whether a text that we refuse is JSON to more lenient readers, so that places in it exist for them.
-pub(super) fn is_read_by_others(error: &JsonError) -> bool {
+pub(crate) fn is_read_by_others(error: &JsonError) -> bool {
     match error {
         JsonError::TooLong { .. }
         | JsonError::TooDeep { .. }

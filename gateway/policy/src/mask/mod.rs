@@ -53,7 +53,7 @@ pub use check::{MAXIMUM_TERM, MAXIMUM_TERMS, check_rule};
 pub(crate) use content::compile_or_take;
 pub use content::{Compiled, Content};
 pub use cost::{Cost, cost};
-pub(crate) use document::looks_like_json;
+pub(crate) use document::{is_read_by_others, looks_like_json};
 pub use fitted::{fit, may_misfit};
 pub use keyed::masking_key;
 pub use known::Known;
@@ -161,6 +161,11 @@ impl Masked {
         &self.blocked
     }
 
+    /// Counts what is not shown because nobody can say where in it what stands.
+    pub(crate) fn note_unreadable(&mut self) {
+        *self.counts.entry(marks::UNREADABLE.to_owned()).or_default() += 1;
+    }
+
     fn own(bytes: Bytes) -> Self {
         let counts = BTreeMap::new();
         let (is_refusal, is_clean) = (false, false);
@@ -231,6 +236,11 @@ fn follow(
     masker.message(message.document().root(), context, &mut edits);
     let trail = masker.trail.take();
     (Masked { audited, ..seal(message, context, edits, masker) }, trail)
+}
+
+/// What stands for a text that cannot be masked in part.
+pub(crate) fn unreadable_mark() -> String {
+    action::mark(marks::UNREADABLE)
 }
 
 fn exceeds(message: &Message, limit: u64) -> bool {

@@ -13,7 +13,7 @@ use super::detect::Wanted;
 use super::marks::masks;
 use super::rule::{Decode, Rule};
 use super::token::Tokens;
-use super::{Context, check};
+use super::{Context, check, cost};
 use crate::compile::Problem;
 use crate::config::{self, Action, DetectorType};
 use crate::glob::Glob;
@@ -29,6 +29,8 @@ pub struct Program {
     /// Those that only count.
     pub(super) audited: Rules,
     tokenizes: bool,
+    /// Whether all of them can be held to the pieces of an answer.
+    streams: bool,
 }
 
 /// Some of the rules, in the order of the configuration.
@@ -96,13 +98,19 @@ fn compile_with(
         let mut actions = enforced.rules.iter().flat_map(Rule::actions);
         let tokenizes = actions.any(|action| matches!(action, Action::Tokenize {}));
         drop(actions);
-        Ok(Program { enforced, audited: of(true), tokenizes })
+        Ok(Program { enforced, audited: of(true), tokenizes, streams: rules.iter().all(cost::streams) })
     } else {
         Err(problems)
     }
 }
 
 impl Program {
+    /// Whether an answer can be masked while it comes ([`crate::stream`]).
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.streams
+    }
+
     /// What becomes of values, by any rule.
     pub(super) fn actions(&self) -> impl Iterator<Item = &Action> {
         self.enforced.rules.iter().flat_map(Rule::actions)

@@ -5,6 +5,7 @@
 //! the call; what went before stays.
 
 mod fitted;
+mod pieces;
 mod stream;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
 pub use self::fitted::Doubt;
+pub use self::pieces::{Received, receive};
 pub use self::stream::{Life, SILENCE, beginning, events};
 use crate::approval::time::now_milliseconds;
 use crate::connection::Connection;

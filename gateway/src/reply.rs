@@ -1,7 +1,5 @@
 //! What leaves for a client. Only [`Masked`] messages, empty bodies and the gateway's own documents do.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -17,7 +15,13 @@ use crate::caller::Unauthenticated;
 use crate::failure::Failure;
 
 /// The body of every reply.
-pub type ReplyBody = UnsyncBoxBody<Bytes, Infallible>;
+pub type ReplyBody = UnsyncBoxBody<Bytes, Broken>;
+
+/// A reply that began and cannot be ended: its connection, or its stream of HTTP/2, breaks off, so that nobody takes what
+/// has come for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off")]
+pub struct Broken;
 
 /// How long a client shall wait before it tries again after a 503, in seconds.
 const UNAVAILABLE_RETRY_SECONDS: u64 = 1;
@@ -31,7 +35,7 @@ pub fn message(status: StatusCode, masked: Masked) -> Response<ReplyBody> {
 /// No body at all.
 #[must_use]
 pub fn empty(status: StatusCode) -> Response<ReplyBody> {
-    let mut response = Response::new(Empty::new().boxed_unsync());
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
 }
@@ -51,7 +55,7 @@ where
     S: futures_util::Stream<Item = Bytes> + Send + 'static,
 {
     use futures_util::StreamExt as _;
-    let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+    let frames = chunks.map(|chunk| Ok(Frame::data(chunk)));
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -59,6 +63,16 @@ where
     // Proxies that buffer would hold an event until the next.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
+}
+
+/// One message that goes out in pieces.
+#[must_use]
+pub fn pieces<S>(chunks: S) -> Response<ReplyBody>
+where
+    S: futures_util::Stream<Item = Result<Bytes, Broken>> + Send + 'static,
+{
+    use futures_util::TryStreamExt as _;
+    of_body(StatusCode::OK, "application/json", StreamBody::new(chunks.map_ok(Frame::data)).boxed_unsync())
 }
 
 /// A document of the gateway's own.
@@ -145,7 +159,11 @@ fn challenge(reason: &Unauthenticated, resource: &str) -> Option<HeaderValue> {
 }
 
 fn with_body(status: StatusCode, kind: &'static str, body: Bytes) -> Response<ReplyBody> {
-    let mut response = Response::new(Full::new(body).boxed_unsync());
+    of_body(status, kind, Full::new(body).map_err(|never| match never {}).boxed_unsync())
+}
+
+fn of_body(status: StatusCode, kind: &'static str, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -14,7 +14,7 @@ use lychgate_gateway_policy::mask::{Audience, Context, Known, Masked, Tokens, ma
 use lychgate_gateway_policy::pinning::Finding;
 use lychgate_gateway_policy::{Call, Caller, Operation, Policy};
 use lychgate_gateway_record::{
-    self as record, AUDITED, Decision, End, Ended, Entry, Event, Failed, Injected, Response,
+    self as record, AUDITED, Decision, End, Ended, Entry, Event, Failed, Injected, Piece, Response,
 };
 
 use crate::approval::full_name;
@@ -72,6 +72,8 @@ pub struct ServerMessage<'a> {
     pub status: u16,
     /// Whether it is part of an event stream.
     pub stream: bool,
+    /// Where it begins, if it is a piece of a message.
+    pub piece: Option<Piece>,
     /// Whether it is the answer that the call waits for.
     pub last: bool,
 }
@@ -250,6 +252,7 @@ impl Ticket {
             stream: message.stream,
             part: self.part,
             last: message.last,
+            piece: message.piece,
             message: recorded_message(message.recorded),
             message_bytes: message.relayed_bytes as u64,
             masks: masks(message.recorded),
@@ -460,15 +463,27 @@ mod tests {
     #[tokio::test]
     async fn a_page_says_nothing_twice_also_where_its_client_leaves_while_it_is_written() {
         let answer = own_pong(&Id::Number(1));
-        let message =
-            ServerMessage { recorded: &answer, relayed_bytes: 2, status: 200, stream: false, last: true };
+        let message = ServerMessage {
+            recorded: &answer,
+            relayed_bytes: 2,
+            status: 200,
+            stream: false,
+            piece: None,
+            last: true,
+        };
         let whole = ["Request", "Response", "Ended"];
         let answered = left_by(async |mut ticket| ticket.completed(message).await.unwrap()).await;
         assert_eq!(answered, whole);
         // So long that nobody writes it at once.
         let answer = own_tool_error(&Id::Number(1), &"x".repeat(100_000), &[]);
-        let message =
-            ServerMessage { recorded: &answer, relayed_bytes: 2, status: 200, stream: false, last: true };
+        let message = ServerMessage {
+            recorded: &answer,
+            relayed_bytes: 2,
+            status: 200,
+            stream: false,
+            piece: None,
+            last: true,
+        };
         let left = left_by(async |mut ticket| {
             tokio::select! {
                 biased;

@@ -28,6 +28,7 @@ mod inspector;
 mod lifecycle;
 mod limits;
 mod listening;
+mod long_answers;
 mod memory;
 mod notifications;
 mod odd;

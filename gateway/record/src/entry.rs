@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::LINE_BYTES_MAXIMUM;
+use crate::answer::{Failed, Response};
 use crate::command::Commands;
 use crate::flagged::Flagged;
 use crate::key::VerifyingKey;
@@ -221,44 +222,6 @@ pub struct Injected {
     pub version: String,
     /// The host that it was sent to.
     pub host: String,
-}
-
-/// An answer of the upstream server, or one part of a streamed answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Response {
-    /// The call that is answered.
-    pub call: String,
-    /// The HTTP status (RFC 9110, section 15).
-    pub status: u16,
-    /// Whether the answer is an event stream.
-    pub stream: bool,
-    /// The part's place in the stream, from 0; 0 if it is no stream.
-    pub part: u64,
-    /// Whether this is the last part.
-    pub last: bool,
-    /// The masked message; absent when payloads are not recorded or the bytes are not JSON.
-    #[serde(default, skip_serializing)]
-    pub message: Option<Message>,
-    /// The message's length in bytes as it was relayed.
-    pub message_bytes: u64,
-    /// What was masked in the message.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub masks: Masks,
-    /// Microseconds from forwarding the call until this part came.
-    pub upstream_microseconds: u64,
-}
-
-/// A call that the gateway itself answered with an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failed {
-    /// The call.
-    pub call: String,
-    /// The name of the reason, as the documentation lists it.
-    pub reason: String,
-    /// The HTTP status that the caller saw.
-    pub status: u16,
 }
 
 /// A message outside a call's own answer, such as a notification or the server's own request.

@@ -7,6 +7,7 @@
 //! already masked, and gets bytes back. `docs/record-format.md` describes the same format for a
 //! second implementation; a test holds the two together.
 
+mod answer;
 mod chain;
 mod command;
 mod entry;
@@ -26,11 +27,12 @@ mod split;
 mod timestamp;
 mod verify;
 
+pub use answer::{Failed, Piece, Response};
 pub use chain::{Chain, LastLine, Line};
 pub use command::{Commands, Finding};
 pub use entry::{
     AUDITED, Asked, Caller, Decided, Decision, Direction, EncodeError, Encoded, End, Ended, Entry, Event,
-    Failed, Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Response, Vote,
+    Injected, Masks, Opened, Outcome, Recovered, Rejected, Request, Vote,
 };
 pub use flagged::{Flag, Flagged};
 pub use hash::Hash;

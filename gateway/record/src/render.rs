@@ -2,8 +2,9 @@
 //! auditor's terminal raw, so everything goes through [`escape`] before it is cut into lines; how
 //! the text is paced, coloured or paged is the command line's matter.
 
+use crate::answer::Response;
 use crate::command::Commands;
-use crate::entry::{Caller, Decided, Direction, Entry, Masks, Outcome, Request, Response};
+use crate::entry::{Caller, Decided, Direction, Entry, Masks, Outcome, Request};
 use crate::flagged::{Flag, Flagged};
 use crate::line::Content;
 use crate::replay::Step;
@@ -117,7 +118,9 @@ fn request_headline(request: &Request) -> String {
 
 fn response_headline(response: &Response) -> String {
     match (response.stream, response.last) {
-        (false, _) => "response".into(),
+        (false, _) if response.piece.is_none() => "response".into(),
+        (false, false) => format!("response, piece {}", response.part),
+        (false, true) => format!("response, piece {}, the last", response.part),
         (true, false) => format!("response, part {}", response.part),
         (true, true) => format!("response, part {}, the last", response.part),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use lychgate_gateway_mcp::headers::MCP_SESSION_ID;
@@ -13,7 +14,7 @@ use super::{Failed, Visit, unless_closed};
 use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::open::Place;
-use crate::relay::{self, Life, Origin};
+use crate::relay::{self, Life, Origin, Received};
 use crate::reply::{self, ReplyBody};
 use crate::session::{self, LIFETIME_SECONDS, Session};
 use crate::state::now_seconds;
@@ -51,9 +52,19 @@ pub(super) async fn respond(
             }
         }
         BodyForm::Events | BodyForm::Json | BodyForm::Other => {
-            match whole(visit, &origin, answer, &mut ticket).await {
-                Ok(answered) => answered,
+            let received = match received(visit, &origin, answer, &ticket).await {
+                Ok(received) => received,
                 Err(failure) => return Err((failure, Box::new(ticket))),
+            };
+            match received {
+                Received::Pieces(pieces) => {
+                    (reply::pieces(pieces.chunks(origin, ticket)), Negotiated::default())
+                }
+                Received::Whole(body) => match whole(visit, &origin, (status, form), body, &mut ticket).await
+                {
+                    Ok(answered) => answered,
+                    Err(failure) => return Err((failure, Box::new(ticket))),
+                },
             }
         }
     };
@@ -63,19 +74,30 @@ pub(super) async fn respond(
     Ok(response)
 }
 
+/// Receives an answer that is one message, or none: the whole of it, unless it is long and can go on in pieces.
+async fn received(
+    visit: &Visit,
+    origin: &Origin,
+    answer: Response<Incoming>,
+    ticket: &Ticket,
+) -> Result<Received, Failure> {
+    let is_result =
+        answer.status() == StatusCode::OK && upstream::body_form(answer.headers()) == BodyForm::Json;
+    let may_stream = is_result && !visit.is_event && origin.streams();
+    let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
+    let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
+    let receive = relay::receive(origin, answer.into_body(), left, may_stream);
+    unless_closed(visit, &operation, receive).await
+}
+
 /// Relays an answer that is one message, or none.
 async fn whole(
     visit: &Visit,
     origin: &Origin,
-    answer: Response<Incoming>,
+    (status, form): (StatusCode, BodyForm),
+    body: Bytes,
     ticket: &mut Ticket,
 ) -> Result<(Response<ReplyBody>, Negotiated), Failure> {
-    let (status, form) = (answer.status(), upstream::body_form(answer.headers()));
-    let limit = visit.connection.policy.config().limits.message_bytes;
-    let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
-    let read = upstream::read_whole(answer.into_body(), limit, left);
-    let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
-    let body = unless_closed(visit, &operation, read).await?;
     if origin.id.is_none() && status.is_success() {
         // What answers a notification has nothing to say.
         ticket.ended(End::Completed).await;
@@ -96,6 +118,7 @@ async fn whole(
         relayed_bytes: passing.masked.bytes().len(),
         status: status.as_u16(),
         stream: false,
+        piece: None,
         last: true,
     };
     ticket.completed(message).await?;

@@ -140,7 +140,8 @@ pub(super) async fn run(mut case: Case) -> Result<Response<ReplyBody>, Failed> {
     match Box::pin(opened(&mut case)).await {
         Ok(permit) => {
             count(&case.visit, "Used");
-            forward(case.visit, &permit, case.ticket, turn).await
+            // The client may have been told to wait in a stream, which the answer ends.
+            forward(Visit { is_event: true, ..case.visit }, &permit, case.ticket, turn).await
         }
         Err(failure) => Err((failure, Box::new(case.ticket))),
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use lychgate_gateway_mcp::headers::MCP_PROTOCOL_VERSION;
 use lychgate_gateway_mcp::message::{Form, Message, check_batch, is_batch};
 use lychgate_gateway_mcp::revision::Revision;
@@ -97,8 +97,8 @@ fn answers(batched: Arc<Batched>, message: Message) -> BoxStream<'static, Bytes>
             // Each of its chunks is a whole event.
             return body.into_data_stream().filter_map(async |chunk| chunk.ok()).boxed();
         }
-        let Ok(whole) = body.collect().await;
-        let whole = whole.to_bytes();
+        // What goes out with others is held whole, and does not break off.
+        let whole = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         stream::iter((asks && !whole.is_empty()).then(|| event(whole))).boxed()
     };
     stream::once(answer).flatten().boxed()

@@ -33,6 +33,8 @@ pub(super) struct Visit {
     pub(super) session_name: String,
     /// Whether the message came in a batch.
     pub(super) in_batch: bool,
+    /// Whether what answers it must be there whole before it goes on, because it becomes an event among others.
+    pub(super) is_event: bool,
     /// Where the message goes, if it came by the transport of MCP 2024-11-05.
     pub(super) exchange: Option<Exchange>,
 }
@@ -64,6 +66,7 @@ impl Visit {
             session: self.session.clone(),
             session_name: self.session_name.clone(),
             in_batch: true,
+            is_event: true,
             exchange: None,
         }
     }
@@ -104,6 +107,7 @@ pub(super) async fn enter(
         session,
         session_name,
         in_batch: false,
+        is_event: false,
         exchange: None,
     })
 }

@@ -238,7 +238,7 @@ impl Told {
 
 async fn frame(body: &mut ReplyBody) -> Option<Bytes> {
     loop {
-        let Ok(frame) = body.frame().await?;
+        let frame = body.frame().await?.ok()?;
         if let Ok(data) = frame.into_data() {
             return Some(data);
         }

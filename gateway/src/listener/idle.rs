@@ -3,7 +3,6 @@
 //! Over HTTP/1.1 the server library closes them, once it knows that it is HTTP/1.1. Before that, and over HTTP/2, it
 //! waits for ever, so that a client could hold a place with a few bytes, or with none.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +14,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::reply::ReplyBody;
+use crate::reply::{Broken, ReplyBody};
 
 /// How long a client may take from the beginning of a connection to the end of the first request's head.
 pub(super) const FIRST_REQUEST: Duration = Duration::from_secs(10);
@@ -84,12 +83,12 @@ impl Request {
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

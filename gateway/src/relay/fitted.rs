@@ -76,6 +76,15 @@ impl Origin {
         Passing { masked, ..passing }
     }
 
+    /// Whether an answer can be masked in pieces, as far as what is declared of it goes: it is held to that as a whole.
+    pub(super) async fn is_free_of_form(&self) -> bool {
+        let tool = self.operation.as_ref().and_then(Operation::tool_name);
+        match tool.filter(|_| !self.connection.policy.config().masking.is_empty()) {
+            Some(tool) => self.declared(tool).await.is_none_or(|declared| declared.schema().is_none()),
+            None => true,
+        }
+    }
+
     async fn declared(&self, tool: &str) -> Option<std::sync::Arc<crate::schemas::Declaration>> {
         let schemas = &self.gateway.tools.schemas;
         let connection = &self.connection.label;

@@ -6,6 +6,9 @@
 //!
 //! Each stream has a task of its own, so that it ends in time also where its client takes nothing of it.
 
+mod interruption;
+mod long;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,8 @@ use lychgate_gateway_record::End;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::interruption::{Interruption, interruption};
+use self::long::{Coming, Long};
 use super::{Aside, Origin, Verdict};
 use crate::approval::time::now_milliseconds;
 use crate::failure::Failure;
@@ -66,7 +71,9 @@ struct Relay {
     decoder: Option<Decoder>,
     /// What the server has sent and was not decoded yet.
     undecoded: Bytes,
-    events: VecDeque<Event>,
+    events: VecDeque<Coming>,
+    /// An answer that goes on in pieces while it comes.
+    long: Long,
     kind: Kind,
     deadline: Instant,
     /// When it says that it is still there.
@@ -91,13 +98,6 @@ enum Next {
     Broken(String),
     Beat,
     Interruption(Interruption),
-}
-
-/// What may end a stream, whatever the server sends and the client takes.
-enum Interruption {
-    Deadline,
-    Drained,
-    Changed,
 }
 
 /// Relays an event stream. One that answers no call ends when the gateway drains; any, when its connection is closed.
@@ -166,6 +166,7 @@ impl Relay {
             decoder: Some(Decoder::new(limit)),
             undecoded: Bytes::new(),
             events: VecDeque::new(),
+            long: Long::default(),
             kind,
             deadline: now + lasts,
             beat_at: now + SILENCE,
@@ -248,12 +249,15 @@ impl Relay {
         if let Some(list) = self.due.take() {
             return Box::pin(self.tell(list)).await.map(Some);
         }
-        if let Some(event) = self.events.pop_front() {
+        if let Some(coming) = self.events.pop_front() {
             self.renew()?;
-            return Box::pin(self.pass(event)).await;
+            return match coming {
+                Coming::Event(event) => Box::pin(self.pass(event)).await,
+                Coming::Piece(piece) => Box::pin(self.pass_piece(*piece)).await.map(Some),
+            };
         }
         if !self.undecoded.is_empty() {
-            self.decode()?;
+            self.decode().await?;
             return Ok(None);
         }
         match self.wait().await {
@@ -288,13 +292,16 @@ impl Relay {
     }
 
     /// Decodes a part of what has come.
-    fn decode(&mut self) -> Result<(), Failure> {
+    async fn decode(&mut self) -> Result<(), Failure> {
         let part = self.undecoded.split_to(self.undecoded.len().min(DECODED_BYTES));
         if let Some(decoder) = &mut self.decoder {
             let decoded = decoder.push(&part).map_err(|error| Fault::Rubbish(error.to_string()))?;
-            self.events.extend(decoded);
+            for event in decoded {
+                self.come(event)?;
+            }
         }
-        Ok(())
+        // Only a long answer waits for anything here.
+        Box::pin(self.go_on()).await
     }
 
     /// Whether the end of the stream leaves the client without an answer. Who can resume gets it there: a server may
@@ -402,6 +409,7 @@ impl Relay {
                 relayed_bytes,
                 status: StatusCode::OK.as_u16(),
                 stream: true,
+                piece: None,
                 last: passing.last,
             };
             self.ticket.answered(message).await?;
@@ -422,7 +430,8 @@ impl Relay {
         let messages = Message::parse_batch(batch, limits);
         let messages = messages.map_err(|error| Fault::Rubbish(error.to_string()))?;
         for message in messages.iter().rev() {
-            self.events.push_front(Event { id: id.take(), ..Event::message(message.bytes().clone()) });
+            let event = Event { id: id.take(), ..Event::message(message.bytes().clone()) };
+            self.events.push_front(Coming::Event(event));
         }
         Ok(())
     }
@@ -463,33 +472,7 @@ impl Relay {
         self.ticket.failed(failure.as_str(), answer.status.as_u16()).await;
         let id = self.origin.id.as_ref().filter(|_| !self.answered)?;
         let error = own_error(Some(id), answer.code, &answer.text, None, &self.origin.known);
-        Some(encode(&Event::message(error.into_bytes())))
-    }
-}
-
-async fn interruption(
-    changes: &mut watch::Receiver<()>,
-    deadline: Instant,
-    draining: Option<watch::Receiver<bool>>,
-) -> Interruption {
-    let changed = async {
-        if changes.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let drained = async {
-        let is_told = match draining {
-            Some(mut draining) => draining.wait_for(|draining| *draining).await.is_ok(),
-            None => false,
-        };
-        if !is_told {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = changed => Interruption::Changed,
-        () = tokio::time::sleep_until(deadline) => Interruption::Deadline,
-        () = drained => Interruption::Drained,
+        Some(self.long.broken_off(encode(&Event::message(error.into_bytes()))))
     }
 }
 

@@ -60,6 +60,12 @@ enum Command {
         #[arg(long)]
         upstream: String,
     },
+    /// Mask a long answer in pieces, and print what memory that takes
+    #[command(hide = true)]
+    Pieces {
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Be a gateway with Approvals in a folder
     #[command(hide = true)]
     Gateway(foldered::Flags),
@@ -101,6 +107,7 @@ fn main() -> ExitCode {
         Command::Passthrough { listen, upstream } => {
             everywhere().and_then(|runtime| runtime.block_on(passthrough::run(&listen, &upstream)))
         }
+        Command::Pieces { config } => suites::pieces::run(&config, tell),
         Command::Gateway(flags) => everywhere().and_then(|runtime| runtime.block_on(foldered::run(flags))),
     };
     match ended {

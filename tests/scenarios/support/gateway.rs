@@ -130,6 +130,13 @@ impl Gateway {
         .await;
     }
 
+    /// The most that its process has had in RAM, in bytes (VmHWM).
+    pub fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024
+    }
+
     pub fn journal_folder(&self) -> PathBuf {
         self.folder.path().join("journal/replica-0")
     }

@@ -119,6 +119,29 @@ impl Opened {
         tokio::time::timeout(Duration::from_secs(60), read).await.expect("so many bytes");
     }
 
+    /// Reads to the end, and says whether there is one: an answer may break off.
+    pub async fn ends(&mut self) -> bool {
+        while let Some(frame) = self.body.frame().await {
+            let Ok(frame) = frame else { return false };
+            self.text.extend(frame.into_data().unwrap_or_default());
+        }
+        true
+    }
+
+    /// Reads to the end, and keeps nothing but how many bytes have come.
+    pub async fn pass(mut self) -> u64 {
+        let mut bytes = self.text.len() as u64;
+        while let Some(frame) = self.body.frame().await {
+            bytes += frame.unwrap().into_data().unwrap_or_default().len() as u64;
+        }
+        bytes
+    }
+
+    /// All that has come.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+
     /// Reads to the end, and gives all that has come.
     pub async fn rest(mut self) -> String {
         self.text.extend(self.body.collect().await.unwrap().to_bytes());

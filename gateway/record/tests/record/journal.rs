@@ -229,6 +229,7 @@ pub(crate) fn response_with(call: &str, part: u64, last: bool, message: &str) ->
         message: Message::new(message.as_bytes()).ok(),
         message_bytes: message.len() as u64,
         masks: Masks::from([("email".into(), 2), ("iban".into(), 1)]),
+        piece: None,
         upstream_microseconds: 12_345,
     })
 }

@@ -31,7 +31,7 @@ use crate::fault::Fault;
 use crate::metrics::ReasonLabels;
 use crate::open::Place as Counted;
 use crate::relay::{Aside, Origin, SILENCE, Verdict};
-use crate::reply::ReplyBody;
+use crate::reply::{Broken, ReplyBody};
 use crate::session::LIFETIME_SECONDS;
 use crate::streams::{Place, Word};
 use crate::ticket::{self, ServerMessage, Ticket};
@@ -220,9 +220,8 @@ impl Relay {
             loop {
                 let frame = match self.held.next().await {
                     Some(Ok(frame)) => frame,
-                    Some(Err(never)) => match never {},
-                    // None is held: something else comes first.
-                    None => std::future::pending().await,
+                    // None is held: something else comes first. Of those that are held, none breaks off.
+                    Some(Err(Broken)) | None => std::future::pending().await,
                 };
                 if let Ok(chunk) = frame.into_data() {
                     return chunk;
@@ -326,6 +325,7 @@ impl Relay {
                     relayed_bytes,
                     status: StatusCode::OK.as_u16(),
                     stream: true,
+                    piece: None,
                     last: true,
                 };
                 waiting.ticket.completed(message).await

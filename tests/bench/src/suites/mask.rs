@@ -15,6 +15,7 @@ use regex_automata::MatchKind;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
+use super::pieces;
 use super::timing::seconds_each;
 use crate::outcome::{Fault, Outcome, Told};
 use crate::report::Figures;
@@ -41,6 +42,7 @@ pub(crate) fn run(stage: &Stage) -> Outcome<Figures> {
         let _looked_at = black_box(read().ok().map(|config| compile(config).is_ok()));
     });
     figures.one("mask.compile_milliseconds", Some(compiled * 1e3));
+    figures.one("mask.stream_64mib_extra_bytes", Some(pieces::extra_bytes(&config)?));
     let answer = Template::of_size(Size::Kibibytes2).told("an answer")?.fill(b"10000000");
     figures.one("mask.p50_microseconds_2kib", Some(masked(program, &answer.into(), time)? * 1e6));
     let automaton = automaton()?;

@@ -6,6 +6,7 @@ pub(crate) mod configuration;
 pub(crate) mod identity;
 pub(crate) mod mask;
 pub(crate) mod memory;
+pub(crate) mod pieces;
 pub(crate) mod record;
 pub(crate) mod start;
 pub(crate) mod timing;

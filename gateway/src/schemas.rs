@@ -152,7 +152,7 @@ impl Declared {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use bytes::Bytes;
     use lychgate_gateway_mcp::json::Limits;

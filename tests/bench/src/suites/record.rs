@@ -109,6 +109,7 @@ impl Page {
             relayed_bytes: self.answer.bytes().len(),
             status: 200,
             stream: false,
+            piece: None,
             last: true,
         };
         ticket.completed(message).await.told("an answer in the record")?;

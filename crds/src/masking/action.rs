@@ -32,7 +32,7 @@ pub struct Action {
     pub hash: Option<Hash>,
     /// The value becomes `[TOKEN:<base64url>]`, the same wherever the same value stands in one session. When the caller sends
     /// the token back in that session, over the same connection, the server gets the value. A number becomes 0, and what is
-    /// shorter than 3 or longer than 1024 bytes is redacted. For rules with directions [Response]. Write `tokenize: {}`.
+    /// shorter than 3 or longer than 1024 bytes is redacted. For rules with directions `[Response]`. Write `tokenize: {}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenize: Option<Nothing>,
     /// The value becomes another of the same form (FF1 with AES-256 under a key of yours): digits and letters of

@@ -86,7 +86,7 @@ async fn received(
     let may_stream = is_result && !visit.is_event && origin.streams();
     let left = visit.connection.upstream.call_timeout().saturating_sub(ticket.since_sent());
     let operation = origin.operation.clone().unwrap_or(Operation::Protocol { method: String::new() });
-    let receive = relay::receive(origin, answer.into_body(), left, may_stream);
+    let receive = Box::pin(relay::receive(origin, answer.into_body(), left, may_stream));
     unless_closed(visit, &operation, receive).await
 }
 

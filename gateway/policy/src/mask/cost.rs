@@ -13,7 +13,7 @@ pub struct Cost {
     pub detectors: usize,
     /// Paths and patterns over names, at every member and in every table.
     pub fields: usize,
-    /// Whether an answer can be masked while it comes: see [`streams`].
+    /// Whether an answer can be masked while it comes.
     pub streaming: bool,
 }
 

@@ -48,7 +48,10 @@ impl Relay {
     /// Takes an event that has come whole, or to its end.
     pub(super) fn come(&mut self, mut event: Event) -> Result<(), Failure> {
         if event.data.is_none() {
-            self.events.push_back(Coming::Event(event));
+            // A comment inside a long event would end that for the client.
+            if self.long.masking.is_none() {
+                self.events.push_back(Coming::Event(event));
+            }
             return Ok(());
         }
         self.long.is_whole = false;

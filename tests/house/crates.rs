@@ -12,7 +12,8 @@ use crate::workspace;
 const EDGES: &[(&str, &[&str])] = &[
     ("lychgate-crds", &[]),
     ("lychgate-gateway-command", &[]),
-    ("lychgate-gateway-mcp", &[]),
+    ("lychgate-gateway-lanes", &[]),
+    ("lychgate-gateway-mcp", &["lychgate-gateway-lanes"]),
     ("lychgate-gateway-condition", &["lychgate-gateway-mcp"]),
     ("lychgate-gateway-record", &[]),
     ("lychgate-gateway-schema", &[]),
@@ -21,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "lychgate-gateway-command",
             "lychgate-gateway-condition",
+            "lychgate-gateway-lanes",
             "lychgate-gateway-mcp",
             "lychgate-gateway-schema",
         ],
@@ -78,6 +80,7 @@ const PURE: &[&str] = &[
     "lychgate-crds",
     "lychgate-gateway-command",
     "lychgate-gateway-condition",
+    "lychgate-gateway-lanes",
     "lychgate-gateway-mcp",
     "lychgate-gateway-record",
     "lychgate-gateway-schema",

@@ -66,6 +66,38 @@ fn files_and_lines_are_short_and_open_with_what_they_hold() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The one file with `unsafe` in it.
+const UNSAFE: &str = "gateway/lanes/src/wide.rs";
+
+#[test]
+fn what_is_unsafe_stands_in_one_file_each_time_with_why_it_is_sound() {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let mut found = 0;
+    for path in files(".rs") {
+        let text = read(&path);
+        let is_unsafe = |line: &&str| {
+            let mut words = line.split(|character: char| !(character.is_alphanumeric() || character == '_'));
+            words.any(|word| word == "unsafe" || word == "unsafe_code")
+        };
+        let lines = text.lines().filter(is_code).filter(is_unsafe).filter(|line| !line.contains('"'));
+        if path.ends_with(UNSAFE) {
+            found += lines.count();
+        } else {
+            assert_eq!(lines.collect::<Vec<_>>(), Vec::<&str>::new(), "{}", path.display());
+        }
+    }
+    assert!(found > 0, "{UNSAFE} has some");
+    for path in files("Cargo.toml") {
+        let text = read(&path);
+        let is_strict = !text.contains("[package]") || text.contains("[lints]\nworkspace = true");
+        assert!(
+            is_strict || path.ends_with("gateway/lanes/Cargo.toml"),
+            "{}: the lints of the workspace",
+            path.display()
+        );
+    }
+}
+
 /// Collects functions that are too long.
 struct Functions {
     path: PathBuf,

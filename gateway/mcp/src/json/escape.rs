@@ -4,7 +4,11 @@
 //! and for the reader of a value, so that the two cannot disagree. Finding strings in a text is the
 //! scanner's work.
 
-use super::special::{LANE, first_backslash, first_special};
+use std::ops::Range;
+
+use lychgate_gateway_lanes::{BLOCK, Classes, Marks, Window, compact};
+
+use super::special::{escaped, ones};
 
 /// What is wrong with an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,96 +64,146 @@ fn four_digits(text: Option<&[u8]>) -> Option<u32> {
 
 /// Resolves the escapes of a scanned string, given without its quotes.
 pub(super) fn unescape(text: &[u8]) -> String {
-    // No escape is shorter than what it stands for. A lane more is room for what is copied and not wanted.
-    let mut output = vec![0; text.len() + LANE];
-    let (mut length, mut position) = (0, 0);
-    while let Some(lane) = text.get(position..).and_then(<[u8]>::first_chunk::<LANE>) {
-        let plain = first_backslash(lane);
-        if let Some(place) = output.get_mut(length..).and_then(<[u8]>::first_chunk_mut) {
-            *place = *lane;
-        }
-        (length, position) = (length + plain, position + plain);
-        if plain < LANE {
-            position += resolve(text, position, &mut output, &mut length);
+    // No escape is shorter than what it stands for. A block more is room for what is copied and not wanted.
+    let mut output = Vec::with_capacity(text.len() + BLOCK);
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let mut window = None;
+    // How much of the next block is read, and whether a backslash before it is still to be heeded.
+    let (mut done, mut carry) = (0, 0);
+    for (index, block) in blocks.iter().enumerate() {
+        let window = window.get_or_insert_with(Window::<Marks>::default);
+        let marks = window.block(text, index);
+        if marks.backslashes | carry == 0 && done == 0 {
+            output.extend_from_slice(block);
+        } else {
+            (done, carry) = unescape_block(
+                text,
+                index * BLOCK..(index + 1) * BLOCK,
+                *block,
+                marks,
+                (done, carry),
+                &mut output,
+            );
         }
     }
-    while let Some(&byte) = text.get(position) {
-        if byte == b'\\' {
-            position += resolve(text, position, &mut output, &mut length);
-            continue;
-        }
-        if let Some(place) = output.get_mut(length) {
-            *place = byte;
-        }
-        (length, position) = (length + 1, position + 1);
+    if !rest.is_empty() {
+        let mut padded = [0; BLOCK];
+        padded.iter_mut().zip(rest).for_each(|(place, &byte)| *place = byte);
+        let range = text.len() - rest.len()..text.len();
+        unescape_block(text, range, padded, Marks::of(rest), (done, carry), &mut output);
     }
-    output.truncate(length);
     String::from_utf8(output).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
 }
 
-/// Writes what the escape at `position` stands for, and says how long it is.
-#[inline]
-fn resolve(text: &[u8], position: usize, output: &mut [u8], length: &mut usize) -> usize {
-    if text.get(position + 1) == Some(&b'"')
-        && let Some(place) = output.get_mut(*length)
-    {
-        *place = b'"';
-        *length += 1;
-        return 2;
+/// The same of one block, which stands at `range`. `done` of its bytes are read, and `carry` says whether the next stands behind a
+/// backslash that is still to be heeded; both are given back for the next block.
+fn unescape_block(
+    text: &[u8],
+    range: Range<usize>,
+    mut block: [u8; BLOCK],
+    Marks { quotes, mut backslashes, .. }: Marks,
+    (done, carry): (usize, u64),
+    output: &mut Vec<u8>,
+) -> (usize, u64) {
+    let unread = u64::MAX.checked_shl(u32::try_from(done).unwrap_or(u32::MAX)).unwrap_or(0);
+    backslashes &= unread;
+    let (escaped, next_carry) = escaped(backslashes, carry);
+    for bit in ones(escaped & !quotes & !backslashes) {
+        match block.get_mut(bit as usize) {
+            Some(b'/') | None => {}
+            Some(byte @ b'n') => *byte = b'\n',
+            Some(byte @ b't') => *byte = b'\t',
+            Some(byte @ b'r') => *byte = b'\r',
+            Some(byte @ b'b') => *byte = 8,
+            Some(byte @ b'f') => *byte = 0xC,
+            Some(_) => return unescape_one_by_one(text, range, backslashes, (done, carry), output),
+        }
     }
-    // The scanner has decoded the same escape, so the fault cannot occur; a replacement
-    // character would show it without ending the process.
-    let after = text.get(position + 1..).unwrap_or_default();
-    let (character, taken) = decode_escape(after).unwrap_or(('\u{FFFD}', 1));
-    let written = output.get_mut(*length..).unwrap_or_default();
-    if written.len() >= character.len_utf8() {
-        *length += character.encode_utf8(written).len();
+    let mut kept = unread & (escaped | !backslashes);
+    if range.len() < BLOCK {
+        kept &= (1 << range.len()) - 1;
     }
-    1 + taken
+    let mut room = [0; BLOCK];
+    let length = output.len() + compact(&block, kept, &mut room);
+    output.extend_from_slice(&room);
+    output.truncate(length);
+    (0, next_carry)
+}
+
+/// The same where an escape is more than one letter.
+#[inline(never)]
+fn unescape_one_by_one(
+    text: &[u8],
+    range: Range<usize>,
+    backslashes: u64,
+    (done, carry): (usize, u64),
+    output: &mut Vec<u8>,
+) -> (usize, u64) {
+    let mut position = range.start + done;
+    let resolve = |position: usize, output: &mut Vec<u8>| {
+        // The scanner has decoded the same escape, so the fault cannot occur; a replacement
+        // character would show it without ending the process.
+        let after = text.get(position + 1..).unwrap_or_default();
+        let (character, taken) = decode_escape(after).unwrap_or(('\u{FFFD}', 1));
+        output.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        position + 1 + taken
+    };
+    if carry != 0 {
+        position = resolve(position - 1, output);
+    }
+    for bit in ones(backslashes) {
+        let place = range.start + bit as usize;
+        // What another backslash stands before was read with that.
+        if place >= position {
+            output.extend_from_slice(text.get(position..place).unwrap_or_default());
+            position = resolve(place, output);
+        }
+    }
+    output.extend_from_slice(text.get(position..range.end).unwrap_or_default());
+    (position.saturating_sub(range.end), 0)
 }
 
 /// Writes `text` as a JSON string with its quotes, escaping no more than RFC 8259 section 7 asks.
 #[must_use]
 pub fn quote(text: &str) -> String {
+    let bytes = text.as_bytes();
     let mut output = String::with_capacity(text.len() + 2);
     output.push('"');
-    let mut rest = text;
-    while let Some(place) = first_unquotable(rest.as_bytes()) {
-        let (plain, behind) = rest.split_at(place);
-        output.push_str(plain);
-        let mut characters = behind.chars();
-        match characters.next() {
-            Some('"') => output.push_str("\\\""),
-            Some('\\') => output.push_str("\\\\"),
-            Some('\n') => output.push_str("\\n"),
-            Some('\r') => output.push_str("\\r"),
-            Some('\t') => output.push_str("\\t"),
-            Some(control) => {
-                let code = u32::from(control);
-                output.push_str("\\u00");
-                output.extend(char::from_digit(code >> 4, 16));
-                output.extend(char::from_digit(code & 0xF, 16));
-            }
-            None => {}
+    let mut window = Window::<Marks>::default();
+    let mut done = 0;
+    for index in 0..bytes.len().div_ceil(BLOCK) {
+        let Marks { quotes, backslashes, controls } = window.block(bytes, index);
+        let mut special = quotes | backslashes | controls;
+        while special != 0 {
+            let place = index * BLOCK + special.trailing_zeros() as usize;
+            special &= special - 1;
+            // Behind the end of a text are control characters.
+            let Some(&byte) = bytes.get(place) else { break };
+            output.push_str(text.get(done..place).unwrap_or_default());
+            done = place + 1;
+            escape(byte, &mut output);
         }
-        rest = characters.as_str();
     }
-    output.push_str(rest);
+    output.push_str(text.get(done..).unwrap_or_default());
     output.push('"');
     output
 }
 
-/// The first byte of a text that does not stand as it is between quotes.
-fn first_unquotable(text: &[u8]) -> Option<usize> {
-    let (lanes, rest) = text.as_chunks::<LANE>();
-    for (index, lane) in lanes.iter().enumerate() {
-        let special = first_special(lane);
-        if special < LANE {
-            return Some(index * LANE + special);
+/// Writes a byte that does not stand as it is between quotes.
+fn escape(byte: u8, output: &mut String) {
+    match byte {
+        b'"' => output.push_str("\\\""),
+        b'\\' => output.push_str("\\\\"),
+        b'\n' => output.push_str("\\n"),
+        b'\r' => output.push_str("\\r"),
+        b'\t' => output.push_str("\\t"),
+        control => {
+            let code = u32::from(control);
+            output.push_str("\\u00");
+            output.extend(char::from_digit(code >> 4, 16));
+            output.extend(char::from_digit(code & 0xF, 16));
         }
     }
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    rest.iter().position(|byte| !is_plain(*byte)).map(|place| lanes.len() * LANE + place)
 }
 
 #[cfg(test)]
@@ -170,6 +224,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn given_escapes_of_every_length_when_resolved_then_another_parser_reads_the_same(
+            pieces in prop::collection::vec(
+                prop::sample::select(
+                    &[r"\n", r"\\", "\\\"", r"\/", r"\b", r"\f", r"\r", r"\t", r"\u00e9", r"\ud83d\ude00", "a", "é", "0123456789abcdef"][..]
+                ),
+                0..80,
+            )
+        ) {
+            let inside = pieces.concat();
+            let expected: String = serde_json::from_str(&format!("\"{inside}\"")).unwrap();
+            prop_assert_eq!(unescape(inside.as_bytes()), expected);
+        }
+
         #[test]
         fn given_any_text_when_quoted_then_another_parser_reads_the_same(text in any::<String>()) {
             let quoted = quote(&text);

@@ -5,10 +5,12 @@
 //! lists of versions hold no split address of the internet.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lychgate_gateway_mcp::json::{Kind, Value};
+use memchr::memmem;
 
 use crate::config::{Action, DetectorType};
 use crate::mask::action::{apply_to_text, mark};
@@ -20,6 +22,8 @@ use crate::mask::work::count;
 
 /// How much of a text is read on each side of a border, in bytes: more than most values have.
 const REACH: usize = 96;
+/// No value but a key in PEM has one.
+const LINE_BREAKS: [char; 2] = ['\n', '\r'];
 /// Digits of one length that are taken for identifiers have at least so many of them.
 const IDENTIFIER: usize = 5;
 
@@ -112,12 +116,12 @@ impl Masker<'_> {
             let wishes = active.wishes_for_kind(hit.kind).filter(|wish| is_granted(wish.rule));
             let Some(wish) = strongest(wishes) else { continue };
             let action = wish.action;
-            // A part that is a value by itself is no part.
+            // A part that is a value by itself is no part; but each end of a key would be one, and leave what is between.
             let is_whole = |part: &Inside| {
                 let text = texts.get(part.index).and_then(Option::as_deref).unwrap_or_default();
                 self.has_own(text, &part.source, hit.kind, place.label)
             };
-            if parts.iter().any(is_whole) {
+            if hit.kind != DetectorType::PrivateKey && parts.iter().any(is_whole) {
                 continue;
             }
             self.count_kind(hit.kind, action);
@@ -231,16 +235,20 @@ pub(in crate::mask) fn ends_of(text: &str) -> Cow<'_, str> {
 }
 
 /// The texts that follow each other, as far as they are read, joined by `glue`. A text that is read in two parts ends one
-/// chain and begins the next.
+/// chain and begins the next, and so does a line break at a border, for no value but a key in PEM goes over one.
 fn chains(texts: &[Option<Cow<'_, str>>], glue: &str) -> Vec<Chain> {
     let is_list = texts.len() > 2;
+    let may_have_key = LazyCell::new(|| texts.iter().flatten().any(|text| may_have_dashes(text)));
+    let is_broken = |last: &str, text: &str| last.ends_with(LINE_BREAKS) || text.starts_with(LINE_BREAKS);
     let mut chains = Vec::new();
     let mut chain = Chain::default();
     let mut last = None;
     for (index, text) in texts.iter().enumerate() {
         let text = text.as_deref().filter(|text| !text.is_empty());
         let is_joined = match (last, text) {
-            (Some(last), Some(text)) => !(is_list && are_identifiers(last, text)),
+            (Some(last), Some(text)) => {
+                !(is_list && are_identifiers(last, text)) && (!is_broken(last, text) || *may_have_key)
+            }
             (None | Some(_), None) | (None, Some(_)) => false,
         };
         last = text;
@@ -269,6 +277,16 @@ impl Chain {
         let start = self.text.len();
         self.text.push_str(text.get(source.clone()).unwrap_or_default());
         self.parts.push(Part { index, source, start });
+    }
+}
+
+/// Whether what is read of a text may have the dashes around a key in PEM.
+fn may_have_dashes(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let has_dashes = |part: Option<&[u8]>| part.is_some_and(|part| memmem::find(part, b"----").is_some());
+    match bytes.len().checked_sub(2 * REACH) {
+        None | Some(0) => has_dashes(Some(bytes)),
+        Some(_) => has_dashes(bytes.get(..REACH)) || has_dashes(bytes.get(bytes.len() - REACH..)),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::Sample;
-use super::bytes::{at, is_digit_at};
+use super::bytes::{at, before, is_digit_at, is_joined_after, is_joined_before};
 use super::context::is_named;
 use super::number::{digits_value, is_date, laid_out};
 use super::trigger::{Shape, Trigger};
@@ -18,7 +18,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         ],
         date,
     ),
-    Trigger::Number(&[Shape { followed_by: b" -.,/st", ..Shape::alone(1..=2) }], named),
+    Trigger::Number(&[Shape::alone(4..=4)], named),
 ];
 
 /// Months by name, as far as their first letters tell them apart; in English, German, French, Spanish and Italian.
@@ -69,82 +69,83 @@ fn date(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     (is_day && !has_time && is_named(sample, &range, NAMES)).then_some(range)
 }
 
-/// A day with the name of its month before or behind it: `12 March 1980`, `12-Mar-1980`, `March 12, 1980`.
+/// A year with a day before it that has its month by name, before or behind: `12 March 1980`, `12-Mar-1980`,
+/// `March 12, 1980`. Years are rarer than days, and both numbers would lead here.
 fn named(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();
-    let day = groups.first().filter(|day| may_be_beside_month(text, day))?;
-    let range = match month_behind(sample.text, day.end) {
-        Some((month, end)) => {
-            let year = year_at(text, end)?;
-            is_birth(digits_value(text, &year), month, digits_value(text, day))
-                .then_some(day.start..year.end)?
+    let year = groups.first()?;
+    let is_between = |byte: u8| b" ,.-/thndrs".contains(&byte);
+    if !matches!(text.get(year.clone())?, [b'1', b'9', ..] | [b'2', b'0', ..])
+        || !before(text, year.start).is_some_and(is_between)
+    {
+        return None;
+    }
+    for gap in 1..=4 {
+        let end = year.start.checked_sub(gap).filter(|end| at(text, *end).is_some_and(is_between))?;
+        let start = match day_before(text, end) {
+            Some(day) => month_before(sample.text, day.start).map(|(month, start)| (day, month, start)),
+            None => month_ending(sample.text, end).and_then(|(month, start)| {
+                let day = day_behind(text, start)?;
+                Some((day.clone(), month, day.start))
+            }),
+        };
+        if let Some((day, month, start)) = start
+            && is_birth(digits_value(text, year), month, digits_value(text, &day))
+        {
+            let range = start..year.end;
+            return is_named(sample, &range, NAMES).then_some(range);
         }
-        None => {
-            let year = year_at(text, day.end)?;
-            let (month, start) = month_before(sample.text, day.start)?;
-            is_birth(digits_value(text, &year), month, digits_value(text, day)).then_some(start..year.end)?
-        }
-    };
-    is_named(sample, &range, NAMES).then_some(range)
+    }
+    None
 }
 
-/// Whether a name may begin shortly behind a day or end shortly before it: most numbers stand beside other things.
-fn may_be_beside_month(text: &[u8], day: &Range<usize>) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    let mut gap = 0;
-    while gap < 5 && matches!(at(text, day.end + gap), Some(b' ' | b'.' | b'-' | b'/')) {
-        gap += 1;
-    }
-    let begins = |letters: &[u8; 2]| {
-        let [first, second] = letters.map(|byte| byte.to_ascii_lowercase());
-        match first {
-            b'j' => matches!(second, b'a' | b'u') || !second.is_ascii(),
-            b'f' | b'd' => matches!(second, b'e' | b'i') || !second.is_ascii(),
-            b'g' => matches!(second, b'e' | b'i'),
-            b'm' => second == b'a' || second == b'r' || !second.is_ascii(),
-            b'a' => matches!(second, b'p' | b'v' | b'b' | b'g' | b'o' | b'u'),
-            b'o' => matches!(second, b'c' | b'k' | b't'),
-            b'e' => second == b'n',
-            b's' => second == b'e',
-            b'n' => second == b'o',
-            b'l' => second == b'u',
-            _ => false,
-        }
-    };
-    let next = text.get(day.end + gap..).and_then(<[u8]>::first_chunk);
-    if gap > 0 && next.is_some_and(begins) {
-        return true;
-    }
-    let [other, last] = [2, 1].map(|back| day.start.checked_sub(back).and_then(|place| at(text, place)));
-    match last {
-        Some(b' ' | b'.' | b'-') => match other {
-            Some(b' ' | b'.' | b'-') => {
-                day.start.checked_sub(3).and_then(|place| at(text, place)).is_some_and(is_letter)
-            }
-            Some(_) | None => other.is_some_and(is_letter),
-        },
-        Some(_) | None => false,
-    }
+/// The one or two digits that end at `end`, and are no part of a word but of one such as `12th`.
+fn day_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+    let is_digit = |back: usize| end.checked_sub(back).is_some_and(|place| is_digit_at(text, place));
+    let length = (1..=3).take_while(|back| is_digit(*back)).count();
+    let start = end - length;
+    let is_ordinal = || matches!(text.get(end..end + 2), Some(b"st" | b"nd" | b"rd" | b"th"));
+    let is_alone = || !is_joined_before(text, start) && (!is_joined_after(text, end) || is_ordinal());
+    ((1..=2).contains(&length) && is_alone()).then_some(start..end)
 }
 
-/// The month that is named behind `position`, and where its name ends.
-fn month_behind(text: &str, position: usize) -> Option<(u64, usize)> {
-    let rest = text.get(position..)?;
-    let gap = rest.chars().take(5).take_while(|character| " .-/".contains(*character)).count();
-    let name = rest.get(gap..).filter(|_| gap > 0)?;
-    let end = name.find(|character: char| !character.is_alphabetic()).unwrap_or(name.len());
-    count(end);
-    Some((month(name.get(..end)?)?, position + gap + end))
+/// The same of those that end shortly before `position`.
+fn day_behind(text: &[u8], position: usize) -> Option<Range<usize>> {
+    let gap = (0..5)
+        .take_while(|gap| position.checked_sub(gap + 1).and_then(|place| at(text, place)).is_some_and(is_gap))
+        .count();
+    if gap == 0 { None } else { day_before(text, position - gap) }
 }
 
-/// The month that is named before `position`, and where its name begins.
+/// Whether a byte may stand between a day and the name of its month.
+fn is_gap(byte: u8) -> bool {
+    b" .-/".contains(&byte)
+}
+
+/// The month that is named right before `end`, and where its name begins.
+fn month_ending(text: &str, end: usize) -> Option<(u64, usize)> {
+    let (head, rest) = text.split_at_checked(end)?;
+    let is_letter = |character: &char| character.is_alphabetic();
+    if rest.chars().next().as_ref().is_some_and(is_letter) {
+        return None;
+    }
+    let letters = head.chars().rev().take(LONGEST_MONTH + 1).take_while(is_letter);
+    let start = end - letters.map(char::len_utf8).sum::<usize>();
+    count(end - start);
+    Some((month(text.get(start..end)?)?, start))
+}
+
+/// The month that is named shortly before `position`, and where its name begins.
 fn month_before(text: &str, position: usize) -> Option<(u64, usize)> {
-    let head = text.get(..position)?;
-    let trimmed = head.trim_end_matches([' ', '.', '-']);
-    let letters = trimmed.chars().rev().take(LONGEST_MONTH).take_while(|character| character.is_alphabetic());
-    let start = trimmed.len() - letters.map(char::len_utf8).sum::<usize>();
-    let is_near = (1..=2).contains(&(head.len() - trimmed.len()));
-    Some((month(trimmed.get(start..).filter(|_| is_near)?)?, start))
+    let bytes = text.as_bytes();
+    let gap = (1..=3).find(|gap| {
+        position
+            .checked_sub(*gap)
+            .and_then(|place| at(bytes, place))
+            .is_none_or(|byte| !b" .-".contains(&byte))
+    });
+    let gap = gap.filter(|gap| (2..=3).contains(gap))? - 1;
+    month_ending(text, position - gap)
 }
 
 /// In characters: `septiembre`, `settembre`.
@@ -158,15 +159,6 @@ fn month(name: &str) -> Option<u64> {
     let name = name.to_lowercase();
     let index = MONTHS.iter().position(|names| names.iter().any(|start| name.starts_with(start)))?;
     u64::try_from(index + 1).ok()
-}
-
-/// Four digits behind a separator or two at `position`, and behind the letters of `1st`.
-fn year_at(text: &[u8], position: usize) -> Option<Range<usize>> {
-    let rest = text.get(position..)?;
-    let gap = rest.iter().take(4).take_while(|byte| b" ,.-/thndrs".contains(byte)).count();
-    let year = position + gap..position + gap + 4;
-    let is_year = text.get(year.clone())?.iter().all(u8::is_ascii_digit) && !is_digit_at(text, year.end);
-    (gap > 0 && is_year).then_some(year)
 }
 
 /// Whether somebody who lives may be born then.
@@ -183,15 +175,11 @@ mod tests {
     fn every_month_is_seen_behind_a_day_and_before_one() {
         for name in super::MONTHS.iter().copied().flatten() {
             for name in [(*name).to_owned(), name.to_uppercase()] {
-                let behind = format!("7. {name}");
-                assert!(super::may_be_beside_month(behind.as_bytes(), &(0..1)), "{behind}");
-                let before = format!("{name} 7,");
-                let day = before.len() - 2..before.len() - 1;
-                assert!(super::may_be_beside_month(before.as_bytes(), &day), "{before}");
+                for date in [format!("7. {name} 1980"), format!("17-{name}-2001"), format!("{name} 7, 1980")]
+                {
+                    assert_eq!(found(DateOfBirth, "", &format!("born {date}.")), [date]);
+                }
             }
-        }
-        for text in ["7 items", "7.json", "7.8.9", "7", "7, 8"] {
-            assert!(!super::may_be_beside_month(text.as_bytes(), &(0..1)), "{text}");
         }
     }
 
@@ -206,6 +194,7 @@ mod tests {
                 "Birthday «3/4/2001»",
                 "born «12 March 1980» in",
                 "born «March 12, 1980».",
+                "born «March 12th, 1980».",
                 "DOB «12-Mar-1980»",
                 "geboren am «3. März 1967»",
                 "née, naissance: «14 juillet 1989»",

@@ -72,9 +72,12 @@ fn local_escape(before: &str, local: &str) -> usize {
     }
 }
 
-/// The longest end of `text` of characters that belong.
+/// The longest end of `text` of characters that belong. Most are of ASCII, and those are looked at as bytes.
 fn tail(text: &str, belongs: impl Fn(char) -> bool) -> &str {
-    let head = text.trim_end_matches(belongs);
+    let length = text.bytes().rev().take_while(|byte| byte.is_ascii() && belongs(char::from(*byte))).count();
+    let head = text.get(..text.len() - length).unwrap_or(text);
+    let head =
+        if head.ends_with(|last: char| !last.is_ascii()) { head.trim_end_matches(belongs) } else { head };
     count(text.len() - head.len() + 1);
     text.get(head.len()..).unwrap_or_default()
 }
@@ -90,10 +93,20 @@ fn domain(after: &str) -> &str {
                 character.is_alphanumeric()
             }
     };
-    let mut rest =
-        after.get(..after.find(|character| !belongs(character)).unwrap_or(after.len())).unwrap_or_default();
+    let of_ascii = after.bytes().take_while(|byte| byte.is_ascii() && belongs(char::from(*byte))).count();
+    let behind = after.get(of_ascii..).unwrap_or_default();
+    let of_others = if behind.starts_with(|next: char| !next.is_ascii()) {
+        behind.find(|character| !belongs(character)).unwrap_or(behind.len())
+    } else {
+        0
+    };
+    let mut rest = after.get(..of_ascii + of_others).unwrap_or_default();
     count(rest.len() + 1);
-    if let Some(end) = rest.find("..") {
+    // Most signs are of something else, and no dot stands behind them.
+    if !rest.bytes().any(|byte| byte == b'.') {
+        return "";
+    }
+    if let Some(end) = rest.as_bytes().windows(2).position(|pair| pair == b"..") {
         rest = rest.get(..end).unwrap_or_default();
     }
     let mut name = rest.trim_end_matches(['.', '-']);
@@ -101,7 +114,9 @@ fn domain(after: &str) -> &str {
         return "";
     }
     // Labels that cannot end a domain name are no part of it, as in `mail@example.com.1`.
-    while let Some((head, last)) = name.rsplit_once('.') {
+    while let Some((head, last)) =
+        name.bytes().rposition(|byte| byte == b'.').and_then(|dot| parted(name, dot))
+    {
         count(last.len() + 1);
         if let Some(length) = top_level_length(head, last) {
             return name.get(..head.len() + 1 + length).unwrap_or_default();
@@ -111,20 +126,29 @@ fn domain(after: &str) -> &str {
     ""
 }
 
+/// What stands before and behind the byte at `place`.
+fn parted(text: &str, place: usize) -> Option<(&str, &str)> {
+    Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
 /// Whether a name is the version of a package or module, as in `v1.2.3-beta.linux`.
 fn is_version(name: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let mut parts = name.trim_start_matches('v').split('.');
+    let name = name.trim_start_matches('v');
+    if !name.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
+    let mut parts = name.split('.');
     parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number)
 }
 
 /// How many bytes of `label`, which `head` and a dot precede, are a top-level domain.
 fn top_level_length(head: &str, label: &str) -> Option<usize> {
-    let lower = label.to_lowercase();
-    if NOT_DOMAINS.contains(&lower.as_str()) {
+    // One letter alone is none.
+    if label.len() < 2 || NOT_DOMAINS.iter().any(|other| label.eq_ignore_ascii_case(other)) {
         return None;
     }
-    if lower.starts_with("xn--") && lower.len() > 4 {
+    if label.len() > 4 && label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--")) {
         return Some(label.len());
     }
     if label.starts_with(|first: char| !first.is_ascii() && first.is_alphabetic()) {
@@ -133,11 +157,13 @@ fn top_level_length(head: &str, label: &str) -> Option<usize> {
     let letters = label.bytes().take_while(u8::is_ascii_alphabetic).count();
     let goes_on_with_digits = label.as_bytes().get(letters).is_some_and(u8::is_ascii_digit);
     let is_after_number =
-        head.rsplit('.').next().is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        || head.bytes().rev().take_while(|byte| *byte != b'.').all(|byte| byte.is_ascii_digit());
     match (letters >= 2, goes_on_with_digits) {
         (true, false) => Some(letters),
         // `1.0.rc1` is a version; an address with a digit stuck to its end is an address.
-        (true, true) if !is_after_number => Some(label.bytes().take_while(u8::is_ascii_alphanumeric).count()),
+        (true, true) if !is_after_number() => {
+            Some(label.bytes().take_while(u8::is_ascii_alphanumeric).count())
+        }
         (true | false, _) => None,
     }
 }

@@ -5,8 +5,10 @@
 //!
 //! Time is linear: what a trigger leads to is read once, or within a bound that the detector sets.
 
+mod around;
 mod bits;
 mod chain;
+mod digits;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod reference;
@@ -15,19 +17,16 @@ mod shape;
 
 use std::ops::Range;
 
-use bits::{bits, ends_of_four, ends_of_runs, ones};
-use chain::{Chain, MAXIMUM_GROUPS_BEHIND_PLUS};
+use around::Around;
+use bits::{bits, ends_of_four, ends_of_runs, ones, starts_of};
+use chain::Chain;
 use memchr::memmem;
 
-use super::bytes::{
-    at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, without_escape,
-};
-use super::trigger::{
-    AskAt, LONGEST_GROUP, LONGEST_WORD, MAXIMUM_GROUPS, MINIMUM_RUN, Sort, TABLES, Tables, Wanted,
-};
+use super::bytes::{at, is_unicode_escape_at, run_end};
+use super::trigger::{AskAt, MINIMUM_RUN, Sort, TABLES, Tables, Wanted};
 use super::{ALL, Sample};
 use crate::config::DetectorType;
-use crate::mask::scan::{BLOCK, Block, Cursor};
+use crate::mask::scan::{BLOCK, Block, Cursor, Window};
 use crate::mask::work::count;
 
 /// Where a value of a kind stands.
@@ -76,6 +75,8 @@ pub(in crate::mask) struct Finder {
     may_be_disguised: bool,
     /// The groups of digits that were read last.
     chain: Chain,
+    /// What the blocks of the text are that were looked at last, if it stands by itself.
+    window: Option<Box<Window<Block>>>,
 }
 
 impl Default for Finder {
@@ -86,6 +87,7 @@ impl Default for Finder {
             runs: Vec::new(),
             may_be_disguised: false,
             chain: Chain::default(),
+            window: None,
         }
     }
 }
@@ -109,7 +111,10 @@ impl Finder {
     /// Searches a text.
     pub(in crate::mask) fn find(&mut self, sample: Sample<'_>, wanted: Wanted) {
         let bytes = sample.text.as_bytes();
-        self.pass(sample, wanted, |base| Block::of(bytes.get(base..).unwrap_or_default()));
+        let mut window = self.window.take().unwrap_or_default();
+        window.clear();
+        self.pass(sample, wanted, |base| window.block(bytes, base / BLOCK));
+        self.window = Some(window);
     }
 
     /// Searches a text that stands at `start` in what `cursor` looks at.
@@ -139,7 +144,13 @@ impl Finder {
     pub(in crate::mask) fn strikes(last: Block, block: Block) -> u64 {
         let signs = |block: Block| block.tokens & !block.words;
         let runs = ends_of_runs(last.tokens, block.tokens);
-        block.digits | block.specials | runs | ends_of_four(signs(last), signs(block))
+        starts_of(block.digits, last.digits) | block.specials | runs | ends_of_four(signs(last), signs(block))
+    }
+
+    /// Which of these only seem to be such.
+    #[inline]
+    pub(in crate::mask) fn spares(last: Block, block: Block, next: Block) -> u64 {
+        Around::of(last, block, next).quiet(starts_of(block.digits, last.digits))
     }
 
     /// Whether a text is a UUID, in which nothing is found but by its name; `block` is its first.
@@ -175,20 +186,28 @@ impl Finder {
             wanted,
             base: 0,
             block: Block::default(),
+            next: Block::default(),
             last: Block::default(),
             last_digits: 0,
             escaped: 0,
             word_end: 0,
             time_end: 0,
+            times_end: 0,
             has_backslash: false,
             has_dashes: false,
         };
         if wanted.labels != 0 && !sample.label.is_empty() {
             pass.label();
         }
-        while let Some(left) = pass.bytes.len().checked_sub(pass.base).filter(|left| *left > 0) {
-            count(BLOCK.min(left));
-            pass.block = look(pass.base).first(left);
+        let length = pass.bytes.len();
+        count(length);
+        let mut look = |base: usize| match length.checked_sub(base) {
+            Some(left @ 1..) => look(base).first(left),
+            Some(0) | None => Block::default(),
+        };
+        pass.next = look(0);
+        while pass.base < length {
+            pass.block = std::mem::replace(&mut pass.next, look(pass.base + BLOCK));
             pass.look();
             pass.base += BLOCK;
         }
@@ -207,7 +226,8 @@ struct Pass<'p> {
     /// Where the block begins that is looked at, and what it is.
     base: usize,
     block: Block,
-    /// The block before it, for what goes over its end; its digits without those of escapes.
+    /// The block behind it, and the one before it, for what goes over its ends; the digits of that without those of escapes.
+    next: Block,
     last: Block,
     last_digits: u64,
     /// Digits at the beginning of the next block that belong to an escape.
@@ -216,6 +236,8 @@ struct Pass<'p> {
     word_end: usize,
     /// The end of the last time of a day: what begins before it is a part of that.
     time_end: usize,
+    /// The same of those that were seen before the events of their block.
+    times_end: usize,
     has_backslash: bool,
     /// Whether there may be four hyphens in a row.
     has_dashes: bool,
@@ -226,17 +248,23 @@ impl Pass<'_> {
         let block = self.block;
         let uuids = shape::uuids(self.last, block, self.bytes.get(self.base..).unwrap_or_default());
         let mut digits = block.digits & !std::mem::take(&mut self.escaped);
-        if block.specials != 0 {
-            digits &= !self.escapes(block.specials);
+        let mut specials = block.specials;
+        if specials != 0 {
+            digits &= !self.escapes(specials);
         }
-        let starts = digits & !(digits << 1 | self.last_digits >> (BLOCK - 1));
-        let ends = ends_of_runs(self.last.tokens, block.tokens);
+        let mut starts = starts_of(digits, self.last_digits) & !uuids;
+        let ends = ends_of_runs(self.last.tokens, block.tokens) & !uuids;
         if self.wanted.dashes != 0 && !self.has_dashes {
             let signs = |block: Block| block.tokens & !block.words;
             self.has_dashes = ends_of_four(signs(self.last), signs(block)) != 0;
         }
-        let (starts, ends) = (starts & !uuids, ends & !uuids);
-        let others = ends | block.specials;
+        if starts != 0 {
+            let around = Around::of(self.last, block, self.next);
+            let times = self.times(around.times(starts));
+            starts &= !(around.quiet(starts) | times);
+            specials &= !times;
+        }
+        let others = ends | specials;
         let mut events = starts | others;
         let known_runs = self.finder.runs.len();
         while events != 0 {
@@ -256,7 +284,7 @@ impl Pass<'_> {
                 if ends & lowest != 0 {
                     self.run(position + 1 - MINIMUM_RUN);
                 }
-                if block.specials & lowest != 0 {
+                if specials & lowest != 0 {
                     self.special(position);
                 }
             }
@@ -266,6 +294,25 @@ impl Pass<'_> {
         }
         self.last = block;
         self.last_digits = digits;
+    }
+
+    /// The bits of the times of a day that are known to be some: the last of the block before, and those that begin at one of
+    /// these places.
+    #[inline]
+    fn times(&mut self, mut starts: u64) -> u64 {
+        let done = self.times_end.saturating_sub(self.base);
+        let mut times = bits(0..done.min(BLOCK));
+        starts &= !times;
+        while starts != 0 {
+            let bit = starts.trailing_zeros() as usize;
+            starts &= starts - 1;
+            if let Some(end) = shape::time_end(self.bytes, self.base + bit) {
+                self.times_end = end;
+                times |= bits(bit..(end - self.base).min(BLOCK));
+                starts &= !times;
+            }
+        }
+        times
     }
 
     /// UUIDs are runs, too; those that were found in the block before are the first `known_runs`.
@@ -319,102 +366,6 @@ impl Pass<'_> {
         };
         let end = start + (!(bits >> bit)).trailing_zeros() as usize;
         if end < self.base + BLOCK { end } else { run_end(self.bytes, end, belongs) }
-    }
-
-    /// A group of digits begins at `start`.
-    fn digits(&mut self, start: usize) {
-        if start < self.word_end.max(self.time_end) {
-            return;
-        }
-        let end = self.end_of(self.block.digits, start, |byte| byte.is_ascii_digit());
-        let is_joined = is_joined_after(self.bytes, end)
-            || if self.has_backslash {
-                is_joined_before(self.bytes, start)
-            } else {
-                before(self.bytes, start).is_some_and(|byte| byte.is_ascii_alphanumeric())
-            };
-        if is_joined {
-            self.word(start, end);
-            return;
-        }
-        let is_signed = before(self.bytes, start) == Some(b'+');
-        if end - start == 4
-            && !is_signed
-            && let Some(time_end) = shape::time_end(self.bytes, start)
-        {
-            self.time_end = time_end;
-            return;
-        }
-        let next = at(self.bytes, end).map_or(256, usize::from);
-        let by_digits = self.tables.by_digits.get((end - start).min(LONGEST_GROUP)).copied().unwrap_or(0);
-        let by_next = self.tables.by_next.get(next).copied().unwrap_or(0);
-        let numbers = by_digits & by_next & self.wanted.numbers;
-        if numbers != 0 {
-            self.numbers(start..end, numbers);
-        }
-        if self.wanted.plus != 0 && is_signed {
-            self.behind_plus(start..end);
-        }
-    }
-
-    fn numbers(&mut self, group: Range<usize>, numbers: u64) {
-        let start = group.start;
-        let Finder { chain, hits, free, .. } = &mut *self.finder;
-        let groups = chain.of(self.bytes, group, MAXIMUM_GROUPS);
-        let second = groups.get(1).map_or(0, Range::len);
-        let by_groups = self.tables.by_groups.get(groups.len()).copied().unwrap_or(0);
-        let by_second = self.tables.by_second_group.get(second).copied().unwrap_or(0);
-        for index in ones(numbers & by_groups & by_second) {
-            if let Some((kind, ask)) = self.tables.numbers.get(index)
-                && start >= free.from(kind)
-            {
-                keep(hits, free, kind, ask(self.sample, groups));
-            }
-        }
-    }
-
-    fn behind_plus(&mut self, group: Range<usize>) {
-        let start = group.start;
-        let Finder { chain, hits, free, .. } = &mut *self.finder;
-        let groups = chain.of(self.bytes, group, MAXIMUM_GROUPS_BEHIND_PLUS);
-        for index in ones(self.wanted.plus) {
-            if let Some((kind, ask)) = self.tables.plus.get(index)
-                && start >= free.from(kind)
-            {
-                keep(hits, free, kind, ask(self.sample, groups));
-            }
-        }
-    }
-
-    /// Digits from `start` to `end` are a part of a word.
-    fn word(&mut self, start: usize, end: usize) {
-        let letters = self.letters_before(start);
-        let end = self.end_of(self.block.words, end, |byte| byte.is_ascii_alphanumeric());
-        self.word_end = end;
-        let word = start - letters..end;
-        let word = if self.has_backslash { without_escape(self.bytes, word) } else { word };
-        let words = self.tables.by_length.get(word.len()).copied().unwrap_or(0) & self.wanted.words;
-        for index in ones(words) {
-            if let Some((kind, ask)) = self.tables.words.get(index)
-                && word.start >= self.free_from(kind)
-            {
-                self.found(kind, ask(self.sample, &word));
-            }
-        }
-    }
-
-    /// How many letters stand right before `start` that are of the same word, as far as words are long.
-    fn letters_before(&self, start: usize) -> usize {
-        let bit = start.saturating_sub(self.base);
-        let letters = match bit {
-            1..BLOCK => (self.block.words << (BLOCK - bit)).leading_ones() as usize,
-            _ => 0,
-        };
-        if letters < bit || self.base == 0 {
-            return letters.min(LONGEST_WORD);
-        }
-        let head = self.bytes.get(self.word_end.max(start.saturating_sub(LONGEST_WORD))..start);
-        head.unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
     }
 
     fn sign(&mut self, position: usize, asks: &Sort<AskAt>, wanted: u64) {

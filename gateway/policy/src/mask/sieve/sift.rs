@@ -89,6 +89,7 @@ pub(super) fn sift(
         names: Names::default(),
         name: None,
         borders: Borders::default(),
+        is_at_border: false,
         suspects: Suspects::default(),
         suspect_until: 0,
     };
@@ -132,6 +133,8 @@ struct Sifting<'d, 'm> {
     name: Option<Label<'d>>,
     /// The arrays over whose items a value may be split.
     borders: Borders<'d>,
+    /// Whether the string is an item of one.
+    is_at_border: bool,
     suspects: Suspects,
     /// Below a name that may change all may change, for the new name may speak of it.
     suspect_until: usize,
@@ -233,7 +236,7 @@ impl<'d> Sifting<'d, '_> {
 
     /// Whether masking may change a string that stands under a name.
     fn string(&mut self, index: usize, entry: Entry, label: Option<Label<'d>>) -> bool {
-        let is_at_border = self.borders.next <= index && self.borders.is_at(index);
+        self.is_at_border = self.borders.next <= index && self.borders.is_at(index);
         let inside = self.inside(entry);
         let start = entry.span.start + 1;
         let sight = match inside {
@@ -244,7 +247,7 @@ impl<'d> Sifting<'d, '_> {
             return false;
         }
         let text = self.text(index, inside);
-        if is_at_border && matches!(text, Cow::Owned(_)) {
+        if self.is_at_border && matches!(text, Cow::Owned(_)) {
             self.borders.note(index, &text);
         }
         if self.settings.gate.is_some_and(|gate| gate.lets_through(&text))
@@ -331,7 +334,10 @@ impl<'d> Sifting<'d, '_> {
             || self.settings.known.iter().any(|known| known.is_in_where(text, Some(runs)))
             || (self.settings.reads_base64 && encoded::may_be_in(text, runs))
             || (self.finder.may_be_disguised() && View::of(text, self.settings.undo).is_some());
-        if may_change && let Some(label) = self.location_of(label) {
+        // What becomes of an item is known when its array ends.
+        if (may_change || self.is_at_border)
+            && let Some(label) = self.location_of(label)
+        {
             self.note(index, label);
         }
         may_change
@@ -403,7 +409,7 @@ impl<'d> Sifting<'d, '_> {
             return Sight::Other;
         }
         count(text.len());
-        if !self.cursor.has_striking(start..start + text.len(), Finder::strikes) {
+        if !self.cursor.has_striking(start..start + text.len(), Finder::strikes, Finder::spares) {
             Sight::Plain
         } else if text.len() <= BLOCK {
             shape(text, self.cursor.from(start).first(text.len()))

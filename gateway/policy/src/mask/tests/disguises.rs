@@ -340,6 +340,39 @@ fn a_value_that_is_split_over_neighbours_is_masked_in_each() {
 }
 
 #[test]
+fn no_value_but_a_key_goes_over_a_line_break() {
+    // So nothing is looked for where two texts meet in one.
+    for (kind, row) in SAMPLES.iter().filter(|(kind, _)| *kind != "PrivateKey") {
+        let (plain, value) = plain_and_value(row);
+        let start = plain.find(&value).unwrap();
+        for place in plain.char_indices().map(|(place, _)| place).skip(1) {
+            let (head, tail) = plain.split_at(place);
+            for broken in [format!("{head}\n{tail}"), format!("{head}\r\n{tail}"), format!("{head} \n{tail}")]
+            {
+                let masked = setup(kind).content(&broken);
+                let kept = masked.matches('\n').count();
+                assert_eq!(kept, 1, "{kind}: {broken:?} became {masked:?}, with a value from {start} on");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_split_at_its_line_breaks_is_masked_in_each_part() {
+    let (setup, second) = (setup("PrivateKey"), "MIIBVgIBADANBgkqhkiG9w0BAQEFAASC");
+    let [first, third] = ["BEGIN", "END"].map(|what| format!("-----{what} PRIVATE KEY-----"));
+    for parts in [
+        [first.clone(), second.to_owned(), third.clone()],
+        [format!("{first}\n"), format!("{second}\n"), third.clone()],
+        [first.clone(), format!("\n{second}"), format!("\r\n{third}")],
+    ] {
+        let masked = setup.structured(json!(parts));
+        assert!(!masked.to_string().contains(second), "{masked}");
+        assert_eq!(setup.structured(masked.clone()), masked);
+    }
+}
+
+#[test]
 fn a_part_of_a_split_value_shows_what_the_action_leaves() {
     let with =
         |action: Value| Setup::with_rule(json!({"detectors": [{"type": "CreditCard", "action": action}]}));

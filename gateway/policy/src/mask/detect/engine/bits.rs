@@ -14,6 +14,12 @@ pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Those of the bits of a block before which none is set, of the block before it neither.
+#[inline]
+pub(super) fn starts_of(block: u64, last: u64) -> u64 {
+    block & !(block << 1 | last >> (BLOCK - 1))
+}
+
 /// The bits of a range.
 pub(super) fn bits(range: Range<usize>) -> u64 {
     let below = |end: usize| if end < BLOCK { (1_u64 << end) - 1 } else { u64::MAX };
@@ -21,20 +27,15 @@ pub(super) fn bits(range: Range<usize>) -> u64 {
 }
 
 /// Where the first [`MINIMUM_RUN`] bytes of a run end in a block: at each place counts what is before it.
-#[allow(clippy::cast_possible_truncation, reason = "the upper half is the block's own")]
 pub(super) fn ends_of_runs(last: u64, block: u64) -> u64 {
-    // Most blocks of prose have none of eight, wherever they begin.
-    let (two, late) = (block & block << 1, last >> (BLOCK - MINIMUM_RUN));
-    let four = two & two << 2;
-    if four & four << 4 == 0 && (late == 0 || block & 1 == 0) {
-        return 0;
+    /// So many in a row, of both blocks, where half of them are known.
+    #[inline]
+    fn doubled((last, block): (u64, u64), more: usize) -> (u64, u64) {
+        (last & last << more, block & (block << more | last >> (BLOCK - more)))
     }
-    let one = u128::from(block) << BLOCK | u128::from(last);
-    let two = one & one << 1;
-    let four = two & two << 2;
-    let eight = four & four << 4;
-    let all = eight & eight << (MINIMUM_RUN - 8);
-    ((all & !(all << 1)) >> BLOCK) as u64
+    let eight = doubled(doubled(doubled((last, block), 1), 2), 4);
+    let (last, all) = doubled(eight, MINIMUM_RUN - 8);
+    all & !(all << 1 | last >> (BLOCK - 1))
 }
 
 /// Whether so many in a row are set.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::bytes::{
     at, before, is_joined_after, is_joined_before, is_unicode_escape_at, run_end, runs, without_escape,
 };
-use super::super::trigger::{Look, MAXIMUM_GROUPS, MINIMUM_RUN, Trigger};
+use super::super::trigger::{LONGEST_WORD, Look, MAXIMUM_GROUPS, MINIMUM_RUN, Trigger};
 use super::super::{ALL, Sample, triggers};
 use super::chain::Chain;
 use super::chain::MAXIMUM_GROUPS_BEHIND_PLUS;
@@ -154,7 +154,7 @@ fn is_digit_group(text: &[u8], position: usize) -> bool {
 
 /// The word that the digits from `position` to `end` are in.
 fn word_of(text: &[u8], position: usize, end: usize) -> Range<usize> {
-    let head = text.get(..position).unwrap().iter().rev().take(super::LONGEST_WORD);
+    let head = text.get(..position).unwrap().iter().rev().take(LONGEST_WORD);
     let start = position - head.take_while(|byte| byte.is_ascii_alphanumeric()).count();
     without_escape(text, start..run_end(text, end, |byte| byte.is_ascii_alphanumeric()))
 }

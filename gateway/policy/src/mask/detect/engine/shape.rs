@@ -105,6 +105,7 @@ fn seconds_end(text: &[u8], position: usize) -> Option<usize> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use lychgate_gateway_lanes::Classes;
     use proptest::prelude::*;
 
     use super::{TIME, time_end, uuids};

@@ -15,12 +15,25 @@ pub(super) const RESTORED: &str = "restored";
 /// What a text is called that cannot be masked in part.
 pub(super) const UNREADABLE: &str = "unreadable";
 
+/// What looks like a mark that only the gateway could have made, and may have been written by a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Claim<'t> {
+    /// A hash, which nobody can tell from other digits.
+    Hash,
+    /// A token, and what stands between its brackets.
+    Token(&'t str),
+}
+
 /// Where in `text` masks stand: our own marks, and the texts that rules put in the place of values. In order,
-/// and those that overlap made one. `is_token` says whether what stands between the brackets of a token is one.
-pub(super) fn masks(text: &str, replacements: &[&str], is_token: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+/// and those that overlap made one. `is_mark` says which claims hold.
+pub(super) fn masks(
+    text: &str,
+    replacements: &[&str],
+    is_mark: &dyn Fn(Claim<'_>) -> bool,
+) -> Vec<Range<usize>> {
     count(text.len() * (1 + replacements.len()));
     let mut masks: Vec<Range<usize>> = memchr::memchr_iter(b'[', text.as_bytes())
-        .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?, is_token)?))
+        .filter_map(|start| Some(start..start + length_of_mark(text.get(start..)?, is_mark)?))
         .collect();
     for replacement in replacements.iter().filter(|replacement| !replacement.is_empty()) {
         masks.extend(text.match_indices(replacement).map(|(start, hit)| start..start + hit.len()));
@@ -41,7 +54,7 @@ pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
     let mut output = String::with_capacity(text.len());
     let mut done = 0;
     // A name has no token in it.
-    for mark in masks(text, marks, &|_| false) {
+    for mark in masks(text, marks, &|claim| matches!(claim, Claim::Hash)) {
         output.push_str(text.get(done..mark.start).unwrap_or_default());
         done = mark.end;
     }
@@ -50,16 +63,17 @@ pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
 }
 
 /// How long the mark of our own is that `text` begins with, if it begins with one.
-fn length_of_mark(text: &str, is_token: &dyn Fn(&str) -> bool) -> Option<usize> {
+fn length_of_mark(text: &str, is_mark: &dyn Fn(Claim<'_>) -> bool) -> Option<usize> {
     const REDACTED: &str = "[REDACTED:";
     if let Some(rest) = text.strip_prefix(REDACTED) {
         let is_whole = |name: &&str| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'));
         return Some(REDACTED.len() + mark_names().find(is_whole)?.len() + 1);
     }
     if let Some((length, body)) = token::at_start(text) {
-        return is_token(body).then_some(length);
+        return is_mark(Claim::Token(body)).then_some(length);
     }
-    Some(keyed::MARK.len() + keyed::rest_of_mark(text.strip_prefix(keyed::MARK)?)?)
+    let length = keyed::MARK.len() + keyed::rest_of_mark(text.strip_prefix(keyed::MARK)?)?;
+    is_mark(Claim::Hash).then_some(length)
 }
 
 fn mark_names() -> impl Iterator<Item = &'static str> {
@@ -75,13 +89,13 @@ pub(super) fn is_inside(range: &Range<usize>, masks: &[Range<usize>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_inside, masks, without_marks};
+    use super::{Claim, is_inside, masks, without_marks};
     use crate::mask::token::tests::session;
 
     #[test]
     fn masks_are_known_again() {
         let text = "a [REDACTED:Email] b nobody c [REDACTED:Else] nobodynobody";
-        let masks = masks(text, &["nobody", "dyno", ""], &|_| false);
+        let masks = masks(text, &["nobody", "dyno", ""], &|_| true);
         assert_eq!(masks, [2..18, 21..27, 46..58]);
         assert!(is_inside(&(2..18), &masks) && is_inside(&(50..52), &masks));
         assert!(
@@ -96,9 +110,16 @@ mod tests {
         let tokens = session(&[1]);
         let [own, foreign] = [&tokens, &session(&[2])].map(|tokens| tokens.seal("Ada").unwrap_or_default());
         let text = format!("{foreign}{own}[HASH:0123456789ab]");
-        let is_token = |body: &str| tokens.open(body).is_some();
+        let is_mark = |claim: Claim<'_>| match claim {
+            Claim::Hash => true,
+            Claim::Token(body) => tokens.open(body).is_some(),
+        };
         let ends = [foreign.len(), foreign.len() + own.len(), text.len()];
         let expected = [ends[0]..ends[1], ends[1]..ends[2]];
-        assert_eq!(masks(&text, &[], &is_token), expected);
+        assert_eq!(masks(&text, &[], &is_mark), expected);
+        assert_eq!(
+            masks(&text, &[], &|claim| matches!(claim, Claim::Token(_)) && is_mark(claim)),
+            expected[..1]
+        );
     }
 }

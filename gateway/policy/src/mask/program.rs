@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::action::strength;
 use super::custom::{Custom, Gate};
 use super::detect::Wanted;
-use super::marks::masks;
+use super::marks::{Claim, masks};
 use super::rule::{Decode, Rule};
 use super::token::Tokens;
 use super::{Context, check, cost};
@@ -333,14 +333,21 @@ impl<'a> Active<'a> {
     /// Where in a text nothing is looked for that rules want masked. Where nobody can say which tokens are ours, all are that
     /// could be.
     pub(super) fn masks(&self, text: &str) -> Vec<Range<usize>> {
-        let is_token = |body: &str| self.tokens.is_none_or(|tokens| tokens.open(body).is_some());
-        masks(text, &self.replacements, &is_token)
+        let is_mark = |claim: Claim<'_>| match claim {
+            Claim::Hash => true,
+            Claim::Token(body) => self.tokens.is_none_or(|tokens| tokens.open(body).is_some()),
+        };
+        masks(text, &self.replacements, &is_mark)
     }
 
-    /// Where no known value is looked for: in marks, and in tokens that are ours for sure.
+    /// Where no known value is looked for: in marks, and in tokens that are ours for sure. A server may write a credential of
+    /// hexadecimal digits as if it was a hash.
     pub(super) fn own_marks(&self, text: &str) -> Vec<Range<usize>> {
-        let is_token = |body: &str| self.tokens.is_some_and(|tokens| tokens.open(body).is_some());
-        masks(text, &self.marks, &is_token)
+        let is_mark = |claim: Claim<'_>| match claim {
+            Claim::Hash => false,
+            Claim::Token(body) => self.tokens.is_some_and(|tokens| tokens.open(body).is_some()),
+        };
+        masks(text, &self.marks, &is_mark)
     }
 
     /// Whether a rule leaves this value as it is.

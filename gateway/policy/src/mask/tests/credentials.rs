@@ -47,6 +47,19 @@ fn a_credential_that_is_one_long_word_is_masked_where_no_word_is_long() {
 }
 
 #[test]
+fn a_credential_hides_in_nothing_that_a_server_writes_like_a_mark() {
+    let credential = "0123456789abcdef";
+    let setup = Setup { known: vec![Known::new("billing", credential)], ..Setup::with_rules(json!([])) };
+    for [before, behind] in
+        [["[HASH:", "]"], ["[HASH:", "0123]"], ["[HASH:beef", "]"], ["[REDACTED:", "]"], ["[TOKEN:", "]"]]
+    {
+        let masked = setup.content(&format!("it is {before}{credential}{behind} ok"));
+        assert_eq!(masked, format!("it is {before}{MARK}{behind} ok"));
+        assert_eq!(setup.content(&masked), masked);
+    }
+}
+
+#[test]
 fn no_place_is_spared() {
     for message in [
         json!({"jsonrpc": "2.0", "id": VALUE, "result": {}}),

@@ -65,6 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "lychgate-gateway-command",
             "lychgate-gateway-condition",
+            "lychgate-gateway-lanes",
             "lychgate-gateway-mcp",
             "lychgate-gateway-policy",
             "lychgate-gateway-record",

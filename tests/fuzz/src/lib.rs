@@ -29,8 +29,9 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "json", run: targets::json::run },
+    Target { name: "lanes", run: targets::lanes::run },
     Target { name: "edits", run: targets::edits::run },
     Target { name: "sse", run: targets::sse::run },
     Target { name: "headers", run: targets::headers::run },

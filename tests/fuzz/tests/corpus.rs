@@ -53,6 +53,11 @@ fn the_scanner_reads_what_serde_json_reads_or_refuses_it_for_a_reason() {
 }
 
 #[test]
+fn every_way_to_tell_bytes_into_classes_says_the_same() {
+    short_run("lanes");
+}
+
+#[test]
 fn edits_make_of_a_text_what_a_model_makes_of_it() {
     short_run("edits");
 }

@@ -31,8 +31,6 @@ pub(super) struct Node {
 const MOST_NODES: usize = 1 << 16;
 /// Up to this many members are compared pair by pair, beyond it through a set.
 const PAIRWISE_MEMBERS: usize = 16;
-/// Up to this many find places of their own in a word, as a rule.
-const FEW_MEMBERS: usize = 8;
 
 /// Scans `text`, which must be UTF-8, into nodes.
 pub(super) fn scan(text: &[u8], depth: usize) -> Result<Vec<Node>, JsonError> {
@@ -75,6 +73,9 @@ struct Open {
     is_object: bool,
     /// How many names the enclosing objects have on the stack of names.
     names_before: usize,
+    /// The places in a word that its names have, and whether one had none of its own or has escapes: if not, they all differ.
+    seen: u64,
+    may_repeat: bool,
 }
 
 /// A step of it says what comes next. What is wrong with the text is noted, so that a step has little to give back.
@@ -141,6 +142,12 @@ impl<'a> Scanner<'a> {
         }
         let Some(escaped) = self.string() else { return State::Done };
         self.names.push(offset(self.nodes.len()));
+        let look = self.look_at(start + 1, self.position - start - 2);
+        let place = 1 << (spread(look) >> (u64::BITS - u64::BITS.ilog2()));
+        if let Some(object) = self.open.last_mut() {
+            object.may_repeat |= escaped || object.seen & place != 0;
+            object.seen |= place;
+        }
         self.push_node(Kind::String, start, escaped, true);
         self.skip_whitespace();
         if self.peek() != Some(b':') {
@@ -175,7 +182,13 @@ impl<'a> Scanner<'a> {
             return self.fail(JsonError::TooDeep { offset: start, limit: self.depth });
         }
         let is_object = kind == Kind::Object;
-        self.open.push(Open { node: self.nodes.len(), is_object, names_before: self.names.len() });
+        self.open.push(Open {
+            node: self.nodes.len(),
+            is_object,
+            names_before: self.names.len(),
+            seen: 0,
+            may_repeat: false,
+        });
         self.position += 1;
         self.push(kind, start, false);
         self.skip_whitespace();
@@ -195,7 +208,9 @@ impl<'a> Scanner<'a> {
                 node.next = next;
             }
             if container.is_object {
-                if let Err(fault) = self.refuse_duplicates(container.names_before) {
+                if container.may_repeat
+                    && let Err(fault) = self.refuse_duplicates(container.names_before)
+                {
                     return self.fail(fault);
                 }
                 self.names.truncate(container.names_before);
@@ -237,9 +252,6 @@ impl<'a> Scanner<'a> {
         if indexes.len() > PAIRWISE_MEMBERS {
             return false;
         }
-        if indexes.len() <= FEW_MEMBERS && self.have_places_of_their_own(indexes) {
-            return true;
-        }
         let mut seen = [0_u64; PLACES / 64];
         for &index in indexes {
             let Some(node) = self.nodes.get(index as usize).filter(|node| !node.escaped) else {
@@ -254,20 +266,6 @@ impl<'a> Scanner<'a> {
             *word |= bit;
         }
         true
-    }
-
-    /// The same, by one word, in which two that differ may share a place.
-    #[inline]
-    fn have_places_of_their_own(&self, indexes: &[u32]) -> bool {
-        let mut seen = 0_u64;
-        let mut has_own = true;
-        for &index in indexes {
-            let Some(node) = self.nodes.get(index as usize) else { return false };
-            let bit = 1 << (spread(self.look_of(node)) >> (u64::BITS - u64::BITS.ilog2()));
-            has_own &= !node.escaped && seen & bit == 0;
-            seen |= bit;
-        }
-        has_own
     }
 
     /// The same, where two may be the same.
@@ -294,8 +292,12 @@ impl<'a> Scanner<'a> {
     /// The length of a name and its first bytes, as far as a word holds them. Names that look different are.
     #[inline]
     fn look_of(&self, name: &Node) -> u64 {
-        let start = name.start as usize + 1;
-        let length = (name.end - name.start).saturating_sub(2);
+        self.look_at(name.start as usize + 1, (name.end - name.start).saturating_sub(2) as usize)
+    }
+
+    /// The same of a name of `length` bytes that begins at `start`, without its quotes.
+    #[inline]
+    fn look_at(&self, start: usize, length: usize) -> u64 {
         let rest = self.text.get(start..).unwrap_or_default();
         let first = match rest.first_chunk::<8>() {
             Some(bytes) => u64::from_le_bytes(*bytes),
@@ -303,7 +305,7 @@ impl<'a> Scanner<'a> {
         };
         // What is behind a short name is not a part of it.
         let kept = if length < 7 { (1 << (8 * length)) - 1 } else { u64::MAX >> 8 };
-        (first & kept) << 8 | u64::from(length & 0xFF)
+        (first & kept) << 8 | (length & 0xFF) as u64
     }
 
     /// Moves past the string that starts here, and says whether it has escapes; `None` if it has a fault.

@@ -198,11 +198,6 @@ impl Known {
         !found.is_empty()
     }
 
-    /// Whether any of some credentials stands in `text`.
-    pub(super) fn are_in(known: &[Self], text: &str) -> bool {
-        known.iter().any(|known| known.is_in_where(text, None))
-    }
-
     /// Whether it may stand in a text without a run of characters of tokens and without a `%`.
     pub(super) fn may_be_plain(&self) -> bool {
         self.is_short() || !self.0.has_run

@@ -46,6 +46,8 @@ pub(super) struct Masker<'a> {
     /// What texts have become in which a part of a split value is, by the address of the JSON that they were.
     pub(super) carried: HashMap<usize, String>,
     counts: BTreeMap<String, u32>,
+    /// The same of what detectors have found, in their order.
+    detected: [u32; detect::ALL.len()],
     /// Where in the current text something enciphered stands: it may look like a value, and is none.
     enciphered: Vec<Range<usize>>,
     /// The entry of the document that is being masked whose text is masked next, if that is known.
@@ -131,6 +133,7 @@ impl<'a> Masker<'a> {
             sieve: Sieve::All,
             carried: HashMap::new(),
             counts: BTreeMap::new(),
+            detected: [0; detect::ALL.len()],
             enciphered: Vec::new(),
             sought: None,
             depth: 0,
@@ -153,7 +156,10 @@ impl<'a> Masker<'a> {
 
     /// How much was masked, by kind.
     pub(super) fn into_counts(self) -> BTreeMap<String, u32> {
-        self.counts
+        let mut counts = self.counts;
+        let detected = detect::ALL.into_iter().zip(self.detected).filter(|(_, count)| *count > 0);
+        counts.extend(detected.map(|(kind, count)| (detect::name(kind).to_owned(), count)));
+        counts
     }
 
     /// What `text` becomes, if it changes. `field` is what is done to the whole of it because of its place.
@@ -228,11 +234,13 @@ impl<'a> Masker<'a> {
         if !matches!(kind, Kind::Encoded) {
             let name = count_name(kind);
             self.found(&name, range);
-            match self.counts.get_mut(name.as_ref()) {
+            let detected = match kind {
+                Kind::Detected(kind) => self.detected.get_mut(kind as usize),
+                Kind::Custom(_) | Kind::Field | Kind::Credential(_) | Kind::Restored | Kind::Encoded => None,
+            };
+            match detected {
                 Some(count) => *count += 1,
-                None => {
-                    self.counts.insert(name.into_owned(), 1);
-                }
+                None => *self.counts.entry(name.into_owned()).or_default() += 1,
             }
         }
         if matches!(action, Action::Block {}) {
@@ -421,7 +429,10 @@ impl<'a> Masker<'a> {
         if findings.is_empty() {
             return None;
         }
-        findings.sort_by_key(|finding| (finding.range.start, Reverse(finding.range.end), finding.rank));
+        let order = |finding: &Finding<'_>| (finding.range.start, Reverse(finding.range.end), finding.rank);
+        if !findings.is_sorted_by_key(order) {
+            findings.sort_by_key(order);
+        }
         let mut output = String::with_capacity(text.len());
         let mut done = 0;
         let mut has_changed = false;

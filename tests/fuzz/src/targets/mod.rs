@@ -5,6 +5,7 @@ pub(crate) mod decide;
 pub(crate) mod edits;
 pub(crate) mod headers;
 pub(crate) mod json;
+pub(crate) mod lanes;
 pub(crate) mod mask;
 pub(crate) mod message;
 pub(crate) mod record;

@@ -153,6 +153,17 @@ impl Finder {
         Around::of(last, block, next).quiet(starts_of(block.digits, last.digits))
     }
 
+    /// Whether a text has [`MINIMUM_RUN`] characters of tokens in a row, or something like it.
+    pub(in crate::mask) fn has_run(text: &[u8]) -> bool {
+        count(text.len());
+        let mut window = Window::<Block>::default();
+        let mut last = 0;
+        (0..text.len().div_ceil(BLOCK)).any(|index| {
+            let tokens = window.block(text, index).tokens;
+            ends_of_runs(std::mem::replace(&mut last, tokens), tokens) != 0
+        })
+    }
+
     /// Whether a text is a UUID, in which nothing is found but by its name; `block` is its first.
     pub(in crate::mask) fn is_uuid(text: &[u8], block: Block) -> bool {
         text.len() == shape::UUID && shape::uuids(Block::default(), block, text) != 0

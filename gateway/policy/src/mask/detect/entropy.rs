@@ -137,8 +137,10 @@ pub(in crate::mask) fn bits(value: &[u8]) -> f64 {
         }
     }
     let length = f64::from(u16::try_from(value.len()).unwrap_or(u16::MAX));
-    let share = |count: &u16| f64::from(*count) / length;
-    counts.iter().filter(|count| **count > 0).map(share).map(|share| -share * share.log2()).sum()
+    // Each byte is counted where it stands first.
+    let counts = value.iter().map(|byte| counts.get_mut(usize::from(*byte)).map_or(0, std::mem::take));
+    let share = |count: u16| f64::from(count) / length;
+    counts.filter(|count| *count > 0).map(share).map(|share| -share * share.log2()).sum()
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::mask::decode::{ends_of, over_borders, text_of};
 use crate::mask::detect::{Finder, Wanted};
 
 /// The arrays that have begun and not ended.
-pub(super) struct Borders<'d> {
-    arrays: Vec<(Array, Option<Label<'d>>)>,
+pub(super) struct Borders {
+    arrays: Vec<(Array, Label)>,
     /// Where the innermost ends.
     pub(super) end: usize,
     /// The entry of its text that comes next.
@@ -34,15 +34,15 @@ pub(super) struct Array {
 /// The number of no entry.
 const NO_ENTRY: usize = usize::MAX;
 
-impl Default for Borders<'_> {
+impl Default for Borders {
     fn default() -> Self {
         Self { arrays: Vec::new(), end: NO_ENTRY, next: NO_ENTRY }
     }
 }
 
-impl<'d> Borders<'d> {
+impl Borders {
     /// An array begins that stands under a name.
-    pub(super) fn begin(&mut self, array: Value<'d>, label: Option<Label<'d>>) {
+    pub(super) fn begin(&mut self, array: Value<'_>, label: Label) {
         let texts = array.items().map(|item| text_of(item).map(|text| text.entries().start)).collect();
         let array = Array { entries: array.entries(), texts, next: 0, noted: Vec::new() };
         self.arrays.push((array, label));
@@ -70,7 +70,7 @@ impl<'d> Borders<'d> {
     }
 
     /// The innermost array, if it ends before the entry `index`.
-    pub(super) fn take_ended(&mut self, index: usize) -> Option<(Array, Option<Label<'d>>)> {
+    pub(super) fn take_ended(&mut self, index: usize) -> Option<(Array, Label)> {
         let ended = self.arrays.pop_if(|(array, _)| array.entries.end <= index);
         self.look();
         ended

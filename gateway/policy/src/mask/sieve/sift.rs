@@ -14,7 +14,7 @@ use crate::mask::custom::Gate;
 use crate::mask::decode::{Undo, View, encoded, may_be_split};
 use crate::mask::detect::{Finder, Sample, Wanted, name_in_label};
 use crate::mask::document::{is_read_by_others, looks_like_json};
-use crate::mask::known::Known;
+use crate::mask::known::{Known, Runs};
 use crate::mask::number::is_number_to_look_at;
 use crate::mask::program::Active;
 use crate::mask::scan::{BLOCK, Block, Cursor};
@@ -23,8 +23,9 @@ use crate::mask::work::count;
 /// What is looked for in every document of a message.
 pub(super) struct Settings<'m> {
     known: &'m [Known],
-    /// Whether a credential may stand in a text without anything else to be looked at.
-    may_plain_be_known: bool,
+    /// Whether nothing is to be found in a text that is plain at sight: no credential may stand in one, and no rule describes
+    /// anything itself.
+    is_plain_passed_over: bool,
     /// Whether the caller has sent a value as a token: numbers of any length may be it.
     has_restored: bool,
     wanted: Wanted,
@@ -49,7 +50,7 @@ impl<'m> Settings<'m> {
         let (gate, decode) = (active.gate(), active.decode());
         Self {
             known,
-            may_plain_be_known: known.iter().any(Known::may_be_plain),
+            is_plain_passed_over: gate.is_none() && !known.iter().any(Known::may_be_plain),
             has_restored: known.iter().any(Known::is_restored),
             wanted: active.wanted(),
             undo: decode.undo,
@@ -79,15 +80,15 @@ pub(super) fn sift(
         settings,
         finder,
         nesting,
-        labels: vec![Label {
-            name: Some(label),
+        own_name: label,
+        innermost: Label {
             entry: NO_ENTRY,
             end: NO_ENTRY,
             is_telling: Finder::is_telling(name_in_label(label), settings.wanted),
-        }],
-        labelled_until: NO_ENTRY,
+        },
+        around: Vec::new(),
         names: Names::default(),
-        name: None,
+        named: None,
         borders: Borders::default(),
         is_at_border: false,
         suspects: Suspects::default(),
@@ -105,9 +106,7 @@ const NO_ENTRY: usize = usize::MAX;
 
 /// A name, and the values that stand under it.
 #[derive(Clone, Copy)]
-pub(super) struct Label<'d> {
-    /// What it says, if it stands so in the document.
-    name: Option<&'d str>,
+pub(super) struct Label {
     /// The number of its entry; [`NO_ENTRY`] is the document's own name.
     entry: usize,
     /// The first entry that does not stand under it.
@@ -124,15 +123,16 @@ struct Sifting<'d, 'm> {
     finder: &'m mut Finder,
     /// In how many texts the document stands.
     nesting: usize,
-    /// The names that the entry stands under, the innermost last; the document's own is first.
-    labels: Vec<Label<'d>>,
-    /// Where the innermost ends.
-    labelled_until: usize,
+    /// The document's own name.
+    own_name: &'d str,
+    /// The name that the entry stands under, unless it has one of its own, and those that this one stands under.
+    innermost: Label,
+    around: Vec<Label>,
     names: Names<'d>,
-    /// The name of the member whose value is next.
-    name: Option<Label<'d>>,
+    /// Whether the entry before is the name of this one, and then whether it is telling.
+    named: Option<bool>,
     /// The arrays over whose items a value may be split.
-    borders: Borders<'d>,
+    borders: Borders,
     /// Whether the string is an item of one.
     is_at_border: bool,
     suspects: Suspects,
@@ -146,20 +146,22 @@ impl<'d> Sifting<'d, '_> {
         if self.borders.end <= index {
             self.end_borders(index);
         }
-        while self.labelled_until <= index {
-            self.labels.pop();
-            self.labelled_until = self.labels.last().map_or(NO_ENTRY, |label| label.end);
+        while self.innermost.end <= index
+            && let Some(label) = self.around.pop()
+        {
+            self.innermost = label;
         }
         if entry.is_name {
             self.name(index, entry);
             return;
         }
-        let label = self.name.take();
+        let named = self.named.take();
         let may_change = match entry.kind {
             _ if index < self.suspect_until => true,
             Kind::String => {
-                let label = label.or_else(|| self.labels.last().copied());
-                self.string(index, entry, label)
+                let is_telling = named.unwrap_or(self.innermost.is_telling);
+                !(self.is_plain(index, entry, is_telling))
+                    && self.string(index, entry, Some(self.label(index, named)))
             }
             Kind::Number => {
                 let Span { start, end } = entry.span;
@@ -170,39 +172,52 @@ impl<'d> Sifting<'d, '_> {
             // What is split over its items is found in none of them.
             Kind::Array if !self.settings.wanted.is_empty() => {
                 if let Some(array) = self.document.value(index).filter(|array| may_be_split(*array)) {
-                    let label = label.or_else(|| self.labels.last().copied());
-                    self.borders.begin(array, label);
+                    self.borders.begin(array, self.label(index, named));
                 }
                 false
             }
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
         };
-        if let Some(label) = label
+        if let Some(is_telling) = named
             && entry.next > index + 1
         {
-            self.labels.push(Label { end: entry.next, ..label });
-            self.labelled_until = entry.next;
+            let label = Label { entry: index - 1, end: entry.next, is_telling };
+            self.around.push(std::mem::replace(&mut self.innermost, label));
         }
         if may_change {
             self.suspects.entries.push(index);
         }
     }
 
-    /// The name of a member.
-    fn name(&mut self, index: usize, entry: Entry) {
-        let inside = self.inside(entry);
-        let (name, is_telling) = match inside.and_then(|name| self.names.get(name)) {
-            Some((name, is_telling)) => (Some(name), is_telling),
-            None => self.new_name(index, entry, inside),
-        };
-        self.name = Some(Label { name, entry: index, end: 0, is_telling });
+    /// The name that a value stands under.
+    fn label(&self, index: usize, named: Option<bool>) -> Label {
+        named.map_or(self.innermost, |is_telling| Label { entry: index - 1, end: 0, is_telling })
     }
 
-    /// The same of a name that has not been there lately. Says what it says, if it stands so in the document, and whether it is
-    /// telling.
+    /// Whether a string is plain at sight, and nothing is to be found in such.
+    #[inline]
+    fn is_plain(&mut self, index: usize, entry: Entry, is_telling: bool) -> bool {
+        !is_telling
+            && self.settings.is_plain_passed_over
+            && index < self.borders.next
+            && self
+                .inside(entry)
+                .is_some_and(|inside| self.sight(inside, entry.span.start + 1) == Sight::Plain)
+    }
+
+    /// The name of a member.
+    #[inline]
+    fn name(&mut self, index: usize, entry: Entry) {
+        let known =
+            self.inside(entry).and_then(|name| self.names.get(self.bytes, entry.span.start + 1, name));
+        self.named = Some(known.unwrap_or_else(|| self.new_name(index, entry)));
+    }
+
+    /// The same of a name that has not been there lately. Says whether it is telling.
     #[inline(never)]
-    fn new_name(&mut self, index: usize, entry: Entry, inside: Option<&'d [u8]>) -> (Option<&'d str>, bool) {
+    fn new_name(&mut self, index: usize, entry: Entry) -> bool {
         let may_change = self.string(index, entry, None);
+        let inside = self.inside(entry);
         let name = self.text(index, inside);
         let is_telling = Finder::is_telling(name_in_label(&name), self.settings.wanted);
         if may_change {
@@ -211,12 +226,10 @@ impl<'d> Sifting<'d, '_> {
             let value = self.document.value(index + 1);
             let end = value.map_or(index + 2, |value| value.entries().end);
             self.suspect_until = self.suspect_until.max(end);
+        } else if let Some(inside) = inside {
+            self.names.note(self.bytes, entry.span.start + 1, inside, is_telling);
         }
-        let Cow::Borrowed(name) = name else { return (None, is_telling) };
-        if !may_change {
-            self.names.note(name, is_telling);
-        }
-        (Some(name), is_telling)
+        is_telling
     }
 
     /// What is between the quotes of a string, if that is its text.
@@ -235,7 +248,7 @@ impl<'d> Sifting<'d, '_> {
     }
 
     /// Whether masking may change a string that stands under a name.
-    fn string(&mut self, index: usize, entry: Entry, label: Option<Label<'d>>) -> bool {
+    fn string(&mut self, index: usize, entry: Entry, label: Option<Label>) -> bool {
         self.is_at_border = self.borders.next <= index && self.borders.is_at(index);
         let inside = self.inside(entry);
         let start = entry.span.start + 1;
@@ -243,7 +256,7 @@ impl<'d> Sifting<'d, '_> {
             Some(inside) if !label.is_some_and(|label| label.is_telling) => self.sight(inside, start),
             Some(_) | None => Sight::Other,
         };
-        if sight == Sight::Plain && self.settings.gate.is_none() && !self.settings.may_plain_be_known {
+        if sight == Sight::Plain && self.settings.is_plain_passed_over {
             return false;
         }
         let text = self.text(index, inside);
@@ -274,7 +287,7 @@ impl<'d> Sifting<'d, '_> {
         index: usize,
         text: Cow<'d, str>,
         start: Option<usize>,
-        label: Option<Label<'d>>,
+        label: Option<Label>,
     ) -> bool {
         let name = self.name_of(label);
         if self.nesting >= self.settings.nested_json || !looks_like_json(&text) {
@@ -304,8 +317,11 @@ impl<'d> Sifting<'d, '_> {
         let Self { settings, finder, nesting, .. } = self;
         let inside = sift(settings, finder, &document, name_in_label(name), *nesting + 1);
         // In a part of the protocol that no rule is about, it is not read as a document.
-        let may_be_known =
-            || std::str::from_utf8(document.bytes()).is_ok_and(|text| Known::are_in(settings.known, text));
+        let runs: Runs<'_> = if Finder::has_run(document.bytes()) { None } else { Some(&[]) };
+        let may_be_known = || {
+            std::str::from_utf8(document.bytes())
+                .is_ok_and(|text| settings.known.iter().any(|known| known.is_in_where(text, runs)))
+        };
         if inside.entries.is_empty() && !may_be_known() {
             return false;
         }
@@ -319,7 +335,7 @@ impl<'d> Sifting<'d, '_> {
         index: usize,
         text: &str,
         start: Option<usize>,
-        label: Option<Label<'d>>,
+        label: Option<Label>,
         name: &str,
     ) -> bool {
         let is_telling = label.is_some_and(|label| label.is_telling);
@@ -344,11 +360,11 @@ impl<'d> Sifting<'d, '_> {
     }
 
     /// What a name says.
-    fn name_of(&self, label: Option<Label<'d>>) -> Cow<'d, str> {
+    fn name_of(&self, label: Option<Label>) -> Cow<'d, str> {
         match label {
             None => Cow::Borrowed(""),
-            Some(Label { name: Some(name), .. }) => Cow::Borrowed(name),
-            Some(Label { entry, .. }) => self.text(entry, None),
+            Some(Label { entry: NO_ENTRY, .. }) => Cow::Borrowed(self.own_name),
+            Some(Label { entry, .. }) => self.document.value(entry).and_then(Value::text).unwrap_or_default(),
         }
     }
 
@@ -356,7 +372,7 @@ impl<'d> Sifting<'d, '_> {
     #[inline(never)]
     fn end_borders(&mut self, index: usize) {
         while let Some((array, label)) = self.borders.take_ended(index) {
-            let name = self.name_of(label);
+            let name = self.name_of(Some(label));
             let wanted = self.settings.wanted;
             let split = array.split(self.document, self.finder, wanted, name_in_label(&name));
             if !split.is_empty() {
@@ -372,17 +388,11 @@ impl<'d> Sifting<'d, '_> {
     }
 
     /// Where a name stands; `None` if it does not stand in the document as it reads.
-    fn location_of(&self, label: Option<Label<'d>>) -> Option<Location> {
-        let name = match label {
-            None => "",
-            Some(Label { entry: NO_ENTRY, name, .. }) => name?,
-            // What is remembered of it stands elsewhere, as a rule.
-            Some(Label { entry, .. }) => match self.text(entry, None) {
-                Cow::Borrowed(name) => name,
-                Cow::Owned(_) => return None,
-            },
-        };
-        Some(location(name_in_label(name)))
+    fn location_of(&self, label: Option<Label>) -> Option<Location> {
+        match self.name_of(label) {
+            Cow::Borrowed(name) => Some(location(name_in_label(name))),
+            Cow::Owned(_) => None,
+        }
     }
 
     /// Notes what the finder has found in the text of an entry that stands under this name.

@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 
 use super::known::Known;
+use super::marks::MARK;
 use super::token::Tokens;
 use super::{fpe, generalize, keyed};
 use crate::config::{Action, DatePart, Generalize, Hash, Partial};
@@ -40,7 +41,17 @@ fn detail(generalize: &Generalize) -> u32 {
 
 /// The text that stands where a value of this kind was.
 pub(super) fn mark(kind: &str) -> String {
-    ["[REDACTED:", kind, "]"].concat()
+    let mut mark = String::new();
+    push_mark(kind, &mut mark);
+    mark
+}
+
+/// Writes the same to the end of a text.
+pub(super) fn push_mark(kind: &str, text: &mut String) {
+    text.reserve(MARK.len() + kind.len() + 1);
+    text.push_str(MARK);
+    text.push_str(kind);
+    text.push(']');
 }
 
 /// What actions need beside the value.

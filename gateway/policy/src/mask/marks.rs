@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::work::count;
 use super::{detect, keyed, token};
 
+/// How the mark of a value begins that is not shown.
+pub(super) const MARK: &str = "[REDACTED:";
+
 /// What a whole value is called that is masked by its place.
 pub(super) const FIELD: &str = "Field";
 /// What a credential is called whose value is known.
@@ -64,10 +67,9 @@ pub(super) fn without_marks(text: &str, marks: &[&str]) -> String {
 
 /// How long the mark of our own is that `text` begins with, if it begins with one.
 fn length_of_mark(text: &str, is_mark: &dyn Fn(Claim<'_>) -> bool) -> Option<usize> {
-    const REDACTED: &str = "[REDACTED:";
-    if let Some(rest) = text.strip_prefix(REDACTED) {
+    if let Some(rest) = text.strip_prefix(MARK) {
         let is_whole = |name: &&str| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'));
-        return Some(REDACTED.len() + mark_names().find(is_whole)?.len() + 1);
+        return Some(MARK.len() + mark_names().find(is_whole)?.len() + 1);
     }
     if let Some((length, body)) = token::at_start(text) {
         return is_mark(Claim::Token(body)).then_some(length);

@@ -3,6 +3,7 @@
 //! A text is masked until masking it again would change nothing, so that masking twice is masking once,
 //! whatever the rules put in the place of values. Where in a message the text stands is not known here.
 
+mod settled;
 mod united;
 
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use self::united::{moved, united};
-use super::action::{Keys, apply_to_text, mark, of_name};
+use super::action::{Keys, apply_to_text, mark, of_name, push_mark};
 use super::custom;
 use super::decode::{Rewritten, View};
 use super::detect::{self, Finder, Sample};
@@ -48,6 +49,8 @@ pub(super) struct Masker<'a> {
     counts: BTreeMap<String, u32>,
     /// The same of what detectors have found, in their order.
     detected: [u32; detect::ALL.len()],
+    /// Where in the text that the last round has made something else stands than before.
+    changed: Vec<Range<usize>>,
     /// Where in the current text something enciphered stands: it may look like a value, and is none.
     enciphered: Vec<Range<usize>>,
     /// The entry of the document that is being masked whose text is masked next, if that is known.
@@ -134,6 +137,7 @@ impl<'a> Masker<'a> {
             carried: HashMap::new(),
             counts: BTreeMap::new(),
             detected: [0; detect::ALL.len()],
+            changed: Vec::new(),
             enciphered: Vec::new(),
             sought: None,
             depth: 0,
@@ -181,6 +185,9 @@ impl<'a> Masker<'a> {
     ) -> Option<String> {
         let mut masked = self.round(text, entry, place, field)?;
         for _ in 1..MAXIMUM_ROUNDS {
+            if field.is_none() && self.has_settled(&masked, place) {
+                return Some(masked);
+            }
             match self.round(&masked, None, place, field) {
                 Some(next) => masked = next,
                 None => return Some(masked),
@@ -437,26 +444,29 @@ impl<'a> Masker<'a> {
         let mut done = 0;
         let mut has_changed = false;
         let mut enciphered = Vec::new();
+        self.changed.clear();
         for finding in united(findings) {
             let value = text.get(finding.range.clone()).unwrap_or_default();
-            let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.keys());
-            let masked = match (finding.becomes, finding.form) {
-                (Some(masked), _) => masked,
-                (None, Some(form)) => form.written(&apply(&form.read(value))),
-                (None, None) => apply(value),
-            };
-            if masked != value {
-                has_changed = true;
-                self.count(finding.kind, finding.action, Some(finding.range.clone()));
-            }
             let kept = done..finding.range.start;
             enciphered.extend(moved(&self.enciphered, &kept, output.len()));
             output.push_str(text.get(kept).unwrap_or_default());
-            if matches!(finding.action, Action::Fpe(_)) {
-                enciphered.push(output.len()..output.len() + masked.len());
-            }
-            output.push_str(&masked);
             done = finding.range.end;
+            let apply = |value| apply_to_text(finding.action, finding.kind.name(), value, self.keys());
+            let start = output.len();
+            match (finding.becomes, finding.form, finding.action) {
+                (Some(masked), _, _) => output.push_str(&masked),
+                (None, Some(form), _) => output.push_str(&form.written(&apply(&form.read(value)))),
+                (None, None, Action::Redact {}) => push_mark(finding.kind.name(), &mut output),
+                (None, None, _) => output.push_str(&apply(value)),
+            }
+            if output.get(start..) != Some(value) {
+                has_changed = true;
+                self.changed.push(start..output.len());
+                self.count(finding.kind, finding.action, Some(finding.range));
+            }
+            if matches!(finding.action, Action::Fpe(_)) {
+                enciphered.push(start..output.len());
+            }
         }
         enciphered.extend(moved(&self.enciphered, &(done..text.len()), output.len()));
         self.enciphered = enciphered;

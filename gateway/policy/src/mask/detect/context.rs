@@ -7,13 +7,13 @@ use std::ops::Range;
 
 use super::Sample;
 use super::bytes::{around, before};
+use crate::mask::marks::MARK;
 use crate::mask::work::count;
 
 /// How far away a word may stand, in bytes.
 const REACH: usize = 40;
 
-/// How masks begin, and how long they are at most, in bytes.
-const MASK: &str = "[REDACTED:";
+/// How long masks are at most, in bytes.
 const LONGEST_MASK: usize = 40;
 
 /// Whether one of `names` is said of the value at `range`. Names are of lower-case letters and digits alone; they
@@ -48,7 +48,7 @@ fn without_cut<'t>(text: &'t str, end: usize, behind: &'t str) -> &'t str {
     }
     let opening = text.get(floor..start).and_then(|head| head.rfind('[')).map(|place| floor + place);
     let is_in_mask = opening.and_then(|opening| text.get(opening..end)).is_some_and(|rest| {
-        rest.starts_with(MASK) && !rest.get(..start - (end - rest.len())).unwrap_or("]").contains(']')
+        rest.starts_with(MARK) && !rest.get(..start - (end - rest.len())).unwrap_or("]").contains(']')
     });
     if is_in_mask {
         return behind.split_once(']').map_or("", |(_, rest)| rest);
@@ -140,7 +140,7 @@ fn next_part(text: &str) -> Option<(&str, &str)> {
             rest = rest.get(1..)?;
             continue;
         }
-        match rest.strip_prefix(MASK).map(|mask| mask.split_once(']')) {
+        match rest.strip_prefix(MARK).map(|mask| mask.split_once(']')) {
             Some(Some((_, behind))) => rest = behind,
             Some(None) => return None,
             None if rest.starts_with('[') => rest = rest.get(1..)?,

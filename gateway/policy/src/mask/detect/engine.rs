@@ -26,6 +26,7 @@ use super::bytes::{at, is_unicode_escape_at, run_end};
 use super::trigger::{AskAt, MINIMUM_RUN, Sort, TABLES, Tables, Wanted};
 use super::{ALL, Sample};
 use crate::config::DetectorType;
+use crate::mask::marks::MARK;
 use crate::mask::scan::{BLOCK, Block, Cursor, Window};
 use crate::mask::work::count;
 
@@ -161,6 +162,25 @@ impl Finder {
         (0..text.len().div_ceil(BLOCK)).any(|index| {
             let tokens = window.block(text, index).tokens;
             ends_of_runs(std::mem::replace(&mut last, tokens), tokens) != 0
+        })
+    }
+
+    /// Whether nothing strikes in a text but the colons of marks.
+    pub(in crate::mask) fn has_marks_alone(text: &str) -> bool {
+        let bytes = text.as_bytes();
+        count(bytes.len());
+        let (head, colon) = MARK.as_bytes().split_at(MARK.len() - 1);
+        let is_of_mark = |place: usize| {
+            bytes.get(place..=place) == Some(colon)
+                && bytes.get(..place).is_some_and(|before| before.ends_with(head))
+        };
+        let mut window = Window::<Block>::default();
+        let (mut last, mut block) = (Block::default(), window.block(bytes, 0));
+        (0..bytes.len().div_ceil(BLOCK)).all(|index| {
+            let next = window.block(bytes, index + 1);
+            let striking = Self::strikes(last, block) & !Self::spares(last, block, next);
+            (last, block) = (block, next);
+            ones(striking).all(|bit| is_of_mark(index * BLOCK + bit))
         })
     }
 

@@ -79,6 +79,26 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A line of a text: most have nothing to mask, and some have much.
+fn line() -> impl Strategy<Value = String> {
+    let words = [
+        "harbour ",
+        "call ",
+        "12 ",
+        "020 7946 0958",
+        "in 2026 ",
+        "token: ",
+        " 1111",
+        "x-y.z/",
+        "card ",
+        "tax ",
+    ];
+    let plain =
+        prop::collection::vec(prop::sample::select(words.to_vec()), 0..12).prop_map(|words| words.concat());
+    prop_oneof![9 => plain, 1 => (text(), text()).prop_map(|(one, other)| one + &other)]
+        .prop_map(|line| line + "\n")
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(&["pin", "email", "ssn", "password", "rows", "kept", "x"][..])
@@ -266,6 +286,18 @@ fn config() -> ProptestConfig {
 
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn a_long_text_is_masked_at_once_as_it_would_be_again(lines in prop::collection::vec(line(), 10..80)) {
+        // Of a long text only what is near masks is looked at again.
+        let setup = Setup::redacting();
+        let text = lines.concat();
+        let masked = setup.content(&text);
+        prop_assert_eq!(setup.content(&masked), masked.clone());
+        let folded = text.replace('\n', " ");
+        let masked = setup.content(&folded);
+        prop_assert_eq!(setup.content(&masked), masked.clone());
+    }
 
     #[test]
     fn masking_gives_json_of_the_same_shape_and_is_idempotent(

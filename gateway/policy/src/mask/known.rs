@@ -36,8 +36,8 @@ struct Value {
     /// Whether the caller has sent it as a token.
     is_restored: bool,
     text: Zeroizing<String>,
-    /// Whether every form but a percent-encoded one has [`MINIMUM_RUN`] characters of tokens in a row.
-    has_run: bool,
+    /// How many characters of tokens every form but a percent-encoded one has in a row; 0 if fewer than [`MINIMUM_RUN`].
+    run: usize,
     /// The forms, once a text was looked through that could hold one: most callers' tokens are longer than any text
     /// that they are looked for in.
     forms: OnceLock<Forms>,
@@ -133,7 +133,7 @@ impl Known {
         Self(Arc::new(Value {
             name: name.to_owned(),
             is_restored,
-            has_run: has_run_when_escaped(&text),
+            run: run_when_escaped(&text),
             text,
             forms: OnceLock::new(),
         }))
@@ -200,14 +200,16 @@ impl Known {
 
     /// Whether it may stand in a text without a run of characters of tokens and without a `%`.
     pub(super) fn may_be_plain(&self) -> bool {
-        self.is_short() || !self.0.has_run
+        self.is_short() || self.0.run == 0
     }
 
     /// Whether `text` could hold a form of a value that is not short. No form is shorter than the value: escapes and
     /// percent-encoding add to it, and of eight bytes and more base64 keeps at least as many characters.
     fn may_be_in(&self, text: &str, runs: Runs<'_>) -> bool {
         text.len() >= self.0.text.len()
-            && (runs.is_none_or(|runs| !runs.is_empty()) || !self.0.has_run || has_percent(text))
+            && (runs.is_none_or(|runs| runs.iter().any(|run| run.len() >= self.0.run))
+                || self.0.run == 0
+                || has_percent(text))
     }
 
     fn find_needles(&self, text: &str, runs: Runs<'_>, found: &mut Vec<Range<usize>>) {
@@ -223,7 +225,9 @@ impl Known {
         // What has a run stands in no text but at one of its runs.
         let has_gram = || match runs.filter(|_| forms.has_runs) {
             Some(runs) => {
-                runs.iter().any(|run| forms.grams.may_be_in(bytes.get(run.clone()).unwrap_or_default()))
+                let has_gram =
+                    |run: &Range<usize>| forms.grams.may_be_in(bytes.get(run.clone()).unwrap_or_default());
+                runs.iter().filter(|run| run.len() >= self.0.run).any(has_gram)
             }
             None => forms.grams.may_be_in(bytes),
         };
@@ -285,17 +289,15 @@ fn has_percent(text: &str) -> bool {
     memchr::memchr(b'%', text.as_bytes()).is_some()
 }
 
-/// Whether `value` has a run of characters of tokens that escaping leaves whole; JSON may escape a slash.
-fn has_run_when_escaped(value: &str) -> bool {
-    has_run_of(value, |byte| byte != b'/' && is_token(byte))
+/// The longest run of characters of tokens that escaping leaves whole, which JSON does not a slash; 0 if it is shorter than
+/// [`MINIMUM_RUN`].
+fn run_when_escaped(value: &str) -> usize {
+    let longest = longest_run(value, |byte| byte != b'/' && is_token(byte));
+    if longest < MINIMUM_RUN { 0 } else { longest }
 }
 
-fn has_run_of(value: &str, belongs: impl Fn(u8) -> bool) -> bool {
-    let mut length = 0;
-    value.bytes().any(|byte| {
-        length = if belongs(byte) { length + 1 } else { 0 };
-        length >= MINIMUM_RUN
-    })
+fn longest_run(value: &str, belongs: impl Fn(u8) -> bool) -> usize {
+    value.as_bytes().split(|byte| !belongs(*byte)).map(<[u8]>::len).max().unwrap_or(0)
 }
 
 fn needles(value: &str) -> Vec<Needle> {
@@ -314,7 +316,7 @@ fn needles(value: &str) -> Vec<Needle> {
     let mut needles: Vec<Needle> = Vec::new();
     for needle in plain.chain(encoded) {
         if !needle.text.is_empty() && needles.iter().all(|earlier| earlier.text != needle.text) {
-            let has_run = has_run_of(&needle.text, is_token);
+            let has_run = longest_run(&needle.text, is_token) >= MINIMUM_RUN;
             needles.push(Needle { has_run, ..needle });
         }
     }

@@ -11,6 +11,9 @@ use super::trigger::Trigger;
 /// The first group by itself, or the whole number: Norway's is the shortest, Russia's the longest.
 pub(super) const TRIGGERS: &[Trigger] = &[Trigger::Word(&[4..=4, 15..=33], number)];
 
+/// How many characters the longest has.
+const LONGEST: usize = 33;
+
 fn number(sample: Sample<'_>, word: &Range<usize>) -> Option<Range<usize>> {
     let end = number_at(sample.text.as_bytes(), word.start)?;
     Some(word.start..end)
@@ -29,22 +32,23 @@ fn number_at(text: &[u8], start: usize) -> Option<usize> {
     let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
     let length = length_in(country)?;
     let separator = at(text, start + 4).filter(|byte| matches!(byte, b' ' | b'-'));
-    let mut characters = Vec::with_capacity(length);
+    let mut characters = [0; LONGEST];
+    let characters = characters.get_mut(..length)?;
     let mut position = start;
-    while characters.len() < length {
-        let is_between_groups = !characters.is_empty() && characters.len() % 4 == 0;
+    for (index, place) in characters.iter_mut().enumerate() {
+        let is_between_groups = index > 0 && index % 4 == 0;
         if is_between_groups && separator.is_some() {
             if at(text, position) != separator {
                 return None;
             }
             position += 1;
         }
-        characters.push(at(text, position).filter(u8::is_ascii_alphanumeric)?);
+        *place = at(text, position).filter(u8::is_ascii_alphanumeric)?;
         position += 1;
     }
     let is_one_case =
         !characters.iter().any(u8::is_ascii_lowercase) || !characters.iter().any(u8::is_ascii_uppercase);
-    (is_one_case && !is_joined_after(text, position) && passes_check(&characters)).then_some(position)
+    (is_one_case && !is_joined_after(text, position) && passes_check(characters)).then_some(position)
 }
 
 /// How many characters a country's numbers have, as the IBAN registry lists them.

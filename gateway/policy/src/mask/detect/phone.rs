@@ -149,21 +149,22 @@ fn north_american(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<u
 fn national(sample: Sample<'_>, groups: &[Range<usize>]) -> Option<Range<usize>> {
     let text = sample.text.as_bytes();
     let first = groups.first()?;
+    let is_in_parentheses = before(text, first.start) == Some(b'(') && at(text, first.end) == Some(b')');
+    let start = first.start - usize::from(is_in_parentheses);
+    // Most groups are behind another one.
+    if is_behind_number(text, start) || goes_on_before(text, start) {
+        return None;
+    }
     let is_behind = |(one, other): (&Range<usize>, &Range<usize>)| {
         is_gap(text.get(one.end..other.start).unwrap_or_default())
     };
     let length = 1 + groups.iter().zip(groups.iter().skip(1)).take_while(|pair| is_behind(*pair)).count();
     let groups = groups.get(..length)?;
     let count: usize = groups.iter().map(Range::len).sum();
-    let is_in_parentheses = before(text, first.start) == Some(b'(') && at(text, first.end) == Some(b')');
-    let number = first.start - usize::from(is_in_parentheses)..groups.last()?.end;
+    let number = start..groups.last()?.end;
     let fits = NATIONAL_DIGITS.contains(&count) && (length > 1 || TOGETHER.contains(&count));
     let is_number = fits && stands_alone(text, &number) && !looks_otherwise(text, groups);
-    (is_number
-        && !is_version(text, groups)
-        && !is_behind_number(text, number.start)
-        && is_named(sample, &number, NAMES))
-    .then_some(number)
+    (is_number && !is_version(text, groups) && is_named(sample, &number, NAMES)).then_some(number)
 }
 
 /// Area codes begin with 2 to 9, and neither end in 11 nor have a 9 in the middle (NANP numbering plan).
@@ -203,8 +204,6 @@ fn is_behind_number(text: &[u8], start: usize) -> bool {
 
 /// Whether the number is not part of a longer identifier, version or path.
 fn stands_alone(text: &[u8], number: &Range<usize>) -> bool {
-    let goes_on_before = is_joined_before(text, number.start)
-        || matches!(before(text, number.start), Some(b'-' | b'.' | b'/' | b'_' | b'+'));
     let goes_on_behind = match at(text, number.end) {
         // An extension, as in `x12`.
         Some(b'x') => !is_digit_at(text, number.end + 1),
@@ -212,7 +211,12 @@ fn stands_alone(text: &[u8], number: &Range<usize>) -> bool {
         Some(b'_') => true,
         Some(_) | None => is_joined_after(text, number.end),
     };
-    !goes_on_before && !goes_on_behind
+    !goes_on_before(text, number.start) && !goes_on_behind
+}
+
+/// Whether what stands before the number makes it a part of more.
+fn goes_on_before(text: &[u8], start: usize) -> bool {
+    matches!(before(text, start), Some(b'-' | b'.' | b'/' | b'_' | b'+')) || is_joined_before(text, start)
 }
 
 #[cfg(test)]

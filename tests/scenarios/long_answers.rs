@@ -24,9 +24,11 @@ use crate::support::process::lychgate;
 enum Form {
     Json,
     Events,
+    /// As one event of several lines with comments between them.
+    Lines,
 }
 
-const FORMS: [Form; 2] = [Form::Json, Form::Events];
+const FORMS: [Form; 3] = [Form::Json, Form::Events, Form::Lines];
 
 /// A server that sends a part of its answer for each permit that it is given.
 struct Server {
@@ -90,11 +92,14 @@ fn answer(
     permits: Arc<Semaphore>,
     parts: Parts,
 ) -> Response<impl hyper::body::Body<Data = Bytes, Error = std::io::Error>> {
-    let framed = move |number: usize, part: String| match form {
-        Form::Json => part,
-        Form::Events => {
-            let (head, tail) = (number == 0, number + 1 == count);
-            format!("{}{part}{}", if head { "data: " } else { "" }, if tail { "\n\n" } else { "" })
+    let framed = move |number: usize, part: String| {
+        let (head, tail) = (number == 0, number + 1 == count);
+        match form {
+            Form::Json => part,
+            Form::Events => {
+                format!("{}{part}{}", if head { "data: " } else { "" }, if tail { "\n\n" } else { "" })
+            }
+            Form::Lines => format!("data: {part}\n: still here\n{}", if tail { "\n" } else { "" }),
         }
     };
     let body = futures_util::stream::unfold(0, move |number| {
@@ -147,7 +152,7 @@ async fn call(gateway: &Gateway) -> Opened {
 fn message(form: Form, text: &str) -> Value {
     let text = match form {
         Form::Json => text.to_owned(),
-        Form::Events => text.lines().filter_map(|line| line.strip_prefix("data: ")).collect(),
+        Form::Events | Form::Lines => text.lines().filter_map(|line| line.strip_prefix("data: ")).collect(),
     };
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {} bytes", text.len()))
 }
@@ -249,7 +254,7 @@ async fn a_long_answer_that_turns_out_to_be_wrong_breaks_off_and_is_recorded_so(
                 .next_back();
             let error = last.and_then(|last| serde_json::from_str::<Value>(&last).ok()).unwrap_or_default();
             let is_told = error["id"] == 1 && error["error"]["code"].is_i64();
-            assert_eq!((has_ended, is_told), (form == Form::Events, form == Form::Events), "{what}: {error}");
+            assert_eq!((has_ended, is_told), (form != Form::Json, form != Form::Json), "{what}: {error}");
             eventually("the failure in the record", async || {
                 entries(&journal(&gateway.journal_folder()))
                     .iter()

@@ -30,8 +30,8 @@ use crate::ticket::{ServerMessage, Ticket};
 
 /// An answer of so many bytes is passed on in pieces, if it can be.
 pub(super) const LONG: usize = 256 * 1024;
-/// So much of what has come is masked at once.
-const STEP: usize = 16 * 1024;
+/// So much of what has come is masked at once: about a piece, since all that come of it are held until they are recorded.
+const STEP: usize = 4 * 1024;
 
 /// An answer, as far as it was waited for.
 pub enum Received {

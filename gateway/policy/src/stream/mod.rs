@@ -29,7 +29,7 @@ use crate::shown::Shown;
 /// What has come is read in blocks of so many bytes, however it comes.
 const BLOCK: usize = 4 * 1024;
 /// A piece has so many bytes, and what there is up to the next place where the answer may be cut.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4 * 1024;
 
 /// Why an answer cannot be passed on, or not further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -186,3 +186,37 @@ async fn explain_tells_what_holds_by_the_objects_of_the_cluster_and_what_the_ope
         asked.errors
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_looks_up_the_words_of_a_rule_in_the_cluster() {
+    let cluster = cluster().await;
+    let tenant = cluster.namespace("explain-words").await;
+    let name = tenant.name();
+    let rule = "
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata: {name: units}
+spec:
+  targetRefs: [{kind: McpConnection, name: customers}]
+  custom:
+  - {name: unit, termsFrom: {configMapKeyRef: {name: words, key: units}}, action: {redact: {}}}
+";
+    let connection = connection("customers", "http://10.1.2.3:8000/mcp");
+    let objects = format!("{}---{GATEWAY}---{connection}---{rule}", looking("sue"));
+    cluster.apply_yaml_in(name, &objects).await;
+    let explain = async || {
+        let connection = format!("{name}/customers");
+        ask(cluster, "sue", &["explain", &connection, "--operator-namespace", name]).await
+    };
+    let asked = explain().await;
+    let place = "spec.custom[0].termsFrom.configMapKeyRef.name: there is no ConfigMap words";
+    assert_eq!(asked.code, 1, "{}{}", asked.output, asked.errors);
+    assert!(asked.output.contains(place), "{}", asked.output);
+
+    let words = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words, labels: {lychgate.dev/terms: 'true'}}\ndata: {units: Northern Relay}\n";
+    cluster.apply_yaml_in(name, words).await;
+    let asked = explain().await;
+    assert_eq!(asked.code, 0, "{}{}", asked.output, asked.errors);
+    assert!(asked.output.contains(&format!("Policies       MaskingRule {name}/units: ")), "{}", asked.output);
+    assert!(asked.output.contains("Problems       none"), "{}", asked.output);
+}

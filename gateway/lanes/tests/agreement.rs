@@ -1,5 +1,5 @@
 //! Every way to look at blocks says the same of every byte at every place.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use lychgate_gateway_lanes::{BLOCK, Classes, Marks, Signs, Window, compact, ways, ways_to_compact};
 use proptest::prelude::*;

@@ -65,18 +65,19 @@ fn says_any<N: AsRef<str>>(text: &str, names: &[N], beginnings: u64) -> bool {
         return false;
     }
     count(text.len());
-    let mut rest = text;
-    while let Some((part, behind)) = next_part(rest) {
-        let begins = part.as_bytes().first().map_or(0, |first| first.to_ascii_lowercase());
+    let text = text.as_bytes();
+    let mut from = 0;
+    while let Some(part) = next_part(text, from) {
+        let begins = text.get(part.start).map_or(0, u8::to_ascii_lowercase);
+        from = part.end;
         if beginnings & bit_of(begins) != 0
             && names
                 .iter()
-                .map(AsRef::as_ref)
-                .any(|name| name.as_bytes().first() == Some(&begins) && reads(rest, name))
+                .map(|name| name.as_ref().as_bytes())
+                .any(|name| name.first() == Some(&begins) && reads(text, part.clone(), name))
         {
             return true;
         }
-        rest = behind;
     }
     false
 }
@@ -87,9 +88,10 @@ fn beginnings<N: AsRef<str>>(names: &[N]) -> u64 {
     firsts.fold(0, |bits, first| bits | bit_of(*first))
 }
 
-/// The bit of a small letter or a digit. A letter may share one with a digit: who asks for names looks at them, too.
+/// The bit of a small letter or a digit.
 fn bit_of(byte: u8) -> u64 {
-    1 << (byte % 64)
+    const DIGITS: u8 = 32;
+    1 << if byte.is_ascii_digit() { DIGITS + byte % 16 } else { byte % DIGITS }
 }
 
 /// Whether a text has the first letter of one of these names, which have these `beginnings`. What surrounds most numbers has none
@@ -107,67 +109,66 @@ fn has_beginning<N: AsRef<str>>(text: &str, names: &[N], beginnings: u64) -> boo
     })
 }
 
-/// Whether the parts at the beginning of `text` are `name`.
-fn reads(text: &str, name: &str) -> bool {
-    let mut rest = text;
+/// Whether the parts from `part` on are `name`.
+fn reads(text: &[u8], part: Range<usize>, name: &[u8]) -> bool {
+    let mut part = part;
     let mut left = name;
-    while let Some((part, behind)) = next_part(rest) {
-        let common = part.len().min(left.len());
-        let (Some(head), Some(tail)) = (left.get(..common), part.get(common..)) else { return false };
-        if !part.get(..common).is_some_and(|start| start.eq_ignore_ascii_case(head)) {
+    loop {
+        let own = text.get(part.clone()).unwrap_or_default();
+        let common = own.len().min(left.len());
+        let ((head, tail), (expected, rest)) = (own.split_at(common), left.split_at(common));
+        if !head.eq_ignore_ascii_case(expected) {
             return false;
         }
-        left = left.get(common..).unwrap_or_default();
+        left = rest;
         match (left.is_empty(), tail) {
-            (true, "" | "s" | "S") => return true,
-            (false, "") => rest = behind,
+            (true, b"" | b"s" | b"S") => return true,
+            (false, b"") => match next_part(text, part.end) {
+                Some(next) => part = next,
+                None => return false,
+            },
             (true | false, _) => return false,
         }
     }
-    false
 }
 
-/// The first part of a name in `text`, and what follows it. A part is of letters, or of digits; a capital letter
-/// begins one.
-fn next_part(text: &str) -> Option<(&str, &str)> {
-    let mut rest = text;
-    loop {
-        let start = rest.bytes().position(|byte| byte.is_ascii_alphanumeric() || byte == b'[')?;
-        let is_escape = start.checked_sub(1).and_then(|place| rest.as_bytes().get(place)) == Some(&b'\\');
-        rest = rest.get(start..)?;
-        // In JSON that was cut, a line break is written with a letter.
-        if is_escape && rest.starts_with(['b', 'f', 'n', 'r', 't']) {
-            rest = rest.get(1..)?;
-            continue;
+/// The first part of a name from `from` on. A part is of letters, or of digits; a capital letter begins one.
+fn next_part(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let mut from = from;
+    let start = loop {
+        let begins = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'[';
+        let start = from + text.get(from..)?.iter().position(begins)?;
+        let is_escape = start > from && before(text, start) == Some(b'\\');
+        match text.get(start..)? {
+            // In JSON that was cut, a line break is written with a letter.
+            [b'b' | b'f' | b'n' | b'r' | b't', ..] if is_escape => from = start + 1,
+            rest @ [b'[', ..] if rest.starts_with(MARK.as_bytes()) => {
+                from = start + rest.iter().position(|byte| *byte == b']')? + 1;
+            }
+            [b'[', ..] => from = start + 1,
+            _ => break start,
         }
-        match rest.strip_prefix(MARK).map(|mask| mask.split_once(']')) {
-            Some(Some((_, behind))) => rest = behind,
-            Some(None) => return None,
-            None if rest.starts_with('[') => rest = rest.get(1..)?,
-            None => break,
-        }
-    }
-    let bytes = rest.as_bytes();
-    let is_capital = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_uppercase);
-    let is_small = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_lowercase);
-    let is_digit = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_digit);
-    let mut end = 1;
-    if is_digit(0) {
-        end += bytes.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
-    } else if is_capital(0) && is_capital(1) {
+    };
+    let byte = |place: usize| text.get(place).copied().unwrap_or(0);
+    let run = |from: usize, belongs: fn(&u8) -> bool| {
+        text.get(from..).unwrap_or_default().iter().take_while(|byte| belongs(byte)).count()
+    };
+    let mut end = start + 1;
+    if byte(start).is_ascii_digit() {
+        end += run(end, u8::is_ascii_digit);
+    } else if byte(start).is_ascii_uppercase() && byte(end).is_ascii_uppercase() {
+        let is_small = |place: usize| byte(place).is_ascii_lowercase();
         // In `SSNNumber` the last capital letter begins the next part; in `SSNs` it does not.
-        while is_capital(end)
-            && !(is_small(end + 1) && (is_small(end + 2) || !matches!(bytes.get(end + 1), Some(b's'))))
+        while byte(end).is_ascii_uppercase()
+            && !(is_small(end + 1) && (is_small(end + 2) || byte(end + 1) != b's'))
         {
             end += 1;
         }
-        end += usize::from(matches!(bytes.get(end), Some(b's')) && !is_small(end + 1));
+        end += usize::from(byte(end) == b's' && !is_small(end + 1));
     } else {
-        while is_small(end) {
-            end += 1;
-        }
+        end += run(end, u8::is_ascii_lowercase);
     }
-    Some((rest.get(..end)?, rest.get(end..)?))
+    Some(start..end)
 }
 
 #[cfg(test)]

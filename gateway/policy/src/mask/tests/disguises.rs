@@ -364,7 +364,7 @@ fn a_key_that_is_split_at_its_line_breaks_is_masked_in_each_part() {
     for parts in [
         [first.clone(), second.to_owned(), third.clone()],
         [format!("{first}\n"), format!("{second}\n"), third.clone()],
-        [first.clone(), format!("\n{second}"), format!("\r\n{third}")],
+        [first, format!("\n{second}"), format!("\r\n{third}")],
     ] {
         let masked = setup.structured(json!(parts));
         assert!(!masked.to_string().contains(second), "{masked}");

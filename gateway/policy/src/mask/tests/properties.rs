@@ -293,10 +293,10 @@ proptest! {
         let setup = Setup::redacting();
         let text = lines.concat();
         let masked = setup.content(&text);
-        prop_assert_eq!(setup.content(&masked), masked.clone());
+        prop_assert_eq!(setup.content(&masked), masked);
         let folded = text.replace('\n', " ");
         let masked = setup.content(&folded);
-        prop_assert_eq!(setup.content(&masked), masked.clone());
+        prop_assert_eq!(setup.content(&masked), masked);
     }
 
     #[test]

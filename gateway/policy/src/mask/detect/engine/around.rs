@@ -74,6 +74,7 @@ fn behind(block: u64, next: u64, places: u32) -> u64 {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{Around, LONGEST};
+    use crate::config::DetectorType;
     use crate::mask::detect::engine::bits::ones;
     use crate::mask::detect::trigger::TABLES;
     use crate::mask::scan::{BLOCK, Block};
@@ -110,6 +111,14 @@ mod tests {
                     .collect();
                 assert!(kinds.is_empty(), "{kinds:?} wait for {digits} digits before {next}");
             }
+        }
+        for length in 1..=LONGEST {
+            let words = ones(*TABLES.by_length.get(length).unwrap());
+            let kinds: Vec<_> =
+                words.filter_map(|index| TABLES.words.get(index)).map(|(kind, _)| kind).collect();
+            // A part of a MAC address has a hyphen beside it.
+            let is_spared = kinds.iter().all(|kind| *kind == DetectorType::MacAddress);
+            assert!(is_spared, "{kinds:?} wait for words of {length}");
         }
     }
 

@@ -230,7 +230,7 @@ async fn a_long_answer_reaches_the_client_masked_while_it_comes_and_each_piece_i
 
 #[tokio::test]
 async fn a_long_answer_that_turns_out_to_be_wrong_breaks_off_and_is_recorded_so() {
-    const COUNT: usize = 12;
+    const COUNT: usize = 24;
     for form in FORMS {
         for (what, last, reason) in [
             ("broken off", None, "UpstreamBrokeOff"),
@@ -268,7 +268,7 @@ async fn a_long_answer_that_turns_out_to_be_wrong_breaks_off_and_is_recorded_so(
 
 #[tokio::test]
 async fn an_answer_that_cannot_go_in_pieces_is_held_whole() {
-    const COUNT: usize = 12;
+    const COUNT: usize = 24;
     let blocks = json!({"name": "strict", "directions": ["Response"],
         "detectors": [{"type": "Email", "action": {"block": {}}}]});
     for form in FORMS {
@@ -292,7 +292,7 @@ async fn a_long_answer_takes_no_memory_of_its_length() {
     const COUNT: usize = 400;
     let server = Server::start(Form::Json, COUNT, Arc::new(|number| Some(rows(number, COUNT)))).await;
     let gateway = server.gateway(rule()).await;
-    server.permits.add_permits(8);
+    server.permits.add_permits(16);
     let mut answer = call(&gateway).await;
     answer.until("[REDACTED:Email]").await;
     let before = gateway.peak_bytes();

@@ -28,8 +28,8 @@ use crate::metrics::ReasonLabels;
 use crate::reply::Broken;
 use crate::ticket::{ServerMessage, Ticket};
 
-/// An answer of so many bytes is passed on in pieces, if it can be.
-pub(super) const LONG: usize = 256 * 1024;
+/// An answer of so many bytes is passed on in pieces, if it can be. That takes several times the work of masking it whole.
+pub(super) const LONG: usize = 512 * 1024;
 /// So much of what has come is masked at once: about a piece, since all that come of it are held until they are recorded.
 const STEP: usize = 4 * 1024;
 
@@ -39,6 +39,13 @@ pub enum Received {
     Whole(Bytes),
     /// The beginning of a long one.
     Pieces(Box<Pieces>),
+}
+
+/// The beginning of a long answer: its first pieces, and how many of its bytes were read for them.
+pub(super) struct Begun {
+    pub(super) masking: Masking,
+    pub(super) parts: VecDeque<Part>,
+    pub(super) taken: usize,
 }
 
 /// A long answer of which the beginning was masked.
@@ -78,9 +85,9 @@ pub async fn receive(
         }
         may_stream = false;
         if origin.is_free_of_form().await
-            && let Some((masking, parts)) = origin.begin(&head)
+            && let Some(Begun { masking, parts, taken }) = origin.begin(&head)
         {
-            let rest = Bytes::new();
+            let rest = head.freeze().split_off(taken);
             return Ok(Received::Pieces(Box::new(Pieces {
                 masking,
                 parts,
@@ -114,11 +121,18 @@ impl Origin {
         is_long && self.id.is_some() && self.connection.policy.masking().streams()
     }
 
-    /// Masks the beginning of an answer; nothing if none of it can go on by itself.
-    pub(super) fn begin(&self, head: &[u8]) -> Option<(Masking, VecDeque<Part>)> {
+    /// Masks the beginning of an answer, up to the first piece; nothing if none of it can go on by itself.
+    pub(super) fn begin(&self, head: &[u8]) -> Option<Begun> {
         let mut masking = Masking::new(self.id.clone()?);
-        let parts = masking.push(head, &mut |piece| self.show_piece(piece)).ok()?;
-        (!parts.is_empty()).then(|| (masking, parts.into()))
+        let mut taken = 0;
+        for step in head.chunks(STEP) {
+            let parts = masking.push(step, &mut |piece| self.show_piece(piece)).ok()?;
+            taken += step.len();
+            if !parts.is_empty() {
+                return Some(Begun { masking, parts: parts.into(), taken });
+            }
+        }
+        None
     }
 
     /// A piece as it is shown; nothing if it names a task, whose handle stands for more than a piece.

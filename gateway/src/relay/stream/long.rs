@@ -7,7 +7,7 @@ use lychgate_gateway_policy::stream::{Part, Stream as Masking, StreamFault};
 use super::{Kind, Relay, encode};
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::relay::pieces::{LONG, piece_of};
+use crate::relay::pieces::{Begun, LONG, piece_of};
 
 /// What is to be passed on.
 pub(super) enum Coming {
@@ -96,8 +96,11 @@ impl Relay {
         }
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let head = decoder.begun();
-        if let Some((masking, parts)) = self.origin.begin(&decoder.data()) {
-            self.long.bytes = decoder.take_data().map_or(0, |data| data.len() as u64);
+        if let Some(Begun { mut masking, mut parts, taken }) = self.origin.begin(&decoder.data()) {
+            let data = decoder.take_data().unwrap_or_default();
+            self.long.bytes = data.len() as u64;
+            let (origin, rest) = (&self.origin, data.get(taken..).unwrap_or_default());
+            parts.extend(masking.push(rest, &mut |piece| origin.show_piece(piece)).map_err(rubbish)?);
             self.long.masking = Some(Box::new(masking));
             self.queue(parts, Some(head));
         }

@@ -213,7 +213,12 @@ spec:
     assert_eq!(asked.code, 1, "{}{}", asked.output, asked.errors);
     assert!(asked.output.contains(place), "{}", asked.output);
 
-    let words = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words, labels: {lychgate.dev/terms: 'true'}}\ndata: {units: Northern Relay}\n";
+    let words = "
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: words, labels: {lychgate.dev/terms: 'true'}}
+data: {units: Northern Relay}
+";
     cluster.apply_yaml_in(name, words).await;
     let asked = explain().await;
     assert_eq!(asked.code, 0, "{}{}", asked.output, asked.errors);

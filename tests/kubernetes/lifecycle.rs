@@ -18,6 +18,17 @@ const CHILDREN: [(&str, &str); 9] = [
     ("deployment", "lychgate-customers"),
 ];
 
+/// A rule whose words stand in a ConfigMap.
+pub const RULE_OF_WORDS: &str = "
+apiVersion: lychgate.dev/v1alpha1
+kind: MaskingRule
+metadata: {name: units}
+spec:
+  targetRefs: [{kind: McpConnection, name: customers}]
+  custom:
+  - {name: unit, termsFrom: {configMapKeyRef: {name: words, key: units}}, action: {redact: {}}}
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn applied_objects_become_a_gateway_and_deleted_ones_leave_nothing() {
     let cluster = cluster().await;
@@ -163,17 +174,8 @@ async fn words_of_a_labelled_config_map_reach_gateways_as_they_change_and_what_i
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words, labels: {{{labels}}}}}\ndata: {{units: {text:?}}}\n"
         )
     };
-    let rule = "
-apiVersion: lychgate.dev/v1alpha1
-kind: MaskingRule
-metadata: {name: units}
-spec:
-  targetRefs: [{kind: McpConnection, name: customers}]
-  custom:
-  - {name: unit, termsFrom: {configMapKeyRef: {name: words, key: units}}, action: {redact: {}}}
-";
     let connection = connection("customers", "http://10.1.2.3:8000/mcp");
-    cluster.apply_yaml_in(name, &format!("{GATEWAY}---{connection}---{rule}")).await;
+    cluster.apply_yaml_in(name, &format!("{GATEWAY}---{connection}---{RULE_OF_WORDS}")).await;
     let told =
         |rule: &Value| rule["status"]["conditions"][0]["message"].as_str().unwrap_or_default().to_owned();
     let rule = until(name, "maskingrule", "units", "Accepted", "False/RefNotFound").await;

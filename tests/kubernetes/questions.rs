@@ -3,6 +3,7 @@
 
 use lychgate_tests_cluster::{Caller, Cluster};
 
+use crate::lifecycle::RULE_OF_WORDS;
 use crate::support::operator::Operator;
 use crate::support::process::{Finished, lychgate};
 use crate::support::{GATEWAY, RULE, cluster, connection, eventually, get, until};
@@ -192,17 +193,8 @@ async fn explain_looks_up_the_words_of_a_rule_in_the_cluster() {
     let cluster = cluster().await;
     let tenant = cluster.namespace("explain-words").await;
     let name = tenant.name();
-    let rule = "
-apiVersion: lychgate.dev/v1alpha1
-kind: MaskingRule
-metadata: {name: units}
-spec:
-  targetRefs: [{kind: McpConnection, name: customers}]
-  custom:
-  - {name: unit, termsFrom: {configMapKeyRef: {name: words, key: units}}, action: {redact: {}}}
-";
     let connection = connection("customers", "http://10.1.2.3:8000/mcp");
-    let objects = format!("{}---{GATEWAY}---{connection}---{rule}", looking("sue"));
+    let objects = format!("{}---{GATEWAY}---{connection}---{RULE_OF_WORDS}", looking("sue"));
     cluster.apply_yaml_in(name, &objects).await;
     let explain = async || {
         let connection = format!("{name}/customers");

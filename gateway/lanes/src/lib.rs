@@ -76,7 +76,8 @@ pub trait Classes: Copy + Default + sealed::Look {
 }
 
 /// A block that begins with these bytes, of which there are no more than it has.
-fn padded(bytes: &[u8]) -> [u8; BLOCK] {
+#[must_use]
+pub fn padded(bytes: &[u8]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     block.iter_mut().zip(bytes).for_each(|(place, &byte)| *place = byte);
     block

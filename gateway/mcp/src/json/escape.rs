@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use lychgate_gateway_lanes::{BLOCK, Classes, Marks, Window, compact};
+use lychgate_gateway_lanes::{BLOCK, Classes, Marks, Window, compact, padded};
 
 use super::special::{escaped, ones};
 
@@ -87,10 +87,8 @@ pub(super) fn unescape(text: &[u8]) -> String {
         }
     }
     if !rest.is_empty() {
-        let mut padded = [0; BLOCK];
-        padded.iter_mut().zip(rest).for_each(|(place, &byte)| *place = byte);
         let range = text.len() - rest.len()..text.len();
-        unescape_block(text, range, padded, Marks::of(rest), (done, carry), &mut output);
+        unescape_block(text, range, padded(rest), Marks::of(rest), (done, carry), &mut output);
     }
     String::from_utf8(output).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
 }
